@@ -1,0 +1,134 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// In the order in which a request travels: each target imports only what stands below it.
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "apus", targets: ["CLI"]),
+        .library(name: "Apus", targets: ["Apus"]),
+        .library(name: "ApusJSON", targets: ["ApusJSON"]),
+        .library(name: "ApusTesting", targets: ["ApusTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "CLI",
+            dependencies: ["Hosting", "Triggers", "Manifests", "Events", .parser, .nio, .nioPosix, .nioHTTP],
+            path: "Runtime/CLI"),
+        .target(
+            name: "Hosting",
+            dependencies: [
+                "Admin", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry",
+                .lifecycle, .logging,
+            ],
+            path: "Runtime/Hosting"),
+        .target(
+            name: "Admin",
+            dependencies: ["Engine", "Triggers", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            path: "Runtime/Admin"),
+        .target(
+            name: "Gateway",
+            dependencies: ["Engine", "Workers", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .lifecycle],
+            path: "Runtime/Gateway"),
+        .target(
+            name: "Triggers", dependencies: ["Engine", "Storage", "Manifests", "Events", .lifecycle],
+            path: "Runtime/Triggers"),
+        .target(
+            name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
+            path: "Runtime/Engine"),
+        .target(
+            name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
+            path: "Runtime/Workers"),
+        .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb], path: "Runtime/Storage"),
+        .target(name: "Manifests", dependencies: ["Events", .yams], path: "Runtime/Manifests"),
+        .target(name: "Events", path: "Runtime/Events"),
+        .target(name: "Telemetry", dependencies: [.logging], path: "Runtime/Telemetry"),
+        .target(name: "Wire", path: "Runtime/Wire"),
+        .target(name: "CProcess", path: "Runtime/CProcess"),
+        .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
+        .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
+
+        .function("Hello"),
+        .function("Guestbook", "ApusJSON"),
+        .function("Uptime", "ApusJSON"),
+        .function("Inbox", "ApusJSON"),
+
+        .target(name: "Support", path: "Tests/Support"),
+        .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
+        .testTarget(
+            name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
+            exclude: ["Fixtures"]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Support"], path: "Tests/WireTests"),
+        .testTarget(
+            name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
+            path: "Tests/SDKTests"),
+        .testTarget(
+            name: "WorkersTests",
+            dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
+            path: "Tests/WorkersTests"),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "Manifests", "Events", "Support", .grdb],
+            path: "Tests/StorageTests"),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", "Support", .nio, .nioPosix],
+            path: "Tests/EngineTests"),
+        .testTarget(
+            name: "TriggersTests",
+            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Events", "Support"],
+            path: "Tests/TriggersTests"),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP,
+            ],
+            path: "Tests/GatewayTests"),
+        .testTarget(
+            name: "AdminTests", dependencies: ["Admin", "Engine", "Events", "Support"], path: "Tests/AdminTests"),
+        .testTarget(
+            name: "EndToEnd",
+            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            path: "Tests/EndToEnd"),
+        // The handler that the contract suite and the end-to-end tests drive: it does what its request asks for.
+        .executableTarget(name: "ContractWorker", dependencies: ["Apus"], path: "Tests/ContractWorker"),
+    ]
+)
+
+extension Target.Dependency {
+    static let parser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+extension Target {
+    /// An example function: one folder under `Functions/`.
+    static func function(_ name: String, _ more: Dependency...) -> Target {
+        .executableTarget(name: name, dependencies: ["Apus"] + more, path: "Functions/\(name)", exclude: ["README.md"])
+    }
+}
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+    ]
+}

@@ -1,0 +1,3 @@
+#ifndef APUS_CPROCESS_H
+#define APUS_CPROCESS_H
+#endif

@@ -1,0 +1,59 @@
+/// An error as clients of the gateway and of the admin API see it: RFC 9457 problem details.
+package struct Problem: Error, Sendable, Hashable {
+    /// The HTTP status code.
+    package var status: Int
+    /// A word for programs, such as `worker-died`; the `type` is `urn:apus:problem:` and this word.
+    package var code: String
+    /// A short sentence that is the same for every problem with this code.
+    package var title: String
+    /// What happened this time, and what to do about it.
+    package var detail: String?
+    package var invocation: InvocationID?
+    /// Seconds after which another try makes sense; becomes the `Retry-After` header.
+    package var retryAfter: Int?
+    /// Header fields that the status requires, such as `Allow` with 405.
+    package var headers: [HeaderField]
+
+    package init(
+        status: Int, code: String, title: String, detail: String? = nil, invocation: InvocationID? = nil,
+        retryAfter: Int? = nil, headers: [HeaderField] = []
+    ) {
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.invocation = invocation
+        self.retryAfter = retryAfter
+        self.headers = headers
+    }
+
+    /// The `application/problem+json` body.
+    package var json: String {
+        var fields = [
+            "\"type\":\(Self.quoted("urn:apus:problem:" + code))", "\"title\":\(Self.quoted(title))",
+            "\"status\":\(status)",
+        ]
+        if let detail { fields.append("\"detail\":\(Self.quoted(detail))") }
+        if let invocation { fields.append("\"invocation\":\"\(invocation)\"") }
+        return "{" + fields.joined(separator: ",") + "}\n"
+    }
+
+    /// `text` as a JSON string (RFC 8259 §7).
+    package static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case let control where control.value < 0x20:
+                let digits = String(control.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,59 @@
+/// One header line. Names are compared without case (RFC 9110 §5.1) and kept as they came.
+package struct HeaderField: Sendable, Hashable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+extension [HeaderField] {
+    /// The first value of the field `name`, compared without case.
+    package func first(_ name: String) -> String? {
+        first { $0.name.utf8.elementsEqual(name.utf8, by: { $0.asciiLowercased == $1.asciiLowercased }) }?.value
+    }
+}
+
+extension UInt8 {
+    package var asciiLowercased: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
+}
+
+/// What an HTTP request says before its body.
+package struct RequestHead: Sendable, Hashable {
+    package var method: String
+    /// The path without the query, percent-encoded as it came.
+    package var path: String
+    /// What follows `?`, percent-encoded as it came; empty when there is none.
+    package var query: String
+    /// Values of the route's `{parameters}`, percent-decoded.
+    package var parameters: [HeaderField]
+    package var headers: [HeaderField]
+    /// The client's address, such as `127.0.0.1:51234`.
+    package var remoteAddress: String
+
+    package init(
+        method: String, path: String, query: String = "", parameters: [HeaderField] = [],
+        headers: [HeaderField] = [], remoteAddress: String = ""
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.parameters = parameters
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+    }
+}
+
+/// What an HTTP response says before its body.
+package struct ResponseHead: Sendable, Hashable {
+    /// 200...599.
+    package var status: Int
+    package var headers: [HeaderField]
+
+    package init(status: Int, headers: [HeaderField] = []) {
+        self.status = status
+        self.headers = headers
+    }
+}

@@ -1,0 +1,316 @@
+/// The type byte of each frame.
+enum FrameType: UInt8 {
+    case hello = 0x01
+    case welcome = 0x02
+    case call = 0x03
+    case cancel = 0x04
+    case goodbye = 0x05
+    case body = 0x10
+    case credit = 0x11
+    case reset = 0x12
+    case response = 0x20
+    case acknowledge = 0x21
+    case failure = 0x22
+    case log = 0x23
+    case state = 0x24
+    case stateReply = 0x25
+}
+
+/// Bit 0 of the flags: the sender's body is complete with this frame.
+private let endFlag: UInt8 = 0x01
+
+// MARK: Encoding
+
+extension Frame {
+    /// Appends the frame to `writer`.
+    package func encode(into writer: inout ByteWriter) {
+        let start = writer.bytes.count
+        writer.write(UInt32(0))
+        writer.write(message.type.rawValue)
+        writer.write(message.isEnd ? endFlag : 0)
+        writer.write(UInt16(0))
+        writer.write(call)
+        message.encodePayload(into: &writer)
+        writer.replace(at: start, with: UInt32(writer.bytes.count - start - Frame.headerSize))
+    }
+}
+
+extension Message {
+    var type: FrameType {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .goodbye: .goodbye
+        case .call: .call
+        case .cancel: .cancel
+        case .body: .body
+        case .credit: .credit
+        case .reset: .reset
+        case .response: .response
+        case .acknowledge: .acknowledge
+        case .failure: .failure
+        case .log: .log
+        case .state: .state
+        case .stateReply: .stateReply
+        }
+    }
+
+    var isEnd: Bool {
+        switch self {
+        case .call(_, _, let end), .body(_, let end), .response(_, _, _, let end): end
+        case .hello, .welcome, .goodbye, .cancel, .credit, .reset, .acknowledge, .failure, .log, .state, .stateReply:
+            false
+        }
+    }
+
+    func encodePayload(into writer: inout ByteWriter) {
+        switch self {
+        case .goodbye, .cancel, .acknowledge: break
+        case .hello(let hello):
+            writer.write(hello.version)
+            writer.write(hello.triggers)
+            writer.write(hello.sdk)
+        case .welcome(let welcome):
+            writer.write(welcome.version)
+            writer.write(welcome.concurrency)
+            writer.write(welcome.window)
+            writer.write(welcome.function)
+        case .call(let head, let body, _):
+            head.encode(into: &writer)
+            body.encode(into: &writer)
+        case .body(let body, _): body.encode(into: &writer)
+        case .credit(let bytes): writer.write(bytes)
+        case .reset(let reason): writer.write(reason)
+        case .response(let status, let headers, let body, _):
+            writer.write(status)
+            writer.write(headers)
+            body.encode(into: &writer)
+        case .failure(let permanent, let message):
+            writer.write(UInt8(permanent ? 1 : 0))
+            writer.write(message)
+        case .log(let level, let text, let metadata):
+            writer.write(level)
+            writer.write(text)
+            writer.write(metadata)
+        case .state(let request, let scope, let operation):
+            writer.write(request)
+            writer.write(scope)
+            operation.encode(into: &writer)
+        case .stateReply(let request, let reply):
+            writer.write(request)
+            reply.encode(into: &writer)
+        }
+    }
+}
+
+extension WireBody {
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .bytes(let bytes): writer.bytes.append(contentsOf: bytes)
+        case .range: preconditionFailure("a decoded body has no bytes of its own; take them from the decoder's input")
+        }
+    }
+}
+
+extension CallHead {
+    func encode(into writer: inout ByteWriter) {
+        writer.write(kind.rawValue)
+        writer.write(invocation.high.bigEndian)
+        writer.write(invocation.low.bigEndian)
+        writer.write(attempt)
+        writer.write(time)
+        if let request {
+            writer.write(request.method)
+            writer.write(request.path)
+            writer.write(request.query)
+            writer.write(request.remoteAddress)
+            writer.write(request.parameters)
+            writer.write(request.headers)
+        } else {
+            writer.write(attributes)
+        }
+    }
+}
+
+extension StateRequest {
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .get(let key):
+            writer.write(UInt8(0))
+            writer.write(key)
+        case .set(let key, let value):
+            writer.write(UInt8(1))
+            writer.write(key)
+            writer.write(value)
+        case .delete(let key):
+            writer.write(UInt8(2))
+            writer.write(key)
+        case .increment(let key, let amount):
+            writer.write(UInt8(3))
+            writer.write(key)
+            writer.write(amount)
+        case .list(let prefix, let after, let limit):
+            writer.write(UInt8(4))
+            writer.write(prefix)
+            writer.write(UInt8(after == nil ? 0 : 1))
+            writer.write(after ?? "")
+            writer.write(limit)
+        case .commit: writer.write(UInt8(5))
+        case .abandon: writer.write(UInt8(6))
+        }
+    }
+}
+
+extension StateReply {
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .value(let value):
+            writer.write(UInt8(0))
+            writer.write(value)
+        case .absent: writer.write(UInt8(1))
+        case .number(let number):
+            writer.write(UInt8(2))
+            writer.write(number)
+        case .entries(let entries, let more):
+            writer.write(UInt8(3))
+            writer.write(UInt8(more ? 1 : 0))
+            writer.write(UInt32(entries.count))
+            for entry in entries {
+                writer.write(entry.key)
+                writer.write(entry.value)
+            }
+        case .done: writer.write(UInt8(4))
+        case .conflict: writer.write(UInt8(5))
+        case .failed(let code, let message):
+            writer.write(UInt8(6))
+            writer.write(code)
+            writer.write(message)
+        }
+    }
+}
+
+// MARK: Decoding
+
+extension Frame {
+    /// Decodes the frame that starts at `offset` in `input`, and moves `offset` past it.
+    ///
+    /// Returns `nil`, and leaves `offset`, while the frame is not there as a whole. Bodies are given as ranges of `input`.
+    package static func decode(from input: UnsafeRawBufferPointer, at offset: inout Int) throws(WireError) -> Frame? {
+        guard input.count - offset >= headerSize else { return nil }
+        var header = ByteReader(input, range: offset..<offset + headerSize)
+        let length = Int(try header.integer(UInt32.self))
+        guard length <= maximumPayload else {
+            throw WireError("a payload of \(length) bytes; the most is \(maximumPayload)")
+        }
+        let code = try header.integer(UInt8.self)
+        guard let type = FrameType(rawValue: code) else { throw WireError("unknown frame type \(code)") }
+        let flags = try header.integer(UInt8.self)
+        _ = try header.integer(UInt16.self)
+        let call = try header.integer(UInt32.self)
+        guard input.count - offset - headerSize >= length else { return nil }
+        let start = offset + headerSize
+        var payload = ByteReader(input, range: start..<start + length)
+        let message = try Message(type, end: flags & endFlag != 0, from: &payload)
+        offset = start + length
+        return Frame(call: call, message)
+    }
+}
+
+extension Message {
+    init(_ type: FrameType, end: Bool, from reader: inout ByteReader) throws(WireError) {
+        switch type {
+        case .hello:
+            self = .hello(
+                Hello(version: try reader.integer(), triggers: try reader.integer(), sdk: try reader.string()))
+        case .welcome:
+            self = .welcome(
+                Welcome(
+                    version: try reader.integer(), concurrency: try reader.integer(), window: try reader.integer(),
+                    function: try reader.string()))
+        case .goodbye: self = .goodbye
+        case .call:
+            let head = try CallHead(from: &reader)
+            self = .call(head, body: .range(reader.remaining), end: end)
+            return
+        case .cancel: self = .cancel
+        case .body:
+            self = .body(.range(reader.remaining), end: end)
+            return
+        case .credit: self = .credit(try reader.integer())
+        case .reset: self = .reset(reason: try reader.string())
+        case .response:
+            let status = try reader.integer(UInt16.self)
+            let headers = try reader.fields()
+            self = .response(status: status, headers: headers, body: .range(reader.remaining), end: end)
+            return
+        case .acknowledge: self = .acknowledge
+        case .failure: self = .failure(permanent: try reader.integer(UInt8.self) != 0, message: try reader.string())
+        case .log: self = .log(level: try reader.integer(), text: try reader.string(), metadata: try reader.fields())
+        case .state:
+            self = .state(
+                request: try reader.integer(), scope: try reader.integer(), try StateRequest(from: &reader))
+        case .stateReply: self = .stateReply(request: try reader.integer(), try StateReply(from: &reader))
+        }
+        try reader.end()
+    }
+}
+
+extension CallHead {
+    init(from reader: inout ByteReader) throws(WireError) {
+        let code = try reader.integer(UInt8.self)
+        guard let kind = Kind(rawValue: code) else { throw WireError("unknown kind of call \(code)") }
+        let high = UInt64(bigEndian: try reader.integer())
+        let low = UInt64(bigEndian: try reader.integer())
+        self.init(
+            kind: kind, invocation: WireID(high: high, low: low), attempt: try reader.integer(),
+            time: try reader.integer())
+        if kind == .http {
+            request = WireRequest(
+                method: try reader.string(), path: try reader.string(), query: try reader.string(),
+                remoteAddress: try reader.string(), parameters: try reader.fields(), headers: try reader.fields())
+        } else {
+            attributes = try reader.fields()
+        }
+    }
+}
+
+extension StateRequest {
+    init(from reader: inout ByteReader) throws(WireError) {
+        let code = try reader.integer(UInt8.self)
+        switch code {
+        case 0: self = .get(key: try reader.string())
+        case 1: self = .set(key: try reader.string(), value: try reader.data())
+        case 2: self = .delete(key: try reader.string())
+        case 3: self = .increment(key: try reader.string(), by: try reader.integer())
+        case 4:
+            let prefix = try reader.string()
+            let hasAfter = try reader.integer(UInt8.self) != 0
+            let after = try reader.string()
+            self = .list(prefix: prefix, after: hasAfter ? after : nil, limit: try reader.integer())
+        case 5: self = .commit
+        case 6: self = .abandon
+        default: throw WireError("unknown state operation \(code)")
+        }
+    }
+}
+
+extension StateReply {
+    init(from reader: inout ByteReader) throws(WireError) {
+        let code = try reader.integer(UInt8.self)
+        switch code {
+        case 0: self = .value(try reader.data())
+        case 1: self = .absent
+        case 2: self = .number(try reader.integer())
+        case 3:
+            let more = try reader.integer(UInt8.self) != 0
+            let count = try reader.integer(UInt32.self)
+            var entries: [WireEntry] = []
+            for _ in 0..<count { entries.append(WireEntry(key: try reader.string(), value: try reader.data())) }
+            self = .entries(entries, more: more)
+        case 4: self = .done
+        case 5: self = .conflict
+        case 6: self = .failed(code: try reader.string(), message: try reader.string())
+        default: throw WireError("unknown state reply \(code)")
+        }
+    }
+}

@@ -1,0 +1,177 @@
+/// One unit on the socket between host and worker; `docs/worker-protocol.md` describes each byte.
+package struct Frame: Sendable, Hashable {
+    /// Length, type, flags and call of a frame: 12 bytes.
+    package static let headerSize = 12
+    /// Longest payload that either side may send.
+    package static let maximumPayload = 8 << 20
+    package static let protocolVersion: UInt16 = 1
+
+    /// The call that it belongs to; 0 is the connection itself.
+    package var call: UInt32
+    package var message: Message
+
+    package init(call: UInt32, _ message: Message) {
+        self.call = call
+        self.message = message
+    }
+}
+
+package enum Message: Sendable, Hashable {
+    // The connection
+    case hello(Hello)
+    case welcome(Welcome)
+    case goodbye
+    // A call
+    case call(CallHead, body: WireBody, end: Bool)
+    case cancel
+    // Bodies, both ways
+    case body(WireBody, end: Bool)
+    case credit(UInt32)
+    case reset(reason: String)
+    // What the worker makes of the call
+    case response(status: UInt16, headers: [WireField], body: WireBody, end: Bool)
+    case acknowledge
+    case failure(permanent: Bool, message: String)
+    case log(level: UInt8, text: String, metadata: [WireField])
+    // State
+    case state(request: UInt32, scope: UInt32, StateRequest)
+    case stateReply(request: UInt32, StateReply)
+}
+
+/// The bytes of a body. A decoded frame only says where in the decoder's input they are, so that nobody copies them
+/// twice.
+package enum WireBody: Sendable, Hashable {
+    case bytes([UInt8])
+    /// Offsets into the buffer that was decoded.
+    case range(Range<Int>)
+
+    package var count: Int {
+        switch self {
+        case .bytes(let bytes): bytes.count
+        case .range(let range): range.count
+        }
+    }
+}
+
+package struct Hello: Sendable, Hashable {
+    package var version: UInt16
+    /// Bit n stands for `CallHead.Kind` n.
+    package var triggers: UInt16
+    /// Name and version of the SDK, such as `apus-swift/1`.
+    package var sdk: String
+
+    package init(version: UInt16 = Frame.protocolVersion, triggers: UInt16, sdk: String) {
+        self.version = version
+        self.triggers = triggers
+        self.sdk = sdk
+    }
+}
+
+package struct Welcome: Sendable, Hashable {
+    package var version: UInt16
+    /// Calls that the host sends at once, at most.
+    package var concurrency: UInt32
+    /// Body bytes that either side may send in a call before the other grants more.
+    package var window: UInt32
+    package var function: String
+
+    package init(version: UInt16 = Frame.protocolVersion, concurrency: UInt32, window: UInt32, function: String) {
+        self.version = version
+        self.concurrency = concurrency
+        self.window = window
+        self.function = function
+    }
+}
+
+package struct CallHead: Sendable, Hashable {
+    package enum Kind: UInt8, Sendable {
+        case http = 0
+        case timer, file, topic, state
+    }
+
+    package var kind: Kind
+    /// The UUID's 16 bytes as two big-endian halves.
+    package var invocation: WireID
+    /// 1 for the first.
+    package var attempt: UInt32
+    /// Microseconds that the call may take from now.
+    package var time: UInt64
+    /// Only for `http`.
+    package var request: WireRequest?
+    /// The event's CloudEvents attributes; empty for `http`.
+    package var attributes: [WireField]
+
+    package init(
+        kind: Kind, invocation: WireID, attempt: UInt32, time: UInt64, request: WireRequest? = nil,
+        attributes: [WireField] = []
+    ) {
+        self.kind = kind
+        self.invocation = invocation
+        self.attempt = attempt
+        self.time = time
+        self.request = request
+        self.attributes = attributes
+    }
+}
+
+package struct WireID: Sendable, Hashable {
+    package var high: UInt64
+    package var low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+package struct WireRequest: Sendable, Hashable {
+    package var method: String
+    package var path: String
+    package var query: String
+    package var remoteAddress: String
+    package var parameters: [WireField]
+    package var headers: [WireField]
+
+    package init(
+        method: String, path: String, query: String, remoteAddress: String, parameters: [WireField],
+        headers: [WireField]
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.remoteAddress = remoteAddress
+        self.parameters = parameters
+        self.headers = headers
+    }
+}
+
+package enum StateRequest: Sendable, Hashable {
+    case get(key: String)
+    case set(key: String, value: [UInt8])
+    case delete(key: String)
+    case increment(key: String, by: Int64)
+    case list(prefix: String, after: String?, limit: UInt32)
+    case commit
+    case abandon
+}
+
+package enum StateReply: Sendable, Hashable {
+    case value([UInt8])
+    case absent
+    case number(Int64)
+    /// `more`: the answer was cut before the limit; ask again after the last key.
+    case entries([WireEntry], more: Bool)
+    case done
+    case conflict
+    case failed(code: String, message: String)
+}
+
+package struct WireEntry: Sendable, Hashable {
+    package var key: String
+    package var value: [UInt8]
+
+    package init(key: String, value: [UInt8]) {
+        self.key = key
+        self.value = value
+    }
+}

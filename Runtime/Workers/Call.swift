@@ -1,0 +1,79 @@
+package import Events
+package import NIOCore
+
+/// One run of an invocation by a worker.
+package struct Call: Sendable {
+    package var invocation: Invocation
+    /// Of an HTTP request; empty for events, whose data is in the event.
+    package var body: Body
+    /// How long it may run, from the moment in which a worker has it.
+    package var time: Duration
+    /// State, on behalf of the handler. Operations of one call come one after the other, in the handler's order.
+    package var operate: @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
+
+    package init(
+        invocation: Invocation, body: Body, time: Duration,
+        operate: @escaping @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
+    ) {
+        self.invocation = invocation
+        self.body = body
+        self.time = time
+        self.operate = operate
+    }
+}
+
+/// What a handler made of a call that it did not fail.
+package enum Answer: Sendable {
+    /// To an HTTP request. The call goes on until the body has ended; effects are complete before.
+    case response(ResponseHead, Body)
+    /// To an event.
+    case acknowledged
+}
+
+/// The bytes of a request or a response.
+package enum Body: Sendable {
+    case bytes(ByteBuffer)
+    case stream(BodyStream)
+
+    package static var empty: Body { .bytes(ByteBuffer()) }
+}
+
+/// Why a call has no answer.
+package struct CallFailure: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// The handler threw; `permanent` says that another try is useless.
+        case handlerFailed
+        /// It ran past its time limit; its worker is being stopped.
+        case timedOut
+        /// The worker process ended in the middle of the call.
+        case workerDied
+        /// The worker sent what the contract does not allow; it is being stopped.
+        case contractBroken
+        /// No worker could be started; the function backs off.
+        case startFailed
+        /// `limits.waiting` calls wait already.
+        case queueFull
+        /// No worker was free within `limits.wait`.
+        case waitedTooLong
+        /// The caller's task was cancelled.
+        case cancelled
+        /// The host is stopping, or the function is gone.
+        case stopping
+    }
+
+    package var code: Code
+    /// For the log and for operators; never shown to HTTP clients when it comes from the handler.
+    package var message: String
+    package var permanent: Bool
+    /// When another try makes sense.
+    package var retryAfter: Duration?
+
+    package init(_ code: Code, _ message: String, permanent: Bool = false, retryAfter: Duration? = nil) {
+        self.code = code
+        self.message = message
+        self.permanent = permanent
+        self.retryAfter = retryAfter
+    }
+
+    package var description: String { message }
+}
