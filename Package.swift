@@ -23,7 +23,9 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "CLI",
-            dependencies: ["Hosting", "Triggers", "Manifests", "Events", .parser, .nio, .nioPosix, .nioHTTP],
+            dependencies: [
+                "Hosting", "Triggers", "Manifests", "Schedules", "Events", .parser, .nio, .nioPosix, .nioHTTP,
+            ],
             path: "Runtime/CLI"),
         .target(
             name: "Hosting",
@@ -38,10 +40,13 @@ let package = Package(
             path: "Runtime/Admin"),
         .target(
             name: "Gateway",
-            dependencies: ["Engine", "Workers", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .lifecycle],
+            dependencies: [
+                "Engine", "Workers", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .lifecycle, .logging,
+            ],
             path: "Runtime/Gateway"),
         .target(
-            name: "Triggers", dependencies: ["Engine", "Storage", "Manifests", "Events", .lifecycle],
+            name: "Triggers",
+            dependencies: ["Engine", "Storage", "Manifests", "Schedules", "Events", .lifecycle, .logging],
             path: "Runtime/Triggers"),
         .target(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
@@ -50,7 +55,8 @@ let package = Package(
             name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
             path: "Runtime/Workers"),
         .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb], path: "Runtime/Storage"),
-        .target(name: "Manifests", dependencies: ["Events", .yams], path: "Runtime/Manifests"),
+        .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
+        .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
         .target(name: "Telemetry", dependencies: [.logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
@@ -69,6 +75,8 @@ let package = Package(
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "SchedulesTests", dependencies: ["Schedules", "Events", "Support"], path: "Tests/SchedulesTests"),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Support"], path: "Tests/WireTests"),
         .testTarget(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
@@ -86,7 +94,7 @@ let package = Package(
             path: "Tests/EngineTests"),
         .testTarget(
             name: "TriggersTests",
-            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Events", "Support"],
+            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Schedules", "Events", "Support"],
             path: "Tests/TriggersTests"),
         .testTarget(
             name: "GatewayTests",
@@ -95,7 +103,9 @@ let package = Package(
             ],
             path: "Tests/GatewayTests"),
         .testTarget(
-            name: "AdminTests", dependencies: ["Admin", "Engine", "Events", "Support"], path: "Tests/AdminTests"),
+            name: "AdminTests",
+            dependencies: ["Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry", "Support"],
+            path: "Tests/AdminTests"),
         .testTarget(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
