@@ -1,3 +1,6 @@
+package import Logging
+package import Telemetry
+
 /// What `apus serve` is told.
 package struct HostConfiguration: Sendable {
     /// Manifest files, and folders of them.
@@ -16,6 +19,10 @@ package struct HostConfiguration: Sendable {
     package var drain: Duration = .seconds(30)
     /// Whether changed manifests and handlers are taken up at once.
     package var watch = false
+
+    package var logLevel: Logger.Level = .info
+    /// How lines look on the console; by default pretty on a terminal, plain elsewhere.
+    package var logFormat: Console.Format?
 
     /// - Parameter cores: the machine's. Half of them are lanes, so that the workers have the others; four workers a core
     ///   is what the idle and the waiting ones leave room for, and never fewer than 64.

@@ -1,0 +1,82 @@
+import Admin
+import Events
+import Logging
+import Telemetry
+import Workers
+
+/// Where log lines go: the host's own and the workers' both to the console and to files that can be searched.
+struct HostLogs: Sendable {
+    let logger: Logger
+    private let store: LogStore
+    private let console: Console
+
+    init(directory: String, configuration: HostConfiguration) throws {
+        let store = try LogStore(directory: directory)
+        let console = Console(format: configuration.logFormat ?? .automatic, level: configuration.logLevel)
+        self.store = store
+        self.console = console
+        let level = configuration.logLevel
+        logger = Logger(label: "apus") { _ in
+            HostLogHandler(level: level) { line in
+                store.record(line)
+                console.show(line)
+            }
+        }
+    }
+
+    /// Takes the lines of workers.
+    var output: WorkerOutput {
+        { [store, console] line in
+            let line = LogLine(line)
+            store.record(line)
+            console.show(line)
+        }
+    }
+
+    func flush() {
+        store.flush()
+        console.flush()
+    }
+
+    /// What the admin API shows.
+    var source: LogSource {
+        LogSource(
+            lines: { [store] query in
+                await store.lines(LogFilter(query), limit: query.limit).map(\.json)
+            },
+            follow: { [store] query in
+                var entries = await store.follow(LogFilter(query), last: query.limit).makeAsyncIterator()
+                return AsyncStream(unfolding: { await entries.next()?.json })
+            })
+    }
+}
+
+extension LogEntry {
+    fileprivate var json: String {
+        switch self {
+        case .line(let line): line.json
+        case .skipped(let count): LogLine(level: .warning, message: "\(count) lines are missing here: the reader is too slow").json
+        }
+    }
+}
+
+extension LogFilter {
+    fileprivate init(_ query: LogQuery) {
+        self.init(function: query.function, invocation: query.invocation, since: query.since)
+    }
+}
+
+extension LogLine {
+    fileprivate init(_ line: WorkerLine) {
+        let source: Source =
+            switch line.source {
+            case .log: .log
+            case .stdout: .stdout
+            case .stderr: .stderr
+            case .host: .host
+            }
+        self.init(
+            level: Logger.Level(rawValue: line.level) ?? .info, function: line.function, worker: line.worker,
+            invocation: line.invocation?.description, source: source, message: line.text, metadata: line.metadata)
+    }
+}
