@@ -1,0 +1,26 @@
+/// What `apus serve` is told.
+package struct HostConfiguration: Sendable {
+    /// Manifest files, and folders of them.
+    package var manifests: [String] = ["manifests"]
+    /// The data folder: state, queue, timers, file index, logs.
+    package var data = ".apus"
+    /// Where functions are served, `HOST:PORT`; port 0 takes a free one.
+    package var listen = "127.0.0.1:8080"
+    /// Where the admin API is served, `HOST:PORT`; port 0 takes a free one.
+    package var admin = "127.0.0.1:8081"
+    /// Most workers of all functions together.
+    package var maxWorkers: Int
+    /// Event loops.
+    package var lanes: Int
+    /// How long a stopping host lets run what runs.
+    package var drain: Duration = .seconds(30)
+    /// Whether changed manifests and handlers are taken up at once.
+    package var watch = false
+
+    /// - Parameter cores: the machine's. Half of them are lanes, so that the workers have the others; four workers a core
+    ///   is what the idle and the waiting ones leave room for, and never fewer than 64.
+    package init(cores: Int) {
+        lanes = max(1, cores / 2)
+        maxWorkers = max(64, cores * 4)
+    }
+}
