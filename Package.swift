@@ -58,7 +58,7 @@ let package = Package(
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
-        .target(name: "Telemetry", dependencies: [.logging], path: "Runtime/Telemetry"),
+        .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
@@ -106,6 +106,9 @@ let package = Package(
             name: "AdminTests",
             dependencies: ["Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry", "Support"],
             path: "Tests/AdminTests"),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
+            path: "Tests/TelemetryTests"),
         .testTarget(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
