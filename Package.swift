@@ -94,7 +94,7 @@ let package = Package(
             path: "Tests/EngineTests"),
         .testTarget(
             name: "TriggersTests",
-            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Schedules", "Events", "Support"],
+            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Schedules", "Events", "Support", .logging],
             path: "Tests/TriggersTests"),
         .testTarget(
             name: "GatewayTests",

@@ -75,7 +75,8 @@ package struct FileSettler: Sendable {
     /// The directory `old` is at `directory` now, with everything in it.
     package mutating func relocate(_ directory: String, from old: String, now: ContinuousClock.Instant) {
         let prefix = old + "/"
-        for path in index.keys where path.hasPrefix(prefix) {
+        // What has arrived below the old name a moment ago is pending, but not known there.
+        for path in Set(index.keys).union(pending.keys) where path.hasPrefix(prefix) {
             depart(path, now: now)
             arrive("\(directory)/\(path.dropFirst(prefix.count))", from: path, now: now)
         }
