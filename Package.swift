@@ -82,6 +82,10 @@ let package = Package(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
             path: "Tests/SDKTests"),
         .testTarget(
+            name: "FunctionsTests",
+            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            path: "Tests/FunctionsTests"),
+        .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
             path: "Tests/WorkersTests"),

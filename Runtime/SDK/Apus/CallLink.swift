@@ -19,3 +19,24 @@ package protocol CallLink: Sendable {
     /// Sends bytes of the response's body; waits until there is room for them.
     func write(_ bytes: [UInt8]) async throws
 }
+
+/// How far a call has come.
+package enum CallPhase: Sendable {
+    /// Its handler runs.
+    case running
+    /// It has answered, and its response's body is being written.
+    case streaming
+    case over
+
+    /// Throws when the call may not use the state's `scope` any more.
+    package func checkState(_ scope: UInt32) throws(StateError) {
+        switch self {
+        case .running: return
+        case .streaming where scope != 0: return
+        case .streaming:
+            throw StateError(
+                .invalid, "the effects of this call are committed already; use 'state.immediately' in a stream")
+        case .over: throw StateError(.invalid, "the call is over; it has no state any more")
+        }
+    }
+}

@@ -3,13 +3,10 @@ import Wire
 
 /// One call of the host while it runs: where its handler meets the frames.
 final class LiveCall: CallLink {
-    /// What the handler has made of the call so far.
-    enum Phase { case running, streaming, over }
-
     private struct Contents {
         var inbound: InboundBody
         var outbound: OutboundWindow
-        var phase = Phase.running
+        var phase = CallPhase.running
         var replies: [UInt32: StateReply] = [:]
         var lastRequest: UInt32 = 0
         var lastScope: UInt32 = 0
@@ -19,27 +16,17 @@ final class LiveCall: CallLink {
         var lastWaiter: UInt64 = 0
         /// Counts the changes that came from outside.
         var version: UInt64 = 0
-
-        /// Throws when the call is past the moment in which it may use `scope`.
-        func checkState(_ scope: UInt32) throws {
-            switch phase {
-            case .running: return
-            case .streaming where scope != 0: return
-            case .streaming:
-                throw StateError(
-                    .invalid, "the effects of this call are committed already; use 'state.immediately' in a stream")
-            case .over: throw StateError(.invalid, "the call is over; it has no state any more")
-            }
-        }
     }
 
     private let id: UInt32
     private let outbox: Outbox
+    private let finished: FinishedCalls
     private let contents: Mutex<Contents>
 
-    init(id: UInt32, window: UInt32, outbox: Outbox) {
+    init(id: UInt32, window: UInt32, outbox: Outbox, finished: FinishedCalls) {
         self.id = id
         self.outbox = outbox
+        self.finished = finished
         contents = Mutex(
             Contents(inbound: InboundBody(window: Int(window)), outbound: OutboundWindow(credit: Int(window))))
     }
@@ -88,14 +75,17 @@ final class LiveCall: CallLink {
     }
 
     private func sendHead(_ response: HTTPResponse, body: [UInt8], end: Bool) {
-        contents.withLock { $0.phase = end ? .over : .streaming }
         let message = Message.response(
             status: UInt16(response.status), headers: response.headers.fields, body: .bytes(body), end: end)
+        if end { return send(last: message) }
+        contents.withLock { $0.phase = .streaming }
         outbox.send(Frame(call: id, message))
     }
 
+    /// The host may use the call's number and its place again as soon as it has this frame.
     private func send(last message: Message) {
         contents.withLock { $0.phase = .over }
+        finished.add(id)
         outbox.send(Frame(call: id, message))
     }
 
@@ -103,7 +93,7 @@ final class LiveCall: CallLink {
 
     func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply {
         let request = try contents.withLock { contents in
-            try contents.checkState(scope)
+            try contents.phase.checkState(scope)
             contents.lastRequest += 1
             return contents.lastRequest
         }
@@ -119,7 +109,7 @@ final class LiveCall: CallLink {
             }
             return
         }
-        try contents.withLock { try $0.checkState(scope) }
+        try contents.withLock { try $0.phase.checkState(scope) }
         outbox.send(Frame(call: id, .state(request: 0, scope: scope, operation)))
     }
 

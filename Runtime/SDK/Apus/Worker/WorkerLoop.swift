@@ -117,12 +117,11 @@ package final class WorkerLoop {
         guard calls.count < Int(welcome.concurrency) else {
             throw WireError("more than \(welcome.concurrency) calls at once")
         }
-        let link = LiveCall(id: id, window: welcome.window, outbox: outbox)
+        let link = LiveCall(id: id, window: welcome.window, outbox: outbox, finished: finished)
         guard link.receive(body, end: end) else { throw WireError("a CALL with more body than its window") }
         // Unstructured, because the loop below it must go on while the call runs; `calls` holds it until it has ended.
-        let task = Task(executorPreference: executor) { [handlers, finished, function = welcome.function] in
+        let task = Task(executorPreference: executor) { [handlers, function = welcome.function] in
             await link.finish(with: await handlers.answer(head, function: function, link: link))
-            finished.add(id)
         }
         calls[id] = RunningCall(link: link, task: task)
     }
@@ -138,8 +137,8 @@ private struct RunningCall {
     }
 }
 
-/// The calls whose tasks have ended since the loop last looked.
-private final class FinishedCalls: Sendable {
+/// The calls that are over since the loop last looked.
+final class FinishedCalls: Sendable {
     private let ids = Mutex<[UInt32]>([])
 
     func add(_ id: UInt32) { ids.withLock { $0.append(id) } }
