@@ -16,6 +16,10 @@ package struct HostConfiguration: Sendable {
     package var drain: Duration = .seconds(30)
     /// Whether changed manifests and handlers are taken up at once.
     package var watch = false
+    /// How log lines look on standard error.
+    package var logFormat: LogFormat = .automatic
+    /// Standard error shows lines of this level and above; the log in the data folder has all.
+    package var logLevel: LogLevel = .info
 
     /// - Parameter cores: the machine's. Half of them are lanes, so that the workers have the others; four workers a core
     ///   is what the idle and the waiting ones leave room for, and never fewer than 64.
