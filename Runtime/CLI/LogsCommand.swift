@@ -30,7 +30,8 @@ struct LogsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only lines from then on: 15m (ago), 2026-11-20, 2026-11-20T18:00:00Z."))
     var since: Moment?
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The newest so many; default: 100, with --follow 10.", valueName: "n"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("The newest so many; default: 100, with --follow 10.", valueName: "n"))
     var limit: Int?
 
     @OptionGroup var output: OutputOptions

@@ -77,7 +77,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// `HOST:PORT` with a port between 0 and 65535; `[V6]:PORT` too.
     private static func isListenAddress(_ text: String) -> Bool {
-        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil else { return false }
+        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil else {
+            return false
+        }
         let host = text[..<colon]
         return !host.isEmpty && (!host.contains(":") || host.hasPrefix("[") && host.hasSuffix("]"))
     }

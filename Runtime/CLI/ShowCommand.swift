@@ -61,7 +61,8 @@ struct ShowCommand: AsyncParsableCommand {
         ])
         for worker in detail.function.pool.workers {
             table.add([
-                "\(worker.pid)", worker.state, "\(worker.running)", "\(worker.invocations)", "\(Int(worker.ageSeconds))s",
+                "\(worker.pid)", worker.state, "\(worker.running)", "\(worker.invocations)",
+                "\(Int(worker.ageSeconds))s",
             ])
         }
         return table

@@ -20,7 +20,8 @@ extension StateCommand {
                 var left = limit ?? .max
                 var after: String?
                 repeat {
-                    let page = try await client.get(StateListDocument.self, target(after: after, limit: min(left, 1000)))
+                    let page = try await client.get(
+                        StateListDocument.self, target(after: after, limit: min(left, 1000)))
                     for entry in page.entries.prefix(left) { Terminal.line(try text(entry)) }
                     left -= page.entries.count
                     after = page.next
@@ -43,7 +44,8 @@ extension StateCommand {
 
         /// A value on one line: text with its line breaks escaped and cut at 200 characters, or its size.
         static func shown(_ value: BytesDocument) -> String {
-            guard let text = value.text, !text.unicodeScalars.contains(where: { $0.value < 0x20 && !"\n\r\t".unicodeScalars.contains($0) })
+            guard let text = value.text,
+                !text.unicodeScalars.contains(where: { $0.value < 0x20 && !"\n\r\t".unicodeScalars.contains($0) })
             else { return "(\(value.bytes?.count ?? 0) bytes)" }
             let escaped = text.replacing("\n", with: "\\n").replacing("\r", with: "\\r").replacing("\t", with: "\\t")
             return escaped.count > 200 ? escaped.prefix(199) + "…" : escaped
