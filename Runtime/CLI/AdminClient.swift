@@ -6,6 +6,14 @@ import NIOPosix
 
 /// Speaks to the admin API of a host: one connection a request.
 struct AdminClient: Sendable {
+    /// The methods of the admin API.
+    enum Method: String {
+        case get = "GET"
+        case put = "PUT"
+        case post = "POST"
+        case delete = "DELETE"
+    }
+
     typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
     let address: AdminAddress
@@ -13,14 +21,14 @@ struct AdminClient: Sendable {
     /// Sends a request and returns the body of a 2xx answer.
     ///
     /// - Throws: `Failure`, also for every other answer, with what its problem document says.
-    func send(_ method: HTTPMethod, _ target: Target, body: [UInt8] = [], type: String? = nil) async throws -> [UInt8] {
+    func send(_ method: Method, _ target: Target, body: [UInt8] = [], type: String? = nil) async throws -> [UInt8] {
         var bytes: [UInt8] = []
         try await exchange(method, target, body: body, type: type) { bytes += $0 }
         return bytes
     }
 
     func get<Document: Decodable>(_ type: Document.Type, _ target: Target) async throws -> Document {
-        try decode(type, await send(.GET, target))
+        try decode(type, await send(.get, target))
     }
 
     func decode<Document: Decodable>(_ type: Document.Type, _ bytes: [UInt8]) throws -> Document {
@@ -34,7 +42,7 @@ struct AdminClient: Sendable {
     /// Calls `each` with every line of the answer as it comes.
     func lines(_ target: Target, _ each: ([UInt8]) -> Void) async throws {
         var rest: [UInt8] = []
-        try await exchange(.GET, target, body: [], type: nil) { bytes in
+        try await exchange(.get, target, body: [], type: nil) { bytes in
             rest += bytes
             while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 each(Array(rest[..<end]))
@@ -44,7 +52,7 @@ struct AdminClient: Sendable {
     }
 
     private func exchange(
-        _ method: HTTPMethod, _ target: Target, body: [UInt8], type: String?, _ receive: ([UInt8]) -> Void
+        _ method: Method, _ target: Target, body: [UInt8], type: String?, _ receive: ([UInt8]) -> Void
     ) async throws {
         let connection = try await connect()
         do {
@@ -80,13 +88,14 @@ struct AdminClient: Sendable {
         throw Failure(.inputOutput, "the host on \(address) closed the connection in the middle of its answer")
     }
 
-    private func head(_ method: HTTPMethod, _ target: Target, length: Int, type: String?) -> HTTPRequestHead {
+    private func head(_ method: Method, _ target: Target, length: Int, type: String?) -> HTTPRequestHead {
         var headers: HTTPHeaders = [
             "Host": address.description, "Connection": "close", "Content-Length": String(length),
             "User-Agent": "apus",
         ]
         if let type { headers.add(name: "Content-Type", value: type) }
-        return HTTPRequestHead(version: .http1_1, method: method, uri: target.description, headers: headers)
+        return HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: method.rawValue), uri: target.description, headers: headers)
     }
 
     private func connect() async throws -> Connection {

@@ -53,7 +53,7 @@ struct InvokeCommand: AsyncParsableCommand {
         try await reporting {
             let client = try host.client()
             let answer = try await client.send(
-                .POST, Target("v1", "functions", name, "invocations"),
+                .post, Target("v1", "functions", name, "invocations"),
                 body: Array(JSONEncoder().encode(invocationRequest())), type: "application/json")
             let result = try client.decode(InvocationResultDocument.self, answer)
             if output.json {
@@ -101,7 +101,7 @@ struct InvokeCommand: AsyncParsableCommand {
     }
 }
 
-extension TriggerKind: @retroactive ExpressibleByArgument {}
+extension TriggerKind: ExpressibleByArgument {}
 
 /// For people or for programs.
 struct OutputOptions: ParsableArguments {

@@ -20,7 +20,7 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let client = try host.client()
-            let answer = try await client.send(.GET, Target("v1", "functions"))
+            let answer = try await client.send(.get, Target("v1", "functions"))
             if output.json {
                 Terminal.bytes(answer)
             } else {

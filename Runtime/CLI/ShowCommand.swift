@@ -22,7 +22,7 @@ struct ShowCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let client = try host.client()
-            let answer = try await client.send(.GET, Target("v1", "functions", name))
+            let answer = try await client.send(.get, Target("v1", "functions", name))
             if output.json {
                 Terminal.bytes(answer)
             } else {

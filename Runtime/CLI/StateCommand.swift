@@ -32,7 +32,7 @@ struct StateCommand: AsyncParsableCommand {
         @OptionGroup var host: AdminOptions
 
         func run() async throws {
-            try await reporting { Terminal.bytes(try await host.client().send(.GET, key.target)) }
+            try await reporting { Terminal.bytes(try await host.client().send(.get, key.target)) }
         }
     }
 
@@ -45,7 +45,7 @@ struct StateCommand: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 _ = try await host.client().send(
-                    .PUT, key.target, body: Payload.bytes(value), type: "application/octet-stream")
+                    .put, key.target, body: Payload.bytes(value), type: "application/octet-stream")
             }
         }
     }
@@ -56,7 +56,7 @@ struct StateCommand: AsyncParsableCommand {
         @OptionGroup var host: AdminOptions
 
         func run() async throws {
-            try await reporting { _ = try await host.client().send(.DELETE, key.target) }
+            try await reporting { _ = try await host.client().send(.delete, key.target) }
         }
     }
 
@@ -68,7 +68,7 @@ struct StateCommand: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let client = try host.client()
-                let answer = try await client.send(.GET, Target("v1", "state"))
+                let answer = try await client.send(.get, Target("v1", "state"))
                 guard !output.json else { return Terminal.bytes(answer) }
                 for name in try client.decode(NamespaceListDocument.self, answer).namespaces { Terminal.line(name) }
             }
