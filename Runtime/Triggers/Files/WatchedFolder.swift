@@ -1,6 +1,7 @@
 import Events
 import Glibc
 import Logging
+import Manifests
 import Storage
 
 /// One trigger as the watching thread knows it.
