@@ -5,8 +5,8 @@ struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Looks over manifests and prints every problem.",
         discussion: """
-            Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the
-            manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each
+            Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the \
+            manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
             problem, to standard error, and exits with 1 when there is any.
 
             Examples:

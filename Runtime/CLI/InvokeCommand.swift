@@ -7,16 +7,16 @@ struct InvokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invoke", abstract: "Calls a function with a request or an event.",
         discussion: """
-            Without options, calls the function's first trigger: a GET of its route, a timer that is due now. Prints the
+            Without options, calls the function's first trigger: a GET of its route, a timer that is due now. Prints the \
             body of the answer to standard output. Exits with 1 when the function answers with a status of 400 or above.
 
             Examples:
 
               apus invoke hello --path /hello/Ada
-              apus invoke guestbook --data '{"name":"Ada","text":"Hello"}' --header content-type=application/json
+              apus invoke guestbook --data @entry.json --header content-type=application/json
               apus invoke uptime --trigger timer
               apus invoke inbox --trigger file --subject june.csv
-              apus invoke uptime --trigger timer --async      put it into the queue and return
+              apus invoke uptime --trigger timer --async   only queue it
             """)
 
     @Argument(help: "The function.")

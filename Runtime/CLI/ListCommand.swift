@@ -5,7 +5,7 @@ struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Shows the functions of a host, their workers and queues.",
         discussion: """
-            WORKERS are processes, RUNNING and WAITING calls; QUEUED are asynchronous invocations that are not done.
+            WORKERS are processes, RUNNING and WAITING calls; QUEUED are asynchronous invocations that are not done. \
             SUCCEEDED and FAILED count since the host came up.
 
             Examples:

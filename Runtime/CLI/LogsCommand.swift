@@ -7,7 +7,7 @@ struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs", abstract: "Shows log lines of functions and of the host.",
         discussion: """
-            What handlers log and print, with the function, the worker's process id and the invocation, and what the
+            What handlers log and print, with the function, the worker's process id and the invocation, and what the \
             host says. Times are in UTC.
 
             Examples:

@@ -5,8 +5,8 @@ struct NewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "new", abstract: "Writes a function and its manifest, which work at once.",
         discussion: """
-            In a checkout of Apus, a Swift function becomes a folder of Functions/, a line of Package.swift and a file of
-            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell function needs no
+            In a checkout of Apus, a Swift function becomes a folder of Functions/, a line of Package.swift and a file of \
+            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell function needs no \
             build: it is a script that reads standard input and prints its answer. Nothing is ever overwritten.
 
             Examples:

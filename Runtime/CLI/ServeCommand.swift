@@ -6,14 +6,14 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Runs the host.",
         discussion: """
-            Serves the functions of the manifests given: files, or folders of them. SIGTERM or Ctrl-C drains: nothing new
-            is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests
+            Serves the functions of the manifests given: files, or folders of them. SIGTERM or Ctrl-C drains: nothing new \
+            is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests \
             again; when any of them has a problem, the running set stays as it is.
 
             Examples:
 
-              apus serve                                      what is in manifests/
-              apus serve --watch                              … and take up each change at once
+              apus serve            what is in manifests/
+              apus serve --watch    … and take up each change at once
               apus serve shop/ blog.yaml --data /var/lib/apus --listen 0.0.0.0:80
             """)
 

@@ -6,7 +6,7 @@ struct StateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "state", abstract: "Reads and writes the state that functions keep.",
         discussion: """
-            State is in namespaces: a function's own has its name. Writes are committed at once; an invocation that has
+            State is in namespaces: a function's own has its name. Writes are committed at once; an invocation that has \
             read the key runs again.
 
             Examples:
