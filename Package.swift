@@ -24,7 +24,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Hosting", "Triggers", "Manifests", "Schedules", "Events", .parser, .nio, .nioPosix, .nioHTTP,
+                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio, .nioPosix,
+                .nioHTTP,
             ],
             path: "Runtime/CLI"),
         .target(
@@ -113,6 +114,9 @@ let package = Package(
         .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
+        .testTarget(
+            name: "CLITests", dependencies: ["CLI", "Admin", "Hosting", "Manifests", "Events", "Telemetry", "Support"],
+            path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],

@@ -84,7 +84,7 @@ extension AdminRoutes {
             return try await enqueue(new, function: function, id: id)
         case .event(let kind, let event):
             try await withTaskExecutorPreference(services.lane) {
-                try await engine.handle(event, kind: kind, function: function, id: id)
+                try await engine.handle(event, kind: kind, function: function, id: id, on: services.lane)
             }
         case .request(let head, let body):
             let (answer, bytes) = try await withTaskExecutorPreference(services.lane) {

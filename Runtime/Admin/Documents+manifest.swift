@@ -10,8 +10,8 @@ extension FunctionDocument {
         let statistics = function.statistics
         self.init(
             name: function.manifest.name, description: function.manifest.description,
-            triggers: function.manifest.triggers.map(\.summary), pool: function.pool.snapshot,
-            outcomes: statistics.outcomes, running: statistics.running, queue: queue,
+            triggers: function.manifest.triggers.map(\.summary), pool: PoolDocument(function.pool.snapshot),
+            outcomes: statistics.outcomes, running: statistics.running, queue: QueueDocument(queue),
             last: statistics.last.map(EndedDocument.init))
     }
 }
@@ -34,12 +34,12 @@ extension DeclaredDocument {
             product: manifest.handler.product, directory: manifest.handler.directory, namespace: manifest.namespace,
             settings: [
                 "workers.min": "\(workers.min)", "workers.max": "\(workers.max)",
-                "workers.concurrency": "\(workers.concurrency)", "workers.idle": workers.idle.short,
-                "workers.instance": workers.instance.rawValue, "limits.time": limits.time.short,
-                "limits.memory": "\(limits.memory)", "limits.body": "\(limits.body)",
-                "limits.waiting": "\(limits.waiting)", "limits.wait": limits.wait.short,
-                "retry.attempts": "\(retry.attempts)", "retry.first": retry.first.short,
-                "retry.longest": retry.longest.short, "retry.within": retry.within.short,
+                "workers.concurrency": "\(workers.concurrency)", "workers.idle": Quantity.text(workers.idle),
+                "workers.instance": workers.instance.rawValue, "limits.time": Quantity.text(limits.time),
+                "limits.memory": Quantity.text(size: limits.memory), "limits.body": Quantity.text(size: limits.body),
+                "limits.waiting": "\(limits.waiting)", "limits.wait": Quantity.text(limits.wait),
+                "retry.attempts": "\(retry.attempts)", "retry.first": Quantity.text(retry.first),
+                "retry.longest": Quantity.text(retry.longest), "retry.within": Quantity.text(retry.within),
             ])
     }
 }
@@ -53,7 +53,7 @@ extension Trigger {
         case .timer(let trigger):
             switch trigger.schedule {
             case .cron(let expression): "timer cron \(expression) \(trigger.zone)"
-            case .every(let interval): "timer every \(interval.short)"
+            case .every(let interval): "timer every \(Quantity.text(interval))"
             case .at(let time): "timer at \(time)"
             }
         case .file(let trigger):
@@ -61,18 +61,6 @@ extension Trigger {
         case .topic(let name): "topic \(name)"
         case .state(let prefix): "state \(prefix)"
         }
-    }
-}
-
-extension Duration {
-    /// The longest unit that says it whole, as manifests write it: `10s`, `15m`, `1500ms`.
-    package var short: String {
-        let milliseconds = self.milliseconds
-        for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] as [(Int64, String)]
-        where milliseconds != 0 && milliseconds % unit == 0 {
-            return "\(milliseconds / unit)\(name)"
-        }
-        return milliseconds == 0 ? "0s" : "\(milliseconds)ms"
     }
 }
 

@@ -1,6 +1,6 @@
 import Events
-package import Storage
-package import Workers
+import Storage
+import Workers
 
 /// What the admin API says of one function.
 package struct FunctionDocument: Sendable, Codable {
@@ -8,16 +8,65 @@ package struct FunctionDocument: Sendable, Codable {
     package var description: String
     /// One line a trigger, such as `timer cron 0 7 * * 1-5 Europe/Berlin`.
     package var triggers: [String]
-    package var pool: PoolSnapshot
+    package var pool: PoolDocument
     /// How many invocations ended in which way since the host came up.
     package var outcomes: [String: Int]
     package var running: Int
-    package var queue: QueueCounts
+    package var queue: QueueDocument
     package var last: [EndedDocument]
 }
 
 package struct FunctionListDocument: Sendable, Codable {
     package var functions: [FunctionDocument]
+}
+
+/// The workers of a function and the calls that they have.
+package struct PoolDocument: Sendable, Codable {
+    package struct Worker: Sendable, Codable {
+        package var pid: Int32
+        /// `starting`, `idle`, `busy` or `stopping`.
+        package var state: String
+        package var running: Int
+        package var invocations: Int
+        package var ageSeconds: Double
+    }
+
+    package var workers: [Worker]
+    package var waiting: Int
+    package var running: Int
+    /// Starts since the host came up.
+    package var started: Int
+    /// Why no worker is started now.
+    package var backingOff: String?
+
+    init(_ pool: PoolSnapshot) {
+        workers = pool.workers.map {
+            Worker(
+                pid: $0.pid, state: $0.state, running: $0.running, invocations: $0.invocations,
+                ageSeconds: $0.ageSeconds)
+        }
+        waiting = pool.waiting
+        running = pool.running
+        started = pool.started
+        backingOff = pool.backingOff
+    }
+}
+
+/// The asynchronous invocations of a function, counted since the data folder was made.
+package struct QueueDocument: Sendable, Codable {
+    package var enqueued: Int
+    package var waiting: Int
+    package var running: Int
+    package var done: Int
+    package var dead: Int
+
+    init(_ counts: QueueCounts) {
+        enqueued = counts.enqueued
+        waiting = counts.waiting
+        running = counts.running
+        done = counts.done
+        dead = counts.dead
+    }
 }
 
 /// One function with what its manifest declares and its latest asynchronous invocations.

@@ -34,39 +34,56 @@ package struct Host: Sendable {
         let functions = FunctionSet(
             engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, drain: configuration.drain,
             output: logs.output)
-        let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
-        let files = FileService(store: store, notify: engine.queueChanged, logger: logger)
+        let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
-            configuration: GatewayConfiguration(address: configuration.listen, drain: configuration.drain), lanes: lanes,
-            respond: engine.respond, logger: logger)
+            configuration: gatewayConfiguration, lanes: lanes, respond: engine.respond, logger: logger)
         let reloader = Reloader(
-            paths: configuration.manifests, functions: functions, timers: timers, files: files, gateway: gateway,
+            paths: configuration.manifests, functions: functions, files: files, gateway: gateway,
             logger: logger)
         let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
         let admin = AdminServer(
-            address: configuration.admin,
+            host: configuration.admin.host, port: configuration.admin.port,
             services: AdminServices(
                 engine: engine, lane: lanes[0], readiness: { await readiness(of: store, gateway: gateway) },
                 logs: logs.source, reload: reloader.reload),
-            logger: logger)
+            logger: logger,
+            onListening: {
+                logger.notice("admin API on http://\(ListenAddress(host: configuration.admin.host, port: $0))")
+            })
 
         try await reloader.apply(loaded.manifests)
+        // Binding comes before the services start, so that a port in use is said before anything runs.
+        try await gateway.bind()
         var services: [any Service] = [
             SignalWatcher(logger: logger, reload: reload),
             functions,
             admin,
             Housekeeping(store: store, logger: logger),
             QueueDispatcher(engine: engine, lanes: lanes),
-            timers,
             files,
             gateway,
         ]
         if configuration.watch {
             services.append(ManifestWatcher(paths: configuration.manifests, functions: functions, reload: reload))
         }
+        announce(loaded.manifests, at: gateway, logger: logger)
         try await run(services, logger: logger)
         try store.close()
         try await group.shutdownGracefully()
+    }
+
+    private func announce(_ manifests: [Manifest], at gateway: HTTPGateway, logger: Logger) {
+        let address = gateway.boundAddress
+        let listen = ListenAddress(host: configuration.listen.host, port: address?.port ?? configuration.listen.port)
+        logger.notice("serves \(manifests.count) functions on http://\(listen)")
+    }
+
+    private var gatewayConfiguration: GatewayConfiguration {
+        var gateway = GatewayConfiguration()
+        gateway.host = configuration.listen.host
+        gateway.port = configuration.listen.port
+        gateway.drainTime = configuration.drain
+        return gateway
     }
 
     private func run(_ services: [any Service], logger: Logger) async throws {

@@ -1,16 +1,13 @@
-package import Logging
-package import Telemetry
-
 /// What `apus serve` is told.
 package struct HostConfiguration: Sendable {
     /// Manifest files, and folders of them.
     package var manifests: [String] = ["manifests"]
     /// The data folder: state, queue, timers, file index, logs.
     package var data = ".apus"
-    /// Where functions are served, `HOST:PORT`; port 0 takes a free one.
-    package var listen = "127.0.0.1:8080"
-    /// Where the admin API is served, `HOST:PORT`; port 0 takes a free one.
-    package var admin = "127.0.0.1:8081"
+    /// Where functions are served.
+    package var listen = ListenAddress(port: 8080)
+    /// Where the admin API is served.
+    package var admin = ListenAddress(port: 8081)
     /// Most workers of all functions together.
     package var maxWorkers: Int
     /// Event loops.
@@ -19,10 +16,10 @@ package struct HostConfiguration: Sendable {
     package var drain: Duration = .seconds(30)
     /// Whether changed manifests and handlers are taken up at once.
     package var watch = false
-
-    package var logLevel: Logger.Level = .info
-    /// How lines look on the console; by default pretty on a terminal, plain elsewhere.
-    package var logFormat: Console.Format?
+    /// How log lines look on standard error.
+    package var logFormat: LogFormat = .automatic
+    /// Standard error shows lines of this level and above; the log in the data folder has all.
+    package var logLevel: LogLevel = .info
 
     /// - Parameter cores: the machine's. Half of them are lanes, so that the workers have the others; four workers a core
     ///   is what the idle and the waiting ones leave room for, and never fewer than 64.

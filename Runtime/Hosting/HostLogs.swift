@@ -12,12 +12,13 @@ struct HostLogs: Sendable {
 
     init(directory: String, configuration: HostConfiguration) throws {
         let store = try LogStore(directory: directory)
-        let console = Console(format: configuration.logFormat ?? .automatic, level: configuration.logLevel)
+        let console = Console(
+            format: Console.Format(configuration.logFormat), level: Logger.Level(configuration.logLevel))
         self.store = store
         self.console = console
-        let level = configuration.logLevel
+        // The files have every line; the console shows those of its level.
         logger = Logger(label: "apus") { _ in
-            HostLogHandler(level: level) { line in
+            HostLogHandler(level: .debug) { line in
                 store.record(line)
                 console.show(line)
             }
@@ -45,9 +46,45 @@ struct HostLogs: Sendable {
                 await store.lines(LogFilter(query), limit: query.limit).map(\.json)
             },
             follow: { [store] query in
-                var entries = await store.follow(LogFilter(query), last: query.limit).makeAsyncIterator()
+                let entries = Pull(await store.follow(LogFilter(query), last: query.limit))
                 return AsyncStream(unfolding: { await entries.next()?.json })
             })
+    }
+}
+
+/// A stream's one reader, behind a reference that an escaping closure can hold.
+private actor Pull {
+    private var iterator: AsyncStream<LogEntry>.Iterator
+
+    init(_ stream: AsyncStream<LogEntry>) { iterator = stream.makeAsyncIterator() }
+
+    func next() async -> LogEntry? { await iterator.next(isolation: self) }
+}
+
+extension Console.Format {
+    fileprivate init(_ format: LogFormat) {
+        self =
+            switch format {
+            case .automatic: .automatic
+            case .pretty: .pretty
+            case .plain: .plain
+            case .json: .json
+            }
+    }
+}
+
+extension Logger.Level {
+    fileprivate init(_ level: LogLevel) {
+        self =
+            switch level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            case .critical: .critical
+            }
     }
 }
 
@@ -55,7 +92,8 @@ extension LogEntry {
     fileprivate var json: String {
         switch self {
         case .line(let line): line.json
-        case .skipped(let count): LogLine(level: .warning, message: "\(count) lines are missing here: the reader is too slow").json
+        case .skipped(let count):
+            LogLine(level: .warning, message: "\(count) lines are missing here: the reader is too slow").json
         }
     }
 }
