@@ -24,7 +24,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio, .nioPosix,
+                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio,
+                .nioPosix,
                 .nioHTTP,
             ],
             path: "Runtime/CLI"),
@@ -109,7 +110,9 @@ let package = Package(
             path: "Tests/GatewayTests"),
         .testTarget(
             name: "AdminTests",
-            dependencies: ["Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry", "Support"],
+            dependencies: [
+                "Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Support", .logging, .nio, .nioPosix,
+            ],
             path: "Tests/AdminTests"),
         .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],

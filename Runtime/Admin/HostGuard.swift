@@ -1,16 +1,18 @@
-import Events
+package import Events
 
 /// Refuses requests that a web page in the operator's browser may have sent.
 ///
 /// The API listens on loopback and trusts whoever reaches it. A page reaches it too: by its own requests, which carry its
 /// `Origin`, and by a name of the attacker's that resolves to 127.0.0.1 (DNS rebinding), which shows in `Host`.
 /// An address literal cannot be rebound, so literals and `localhost` are good.
-struct HostGuard: Sendable {
+package struct HostGuard: Sendable {
     /// The name that the server was told to listen on is good as well.
-    let listenHost: String
+    private let listenHost: String
+
+    package init(listenHost: String) { self.listenHost = listenHost }
 
     /// Why the request is refused; `nil` when it is not.
-    func refusal(authority: String?, origin: String?, fetchSite: String?) -> Problem? {
+    package func refusal(authority: String?, origin: String?, fetchSite: String?) -> Problem? {
         guard let authority, let name = Self.host(of: authority) else {
             return refuse("the request has no valid Host header")
         }

@@ -1,5 +1,5 @@
 package import Events
-import Manifests
+package import Manifests
 
 /// What `POST /v1/functions/{name}/invocations` asks for.
 package struct InvocationRequest: Sendable, Codable, Hashable {
@@ -33,21 +33,21 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
 }
 
 /// What is to be done, decided from the request and the manifest alone.
-enum InvocationPlan: Sendable, Hashable {
+package enum InvocationPlan: Sendable, Hashable {
     case request(RequestHead, [UInt8])
     case event(TriggerKind, Event)
     case enqueue(NewEvent)
 
-    struct NewEvent: Sendable, Hashable {
-        var kind: TriggerKind
+    package struct NewEvent: Sendable, Hashable {
+        package var kind: TriggerKind
         /// Which trigger of the function it stands for, such as `digest/timer/0`.
-        var trigger: String
-        var event: Event
+        package var trigger: String
+        package var event: Event
     }
 }
 
 extension InvocationRequest {
-    func plan(for manifest: Manifest, id: InvocationID, now: WallTime) throws(Problem) -> InvocationPlan {
+    package func plan(for manifest: Manifest, id: InvocationID, now: WallTime) throws(Problem) -> InvocationPlan {
         let kind = try chosenTrigger(of: manifest)
         guard let data = BytesDocument(text: data ?? (base64 == nil ? "" : nil), base64: base64).bytes else {
             throw .badInvocation("'base64' is not base64")
@@ -97,7 +97,7 @@ extension InvocationRequest {
         return RequestHead(
             method: method, path: plainPath, query: parts.count > 1 ? String(parts[1]) : "", parameters: parameters,
             headers: (headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) },
-            remoteAddress: "admin")
+            remoteAddress: "127.0.0.1:0")
     }
 
     private func defaultPath(of triggers: [HTTPTrigger]) throws(Problem) -> String {

@@ -1,8 +1,8 @@
 /// What `/v1/openapi.json` answers: the API in the terms of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0).
 ///
 /// Kept as JSON rather than built in Swift: tools and people read it as it stands.
-enum OpenAPI {
-    static let document = #"""
+package enum OpenAPI {
+    package static let document = #"""
         {
           "openapi": "3.1.0",
           "info": {

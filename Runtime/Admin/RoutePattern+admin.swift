@@ -1,9 +1,9 @@
-import Events
-import Manifests
+package import Events
+package import Manifests
 
 extension RoutePattern {
     /// A path that the pattern matches with no parameter set; `nil` when it needs one.
-    var plainPath: String? {
+    package var plainPath: String? {
         var path = ""
         for segment in segments {
             switch segment {
@@ -16,7 +16,7 @@ extension RoutePattern {
     }
 
     /// The parameters, percent-decoded, when the pattern matches `path`; `nil` when it does not.
-    func parameters(in path: String) -> [HeaderField]? {
+    package func parameters(in path: String) -> [HeaderField]? {
         guard path.hasPrefix("/") else { return nil }
         var rest = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)[...]
         if rest.count == 1, rest.first == "" { rest = [] }

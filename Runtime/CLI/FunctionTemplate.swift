@@ -121,9 +121,9 @@ struct FunctionTemplate {
 
     private static let shellHTTP = """
         #!/bin/sh
-        # The body of the request is on standard input; what this prints is the body of the response.
-        name=$(cat)
-        echo "Hello, ${name:-world}!"
+        # The request's parameters are in the environment and its body is on standard input; what this prints is the body
+        # of the response.
+        echo "Hello, ${APUS_PARAM_NAME:-world}!"
 
         """
 

@@ -94,11 +94,10 @@ struct NewFunction {
     }
 
     private var tryIt: String {
-        switch (template.trigger, template.language) {
-        case (.http, .swift): "curl http://127.0.0.1:8080/\(template.name)/Ada"
-        case (.http, .shell): "curl http://127.0.0.1:8080/\(template.name) --data Ada"
-        case (.timer, _): "apus invoke \(template.name) && apus logs \(template.name)"
-        case (.file, _): "apus logs \(template.name) --follow, and put a file into inbox/\(template.name)"
+        switch template.trigger {
+        case .http: "curl http://127.0.0.1:8080/\(template.name)/Ada"
+        case .timer: "apus invoke \(template.name) && apus logs \(template.name)"
+        case .file: "apus logs \(template.name) --follow, and put a file into inbox/\(template.name)"
         }
     }
 
