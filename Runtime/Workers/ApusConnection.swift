@@ -168,11 +168,10 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         var size = 0
         let frame = try input.withUnsafeReadableBytes { try Frame.decode(from: $0, at: &size) }
         guard let frame else { return false }
-        let start = input.readerIndex
-        input.moveReaderIndex(forwardBy: size)
-        receive(frame) { [input] range in
-            // Inside what has just been decoded.
-            input.getSlice(at: start + range.lowerBound, length: range.count) ?? ByteBuffer()
+        // The frame's own bytes: slices of them outlive what `input` does next.
+        let whole = input.readSlice(length: size) ?? ByteBuffer()
+        receive(frame) { range in
+            whole.getSlice(at: whole.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
         }
         return true
     }

@@ -1,5 +1,5 @@
 /// Who may have how many of the machine's workers. Knows no pools, only their names.
-struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
+package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     private struct Share: Sendable {
         var held = 0
         /// Slots asked for and not granted.
@@ -8,23 +8,23 @@ struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         var turn = 0
     }
 
-    let limit: Int
+    package let limit: Int
     private var shares: [PoolID: Share] = [:]
     private var held = 0
     private var turns = 0
     /// Workers that were asked to stop for others and have not ended.
     private var surrendering = 0
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// Slots that pools wait for.
-    var wanted: Int { shares.values.reduce(0) { $0 + $1.wanted } }
+    package var wanted: Int { shares.values.reduce(0) { $0 + $1.wanted } }
 
     /// Slots that nobody makes free yet, for pools that wait.
-    var uncovered: Int { max(0, wanted - surrendering) }
+    package var uncovered: Int { max(0, wanted - surrendering) }
 
     /// Asks for `count` slots. Returns how many are granted now; the others come through `release`.
-    mutating func request(_ count: Int, for pool: PoolID) -> Int {
+    package mutating func request(_ count: Int, for pool: PoolID) -> Int {
         let granted = min(count, max(0, limit - held))
         turns += 1
         shares[pool, default: Share()].held += granted
@@ -35,14 +35,14 @@ struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     }
 
     /// Takes questions back; those that were granted meanwhile come back through `release`.
-    mutating func withdraw(_ count: Int, for pool: PoolID) {
+    package mutating func withdraw(_ count: Int, for pool: PoolID) {
         guard let wanted = shares[pool]?.wanted else { return }
         shares[pool]?.wanted = max(0, wanted - count)
         forgetIfEmpty(pool)
     }
 
     /// `pool` gives a slot back. Returns who gets it.
-    mutating func release(from pool: PoolID) -> PoolID? {
+    package mutating func release(from pool: PoolID) -> PoolID? {
         shares[pool]?.held -= 1
         held -= 1
         surrendering = max(0, surrendering - 1)
@@ -55,10 +55,10 @@ struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     }
 
     /// An idle worker was asked to stop for others.
-    mutating func surrenders() { surrendering += 1 }
+    package mutating func surrenders() { surrendering += 1 }
 
     /// What a pool whose worker has become free shall do with it.
-    func pressure(on pool: PoolID) -> PoolState.Pressure {
+    package func pressure(on pool: PoolID) -> PoolState.Pressure {
         guard uncovered > 0 else { return .none }
         let mine = shares[pool]?.held ?? 0
         let neediest = shares.lazy.filter { $0.key != pool && $0.value.wanted > 0 }.map(\.value.held).min()

@@ -2,15 +2,17 @@
 ///
 /// A line ends with LF or CR LF. What is not UTF-8 becomes U+FFFD. A line over 64 KiB is cut there, with a marker, and
 /// its rest is dropped, so that a program that prints no line ends costs no memory.
-struct LineSplitter {
-    static let longest = 64 << 10
-    static let marker = " … [line cut at 64 KiB]"
+package struct LineSplitter {
+    package static let longest = 64 << 10
+    package static let marker = " … [line cut at 64 KiB]"
 
     private var start: [UInt8] = []
     private var isCut = false
 
+    package init() {}
+
     /// Takes bytes and gives each line that they complete, without its end.
-    mutating func take(_ bytes: UnsafeRawBufferPointer, _ line: (String) -> Void) {
+    package mutating func take(_ bytes: UnsafeRawBufferPointer, _ line: (String) -> Void) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             let part = rest[..<end]
@@ -26,7 +28,7 @@ struct LineSplitter {
     }
 
     /// Gives the last line, which had no end.
-    mutating func finish(_ line: (String) -> Void) {
+    package mutating func finish(_ line: (String) -> Void) {
         if !start.isEmpty { flush(line) }
     }
 

@@ -6,7 +6,7 @@ extension PoolState {
     var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
 
     /// How many more calls could run or start at once, those that wait taken off.
-    func room(_ now: Instant) -> Int {
+    package func room(_ now: Instant) -> Int {
         guard !isDraining else { return 0 }
         var room = backoff.isActive(now) ? 0 : (policy.max - workers.count) * policy.concurrency
         for record in workers.values where record.phase == .starting || record.phase == .ready {

@@ -1,15 +1,15 @@
-import Manifests
+package import Manifests
 
 /// What a pool decides: who runs what, who waits, when workers come and go. Knows no processes, threads or clocks; the
 /// time is an argument, and what is to be done comes back as actions.
 ///
 /// Invariant after each mutation: nobody waits while a worker has room.
-struct PoolState: Sendable {
-    typealias Instant = ContinuousClock.Instant
-    typealias WorkerID = Int
-    typealias WaiterID = UInt64
+package struct PoolState: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+    package typealias WorkerID = Int
+    package typealias WaiterID = UInt64
 
-    enum Action: Sendable, Equatable {
+    package enum Action: Sendable, Equatable {
         case start(WorkerID, lane: Int)
         case give(WorkerID, to: WaiterID)
         case fail(WaiterID, CallFailure)
@@ -27,7 +27,7 @@ struct PoolState: Sendable {
         case drained
     }
 
-    enum StopReason: String, Sendable {
+    package enum StopReason: String, Sendable {
         case idle = "it was idle"
         case retired = "it has served its time"
         case surrendered = "another function needs its place"
@@ -35,7 +35,7 @@ struct PoolState: Sendable {
     }
 
     /// What the machine-wide budget wants of a pool whose worker has just become free.
-    enum Pressure: Sendable { case none, idle, surplus }
+    package enum Pressure: Sendable { case none, idle, surplus }
 
     struct Record: Sendable {
         enum Phase: Sendable {
@@ -78,7 +78,7 @@ struct PoolState: Sendable {
     private var lastWorker = 0
     private var timer: Instant?
 
-    init(policy: WorkerPolicy, limits: Limits, laneCount: Int) {
+    package init(policy: WorkerPolicy, limits: Limits, laneCount: Int) {
         self.policy = policy
         self.limits = limits
         self.laneCount = laneCount
@@ -88,7 +88,7 @@ struct PoolState: Sendable {
     // MARK: Calls
 
     /// A worker with room, at once, one on `lane` where there is one. The common way, which does nothing else.
-    mutating func takeFree(lane: Int) -> WorkerID? {
+    package mutating func takeFree(lane: Int) -> WorkerID? {
         if let id = takeLast(of: lane) { return id }
         for other in free.indices where other != lane {
             if let id = takeLast(of: other) { return id }
@@ -97,7 +97,7 @@ struct PoolState: Sendable {
     }
 
     /// A call that found no free worker stands in line, or is turned away.
-    mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
+    package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
         var actions: [Action] = []
         if let failure = refusal(now) {
             actions.append(.fail(waiter, failure))
@@ -112,7 +112,7 @@ struct PoolState: Sendable {
     }
 
     /// A waiter has gone. `false` when it has been given a worker, or turned away, already.
-    mutating func abandon(_ waiter: WaiterID, now: Instant) -> (wasWaiting: Bool, actions: [Action]) {
+    package mutating func abandon(_ waiter: WaiterID, now: Instant) -> (wasWaiting: Bool, actions: [Action]) {
         guard waiting.removeValue(forKey: waiter) != nil else { return (false, []) }
         var actions: [Action] = [.roomGrew]
         settle(now, &actions)
@@ -120,7 +120,7 @@ struct PoolState: Sendable {
     }
 
     /// A call of worker `id` has ended.
-    mutating func release(_ id: WorkerID, pressure: Pressure = .none, now: Instant) -> [Action] {
+    package mutating func release(_ id: WorkerID, pressure: Pressure = .none, now: Instant) -> [Action] {
         guard var record = workers[id] else { return [] }
         let wasFull = record.running >= policy.concurrency
         record.running -= 1
@@ -155,13 +155,13 @@ struct PoolState: Sendable {
     // MARK: Workers
 
     /// Starts the workers that `min` asks for, and keeps as many.
-    mutating func keepMinimum(_ now: Instant) -> [Action] {
+    package mutating func keepMinimum(_ now: Instant) -> [Action] {
         keepsMinimum = true
         return settled(now)
     }
 
     /// The budget grants a slot.
-    mutating func slotGranted(_ now: Instant) -> [Action] {
+    package mutating func slotGranted(_ now: Instant) -> [Action] {
         requested = max(0, requested - 1)
         guard missingWorkers(now) > 0 else { return [.releaseSlot] + settled(now) }
         lastWorker += 1
@@ -171,7 +171,7 @@ struct PoolState: Sendable {
         return [.start(lastWorker, lane: lane)] + settled(now)
     }
 
-    mutating func workerReady(_ id: WorkerID, now: Instant) -> [Action] {
+    package mutating func workerReady(_ id: WorkerID, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
         workers[id]?.idleSince = now
@@ -188,7 +188,7 @@ struct PoolState: Sendable {
     }
 
     /// The worker runs what it has and takes no more calls; it ends by itself.
-    mutating func workerCloses(_ id: WorkerID, now: Instant) -> [Action] {
+    package mutating func workerCloses(_ id: WorkerID, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting || record.phase == .ready else { return [] }
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .closing
@@ -196,7 +196,7 @@ struct PoolState: Sendable {
     }
 
     /// The worker's process is gone, or was never there. `reason` is for those who wait for its start.
-    mutating func workerExited(_ id: WorkerID, reason: String, now: Instant) -> [Action] {
+    package mutating func workerExited(_ id: WorkerID, reason: String, now: Instant) -> [Action] {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
         var actions: [Action] = [.releaseSlot]
@@ -212,7 +212,7 @@ struct PoolState: Sendable {
     }
 
     /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
-    mutating func surrender(_ now: Instant) -> [Action] {
+    package mutating func surrender(_ now: Instant) -> [Action] {
         guard live > policy.min, let id = oldestIdle?.id else { return [] }
         var actions: [Action] = []
         stop(id, .surrendered, &actions)
@@ -222,7 +222,7 @@ struct PoolState: Sendable {
 
     // MARK: Time and the end
 
-    mutating func tick(_ now: Instant) -> [Action] {
+    package mutating func tick(_ now: Instant) -> [Action] {
         timer = nil
         var actions: [Action] = []
         while let first = firstWaiter, waiting[first].map({ $0.deadline <= now }) ?? true {
@@ -240,7 +240,7 @@ struct PoolState: Sendable {
     }
 
     /// Takes no more calls, turns away who waits, and stops each worker once it runs nothing.
-    mutating func drain(_ now: Instant) -> [Action] {
+    package mutating func drain(_ now: Instant) -> [Action] {
         isDraining = true
         var actions: [Action] = []
         failAll(Self.stopping, &actions)

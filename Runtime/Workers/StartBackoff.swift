@@ -1,18 +1,20 @@
 /// How long a pool starts no worker after one died while starting: doubling, from 100 ms up to 30 s.
-struct StartBackoff: Sendable {
-    typealias Instant = ContinuousClock.Instant
+package struct StartBackoff: Sendable {
+    package typealias Instant = ContinuousClock.Instant
 
     private static let first = Duration.milliseconds(100)
     private static let longest = Duration.seconds(30)
 
     private var failures = 0
     /// Until when nothing is started; `nil` while nothing holds it up.
-    private(set) var until: Instant?
+    package private(set) var until: Instant?
     /// Why the last one died.
     private(set) var reason = ""
 
+    package init() {}
+
     /// Several workers that die of the same start count once.
-    mutating func failed(_ reason: String, now: Instant) {
+    package mutating func failed(_ reason: String, now: Instant) {
         self.reason = reason
         if let until, now < until { return }
         failures += 1
@@ -20,10 +22,10 @@ struct StartBackoff: Sendable {
     }
 
     /// A worker has started: the next may.
-    mutating func started() { until = nil }
+    package mutating func started() { until = nil }
 
     /// A worker has run a call to its end.
-    mutating func succeeded() { failures = 0 }
+    package mutating func succeeded() { failures = 0 }
 
     func isActive(_ now: Instant) -> Bool {
         guard let until else { return false }
