@@ -118,6 +118,33 @@ import Triggers
         }
     }
 
+    @Test("a folder that is replaced at once goes on") func replacedRoot() async throws {
+        try await withFileWorld { world in
+            try await world.shell("echo 1 > a; echo 2 > b")
+            try await world.serving([FileWorld.manifest("f", world.trigger())]) {
+                // Its inode may be the same again.
+                try await world.shell("rm -r $base/inbox; mkdir $base/inbox; echo 333 > $base/inbox/b")
+                try await world.wait { try await world.events().contains { $0.type == "apus.file.deleted" } }
+                try await world.shell("echo 4 > c")
+                try await world.tells(["created c", "deleted a", "modified b"])
+            }
+        }
+    }
+
+    @Test("a host that ends in the middle leaves the rest to the next") func endInTheMiddle() async throws {
+        try await withFileWorld { first in
+            let trigger = first.trigger(settle: .milliseconds(20), existing: .deliver)
+            try await first.shell("for n in $(seq 3000); do echo $n > $n; done")
+            try await first.serving([FileWorld.manifest("f", trigger)]) {
+                try await first.wait { first.notifications > 0 }
+            }
+            let last = FileWorld(base: first.base, store: first.store)
+            try await last.serving([FileWorld.manifest("f", trigger)]) {
+                try await last.tells((1...3000).map { "created \($0)" }.sorted())
+            }
+        }
+    }
+
     @Test("a folder that is moved away says nothing about its files") func movedRoot() async throws {
         try await withFileWorld { world in
             try await world.shell("echo 1 > a; echo 2 > b")

@@ -38,7 +38,7 @@ private struct Bench {
 
     mutating func settled(limit: Int = 100) -> [FileChange] {
         let files = files
-        return settler.settle(now: now, wall: wall, limit: limit) { files[$0] }.changes
+        return settler.settle(now: now, wall: wall, limit: limit) { path, _ in files[path] }.changes
     }
 
     /// Lets so much time pass that everything is decided.
