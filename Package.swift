@@ -72,7 +72,7 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", path: "Tests/Support"),
+        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",

@@ -22,15 +22,15 @@ struct Inbox: FileFunction, HTTPFunction {
     static let largestFile = 16 << 20
 
     func handle(_ file: FileEvent, in context: Context) async throws {
-        if let previous = file.previousSubject { try await context.state.delete("file/\(previous)") }
-        let key = "file/\(file.subject)"
+        if let previous = file.previousName { try await context.state.delete("file/\(previous)") }
+        let key = "file/\(file.name)"
         guard file.change != .deleted, let data = FileManager.default.contents(atPath: file.path) else {
             try await context.state.delete(key)
             return
         }
-        let summary = try summarize(data, name: file.subject)
+        let summary = try summarize(data, name: file.name)
         try await context.state.set(key, to: summary)
-        context.log.info("imported", ["file": file.subject, "rows": "\(summary.rows)"])
+        context.log.info("imported", ["file": file.name, "rows": "\(summary.rows)"])
     }
 
     private func summarize(_ data: Data, name: String) throws -> Summary {

@@ -18,8 +18,8 @@ struct InboxTests {
             let host = TestHost(Inbox())
             try write("item,amount\napple,1.10\npear,2.20\n", "\(folder)/a.csv")
             try write("amount,note\r\n0.70,\"a, \"\"b\"\"\r\nc\"\r\n", "\(folder)/b.csv")
-            for _ in 1...2 { try await host.deliver(.created, "\(folder)/a.csv") }
-            try await host.deliver(.created, "\(folder)/b.csv")
+            for _ in 1...2 { try await host.deliver(.created, "a.csv", in: folder) }
+            try await host.deliver(.created, "b.csv", in: folder)
             #expect(try await host.get("/inbox").text == #"{"files":2,"rows":3,"sums":{"amount":4}}"# + "\n")
             #expect(try await host.get("/inbox?column=amount").text == "4\n")
             #expect(try await host.get("/inbox?column=item").status == 404)
@@ -31,15 +31,15 @@ struct InboxTests {
         try await withTemporaryFolder { folder in
             let host = TestHost(Inbox())
             try write("n\n1\n", "\(folder)/a.csv")
-            try await host.deliver(.created, "\(folder)/a.csv")
+            try await host.deliver(.created, "a.csv", in: folder)
             try write("n\n5\n", "\(folder)/a.csv")
-            try await host.deliver(.modified, "\(folder)/a.csv")
+            try await host.deliver(.modified, "a.csv", in: folder)
             #expect(try await host.get("/inbox?column=n").text == "5\n")
             try FileManager.default.moveItem(atPath: "\(folder)/a.csv", toPath: "\(folder)/b.csv")
-            try await host.deliver(.moved, "\(folder)/b.csv", previous: "a.csv")
+            try await host.deliver(.moved, "b.csv", in: folder, previous: "a.csv")
             #expect(host.state.keys.sorted() == ["file/b.csv"])
             try FileManager.default.removeItem(atPath: "\(folder)/b.csv")
-            try await host.deliver(.deleted, "\(folder)/b.csv")
+            try await host.deliver(.deleted, "b.csv", in: folder)
             #expect(host.state.isEmpty)
         }
     }
@@ -55,7 +55,7 @@ struct InboxTests {
             let host = TestHost(Inbox())
             try write(text, "\(folder)/a.csv")
             let failure = await #expect(throws: CallFailed.self) {
-                try await host.deliver(.created, "\(folder)/a.csv")
+                try await host.deliver(.created, "a.csv", in: folder)
             }
             #expect(failure?.reason == .permanently)
             #expect(failure?.description == message)
