@@ -72,7 +72,7 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", path: "Tests/Support"),
+        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
@@ -83,6 +83,10 @@ let package = Package(
         .testTarget(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
             path: "Tests/SDKTests"),
+        .testTarget(
+            name: "FunctionsTests",
+            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
@@ -96,12 +100,12 @@ let package = Package(
             path: "Tests/EngineTests"),
         .testTarget(
             name: "TriggersTests",
-            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Schedules", "Events", "Support"],
+            dependencies: ["Triggers", "Engine", "Storage", "Manifests", "Schedules", "Events", "Support", .logging],
             path: "Tests/TriggersTests"),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP,
+                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP, .logging,
             ],
             path: "Tests/GatewayTests"),
         .testTarget(

@@ -1,6 +1,6 @@
-import ArgumentParser
+package import ArgumentParser
 import Foundation
-import Hosting
+package import Hosting
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,10 +24,10 @@ struct ServeCommand: AsyncParsableCommand {
     var data = ".apus"
 
     @Option(help: ArgumentHelp("Where functions are served.", valueName: "host:port"))
-    var listen = "127.0.0.1:8080"
+    var listen = ListenAddress(port: 8080)
 
     @Option(help: ArgumentHelp("Where the admin API is served; it has no password.", valueName: "host:port"))
-    var admin = "127.0.0.1:8081"
+    var admin = ListenAddress(port: 8081)
 
     @Option(help: ArgumentHelp("Most worker processes of all functions together.", valueName: "n"))
     var maxWorkers: Int?
@@ -50,9 +50,6 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         if let maxWorkers, maxWorkers < 1 { throw ValidationError("--max-workers must be at least 1") }
         if let lanes, !(1...1024).contains(lanes) { throw ValidationError("--lanes must be between 1 and 1024") }
-        for address in [listen, admin] where !Self.isListenAddress(address) {
-            throw ValidationError("'\(address)' is not HOST:PORT, such as 127.0.0.1:8080")
-        }
     }
 
     func run() async throws {
@@ -74,15 +71,10 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.logLevel = logLevel
         return configuration
     }
+}
 
-    /// `HOST:PORT` with a port between 0 and 65535; `[V6]:PORT` too.
-    private static func isListenAddress(_ text: String) -> Bool {
-        guard let colon = text.lastIndex(of: ":"), UInt16(text[text.index(after: colon)...]) != nil else {
-            return false
-        }
-        let host = text[..<colon]
-        return !host.isEmpty && (!host.contains(":") || host.hasPrefix("[") && host.hasSuffix("]"))
-    }
+extension ListenAddress: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
 }
 
 extension LogFormat: ExpressibleByArgument {}

@@ -11,6 +11,8 @@ struct Failure: Error, Sendable {
     var permanent = false
     /// It never reached the handler, so that the try does not count.
     var unstarted = false
+    /// Its pool takes no more calls: the host stops, or the function has a successor.
+    var stopping = false
     var problem: Problem
 }
 
@@ -65,6 +67,7 @@ extension Failure {
         case .stopping:
             outcome = .rejected
             unstarted = true
+            stopping = true
             problem = Problem(
                 status: 503, code: "stopping", title: "The host is stopping", retryAfter: retryAfter)
         }
@@ -85,6 +88,12 @@ extension Failure {
                 problem: Problem(
                     status: 500, code: "effects-refused", title: "The function's effects were refused",
                     detail: "They cannot be applied to the state as it is; the log has the reason."))
+        } else if let error = error as? StorageError, error.code == .full {
+            self.init(
+                outcome: .failed, reason: error.message,
+                problem: Problem(
+                    status: 507, code: "storage-full", title: "No space is left for the state",
+                    detail: "Nothing of the invocation was applied.", retryAfter: 30))
         } else {
             self.init(
                 outcome: .failed, reason: "the effects cannot be stored: \(error)",

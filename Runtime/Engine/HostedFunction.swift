@@ -28,6 +28,9 @@ package final class HostedFunction: Sendable {
     /// Counts an invocation that begins; every one must be `ended`.
     func began() { tally.withLock { $0.running += 1 } }
 
+    /// Takes a `began` back: the invocation goes to the function's successor.
+    func passedOn() { tally.withLock { $0.running -= 1 } }
+
     func ended(_ invocation: Invocation, _ outcome: Outcome, after duration: Duration, reason: String? = nil) {
         let entry = InvocationTally.Ended(
             invocation: invocation.id, trigger: invocation.trigger, outcome: outcome, time: .now(), duration: duration,

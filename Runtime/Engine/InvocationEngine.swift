@@ -94,6 +94,11 @@ package final class InvocationEngine: Sendable {
             function.ended(invocation, .succeeded, after: .now - start)
             return answer
         } catch {
+            if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
+                // It was admitted in the instant of a reload, and nothing has seen it yet.
+                function.passedOn()
+                return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
+            }
             function.ended(invocation, error.outcome, after: .now - start, reason: error.reason)
             log(error, of: invocation)
             throw error

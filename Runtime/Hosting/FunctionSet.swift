@@ -49,9 +49,9 @@ actor FunctionSet: Service {
         for member in replaced.values { retire(member) }
     }
 
-    /// Whether a handler's program has changed since its function was started.
-    var hasChangedHandlers: Bool {
-        members.values.contains { HandlerStamp(of: $0.function.manifest.handler) != $0.handler }
+    /// What the programs of the running set are now, by function; those that are gone are left out.
+    var handlersOnDisk: [String: HandlerStamp] {
+        members.compactMapValues { HandlerStamp(of: $0.function.manifest.handler) }
     }
 
     /// Waits for the shutdown, then drains every pool.

@@ -4,10 +4,10 @@ package struct HostConfiguration: Sendable {
     package var manifests: [String] = ["manifests"]
     /// The data folder: state, queue, timers, file index, logs.
     package var data = ".apus"
-    /// Where functions are served, `HOST:PORT`; port 0 takes a free one.
-    package var listen = "127.0.0.1:8080"
-    /// Where the admin API is served, `HOST:PORT`; port 0 takes a free one.
-    package var admin = "127.0.0.1:8081"
+    /// Where functions are served.
+    package var listen = ListenAddress(port: 8080)
+    /// Where the admin API is served.
+    package var admin = ListenAddress(port: 8081)
     /// Most workers of all functions together.
     package var maxWorkers: Int
     /// Event loops.

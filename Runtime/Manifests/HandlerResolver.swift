@@ -12,8 +12,13 @@ package struct HandlerResolver: Sendable {
     /// Why there is no such program, and what to do.
     package struct Failure: Error, Sendable, Equatable {
         package var message: String
+        /// Whether the working directory is at fault, not the program.
+        package var isOfDirectory: Bool
 
-        package init(message: String) { self.message = message }
+        package init(message: String, isOfDirectory: Bool = false) {
+            self.message = message
+            self.isOfDirectory = isOfDirectory
+        }
     }
 
     /// From the program, its working directory and the manifest's folder, both absolute, to the command with the
@@ -48,7 +53,7 @@ package struct HandlerResolver: Sendable {
         let folders = searchPath.split(separator: ":").map(String.init)
         locate = { program, directory, folder in
             guard isDirectory(directory) else {
-                return .failure(Failure(message: "the working directory \(directory) does not exist"))
+                return .failure(Failure(message: "there is no directory \(directory)", isOfDirectory: true))
             }
             switch program {
             case .product(let name):

@@ -60,7 +60,9 @@ package enum ManifestLoader {
         guard data.count <= longest else {
             return failed(file, "\(data.count) bytes are too many for a manifest; the limit is \(longest)")
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        // The byte order mark that some editors of Windows write is no part of the text.
+        let bytes = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             return failed(file, "not valid UTF-8; save the file in that encoding")
         }
         let report = Report(file: file)

@@ -6,6 +6,8 @@ extension ManifestParser {
         var directory: String
         /// Where `product` or the command's first word stands.
         var value: Value
+        /// Where `directory` stands, if it does.
+        var directoryValue: Value?
     }
 
     func handlerSyntax(_ value: Value) -> HandlerSyntax? {
@@ -18,9 +20,13 @@ extension ManifestParser {
                 mapping["contract"]?.refuse("a product speaks apus; leave the contract out, or use 'command'")
             }
             guard let name = productName(product), let directory else { return nil }
-            return HandlerSyntax(program: .product(name), contract: .apus, directory: directory, value: product)
+            return HandlerSyntax(
+                program: .product(name), contract: .apus, directory: directory, value: product,
+                directoryValue: mapping["directory"])
         case (nil, let command?):
-            let words = command.items("a list of the program and its arguments, such as [python3, handler.py]")
+            let words = command.items(
+                "a list of the program and its arguments, such as [python3, handler.py]",
+                whenEmpty: "give the program and its arguments")
             let arguments = words?.compactMap { $0.textAsWritten("text") } ?? []
             guard let words, let first = words.first, arguments.count == words.count else { return nil }
             guard arguments[0] != "" else {
@@ -30,7 +36,8 @@ extension ManifestParser {
             // A command without a contract is a filter, the one contract that any program speaks.
             guard let directory, let contract = contract ?? .stdio else { return nil }
             return HandlerSyntax(
-                program: .command(arguments), contract: contract, directory: directory, value: first)
+                program: .command(arguments), contract: contract, directory: directory, value: first,
+                directoryValue: mapping["directory"])
         case (.some, .some):
             value.refuse("'product' and 'command' exclude each other; keep one of them")
         case (nil, nil):
@@ -48,7 +55,8 @@ extension ManifestParser {
             return Handler(
                 command: command, contract: syntax.contract, directory: syntax.directory, product: product)
         case .failure(let error):
-            syntax.value.refuse(error.message)
+            let culprit = error.isOfDirectory ? syntax.directoryValue ?? syntax.value : syntax.value
+            culprit.refuse(error.message)
             return nil
         }
     }

@@ -1,10 +1,15 @@
-extension ManifestParser {
-    /// The methods that the gateway's parser knows, without `CONNECT` and `TRACE`, which no function can answer.
-    private enum Method: String, CaseIterable {
-        case GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
-        case PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK, REPORT, SEARCH
-    }
+/// The methods that the gateway's parser knows, without `CONNECT` and `TRACE`, which no function can answer.
+private enum Method: String, CaseIterable {
+    case GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS
+    case PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK, REPORT, SEARCH
+}
 
+extension HTTPTrigger {
+    /// What `methods` may hold.
+    package static let knownMethods = Method.allCases.map(\.rawValue)
+}
+
+extension ManifestParser {
     func http(_ value: Value) -> Located<Trigger>? {
         guard let mapping = value.mapping(keys: ["path", "methods", "idempotency", "keep"]) else { return nil }
         let methods = mapping["methods"]?.distinctItems("a list of methods") { $0.choice(Method.self) } ?? []
@@ -17,7 +22,8 @@ extension ManifestParser {
             Availability.check("keep", at: entry.position, report)
             return entry.value.duration(from: .seconds(1))
         }
-        guard let path = mapping.required("path", "such as \"/orders/{id?}\""), let pattern = route(path) else {
+        guard let path = mapping.required("path", "give one, such as \"/orders/{id?}\""), let pattern = route(path)
+        else {
             return nil
         }
         var trigger = HTTPTrigger(path: pattern, methods: methods.map(\.rawValue))

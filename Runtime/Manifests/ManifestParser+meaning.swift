@@ -20,13 +20,13 @@ extension ManifestParser {
         checkRetry(manifest.retry, mapping["retry"])
         for trigger in triggers {
             guard case .file(let file) = trigger.value,
-                let path = manifest.sandbox.write.first(where: {
+                manifest.sandbox.write.contains(where: {
                     AbsolutePath.covers($0, file.watch) || AbsolutePath.covers(file.watch, $0)
                 })
             else { continue }
             report.add(
                 trigger.position,
-                "the function may write to \(path) (sandbox.write) and would call itself; watch another folder")
+                "the function may write here (sandbox.write) and would call itself; watch another folder")
         }
     }
 

@@ -1,4 +1,5 @@
 import Events
+import Schedules
 
 extension ManifestParser {
     func timer(_ value: Value) -> TimerTrigger? {
@@ -13,7 +14,7 @@ extension ManifestParser {
             for key in ["zone", "dst"] {
                 guard let entry = mapping.entry(key), kinds.count == 1 else { continue }
                 report.add(
-                    entry.position, "'\(key)' is for 'cron'; '\(kinds[0].key)' does not depend on a clock on the wall")
+                    entry.position, "'\(key)' is for 'cron', not for '\(kinds[0].key)'; leave it out")
             }
         }
         var trigger = TimerTrigger(schedule: .every(.seconds(1)))
@@ -41,9 +42,12 @@ extension ManifestParser {
             schedule = .every(interval)
         }
         if let at = mapping["at"], let instant = instant(at) { schedule = .at(instant) }
-        let zone = mapping["zone"].map { $0.text("an IANA zone such as Europe/Berlin") } ?? trigger.zone
-        trigger.zone = zone ?? trigger.zone
+        if let zone = mapping["zone"], let name = zone.text("an IANA zone such as Europe/Berlin") {
+            checkZone(name, zone)
+            trigger.zone = name
+        }
         if let cron = mapping["cron"], let text = cron.text("a cron expression such as \"0 7 * * 1-5\"") {
+            checkCron(text, cron)
             schedule = .cron(text)
         }
         return schedule
@@ -58,6 +62,28 @@ extension ManifestParser {
             return nil
         }
         return instant
+    }
+
+    private func checkCron(_ text: String, _ value: Value) {
+        do {
+            guard try !CronExpression(text).fires else { return }
+            value.refuse("'\(text)' never fires: no such day is in the calendar")
+        } catch {
+            let scalars = text.utf8.prefix(error.offset ?? 0).count { $0 & 0xC0 != 0x80 }
+            report.add(value.position(atScalar: scalars), "\(value.path): \(error.message)")
+        }
+    }
+
+    private func checkZone(_ name: String, _ value: Value) {
+        do {
+            _ = try ZoneRules.load(name)
+        } catch {
+            let names = ZoneRules.knownNames()
+            // Who writes only the city means the zone that ends in it.
+            let city = names.first { $0.lowercased().hasSuffix("/" + name.lowercased()) }
+            let near = city.map { "; did you mean '\($0)'?" } ?? Suggestion.phrase(for: name, among: names)
+            value.refuse(error.message + near)
+        }
     }
 
     private func checkJitter(_ trigger: TimerTrigger, _ mapping: Mapping) {

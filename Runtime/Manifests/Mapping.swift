@@ -75,7 +75,7 @@ extension Value {
             }
             if scalar.string == "<<", scalar.style == .plain {
                 merged += self.merged(node, at: position, depth: depth)
-            } else if !YAMLDocument.isMarked(scalar.string) {
+            } else if !report.superseded.contains(position) {
                 let path = path.isEmpty ? scalar.string : "\(path).\(scalar.string)"
                 let value = Value(node: node, path: path, report: report)
                 own.append(Mapping.Entry(key: scalar.string, position: position, value: value))

@@ -6,7 +6,7 @@ package enum Quantity {
     ]
 
     /// Reads `10s`, `200ms`, `7d`, `1h30m`: whole numbers with units, each unit once, the longest first.
-    /// `nil` for anything else, also for what is longer than 100 years.
+    /// `nil` for anything else, also past 2⁶³ milliseconds.
     package static func duration(_ text: String) -> Duration? {
         var rest = Substring(text)
         var allowed = units[...]
@@ -15,12 +15,13 @@ package enum Quantity {
             guard let (number, suffix) = leading(&rest),
                 let index = allowed.firstIndex(where: { $0.suffix == suffix })
             else { return nil }
-            let (product, overflow) = number.multipliedReportingOverflow(by: allowed[index].milliseconds)
-            guard !overflow, product <= 36_525 * 86_400_000 else { return nil }
-            total += product
+            let (product, isTooLong) = number.multipliedReportingOverflow(by: allowed[index].milliseconds)
+            let (sum, isSumTooLong) = total.addingReportingOverflow(product)
+            guard !isTooLong, !isSumTooLong else { return nil }
+            total = sum
             allowed = allowed[(index + 1)...]
         }
-        return text.isEmpty || total > 36_525 * 86_400_000 ? nil : .milliseconds(total)
+        return text.isEmpty ? nil : .milliseconds(total)
     }
 
     /// As `duration(_:)` reads it: `1h30m`, `0s`.

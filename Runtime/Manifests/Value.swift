@@ -139,20 +139,21 @@ struct Value {
                 [suffix, suffix + "b", suffix + "ib"].contains($0.suffix.lowercased())
             })
         else { return "" }
+        guard text != digits + unit.suffix else { return ", which is more than can be counted" }
         return "; did you mean '\(digits)\(unit.suffix)'?"
     }
 
     // MARK: lists
 
     /// The items of a list with at least one.
-    func items(_ what: String) -> [Value]? {
+    func items(_ what: String, whenEmpty advice: String = "leave the key out, or give at least one") -> [Value]? {
         guard let sequence = node.sequence else {
             let advice = node.scalar.map { ScalarKind($0) == .null ? "" : "; write [\($0.string)]" } ?? ""
             expected(what, advice: advice)
             return nil
         }
         guard !sequence.isEmpty else {
-            refuse("the list is empty; leave the key out, or give at least one")
+            refuse("the list is empty; \(advice)")
             return nil
         }
         return sequence.enumerated().map { index, item in

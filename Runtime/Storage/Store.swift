@@ -16,13 +16,20 @@ package final class Store: Sendable {
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
     /// attempt that was cut short counts, so that an event that kills its host comes to an end.
-    package init(directory: String) throws {
+    ///
+    /// - Parameters:
+    ///   - pragmas: more settings of each connection, such as `cache_size = -65536`
+    ///     (https://www.sqlite.org/pragma.html). They come last, so that they win.
+    ///   - trace: is told the SQL of each statement that runs, on the thread that runs it.
+    package init(
+        directory: String, pragmas: [String] = [], trace: (@Sendable (String) -> Void)? = nil
+    ) throws {
         let folder = try DataFolder(directory)
         let path = folder.database
         do {
             if folder.hasDatabase { try Store.inspect(path) }
-            pool = try DatabasePool(path: path, configuration: Store.configuration)
-            try Store.prepare(pool)
+            pool = try DatabasePool(path: path, configuration: Store.configuration(pragmas, trace))
+            try Store.prepare(pool, pragmas)
         } catch {
             throw StorageError.wrapping(error, path: path)
         }
@@ -54,7 +61,9 @@ package final class Store: Sendable {
 }
 
 extension Store {
-    private static var configuration: Configuration {
+    private static func configuration(
+        _ pragmas: [String], _ trace: (@Sendable (String) -> Void)?
+    ) -> Configuration {
         var configuration = Configuration()
         configuration.label = "apus"
         configuration.foreignKeysEnabled = true
@@ -62,6 +71,10 @@ extension Store {
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 16
         configuration.persistentReadOnlyConnections = true
+        configuration.prepareDatabase { database in
+            if let trace { database.trace { if case .statement(let statement) = $0 { trace(statement.sql) } } }
+            for pragma in pragmas { try database.execute(sql: "PRAGMA " + pragma) }
+        }
         return configuration
     }
 
@@ -69,6 +82,7 @@ extension Store {
     private static func inspect(_ path: String) throws {
         var configuration = Configuration()
         configuration.readonly = true
+        configuration.busyMode = .timeout(5)
         let file = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? file.close() }
         try file.read { database in
@@ -93,17 +107,22 @@ extension Store {
             """)
     }
 
-    private static func prepare(_ pool: DatabasePool) throws {
+    private static func prepare(_ pool: DatabasePool, _ pragmas: [String]) throws {
         try pool.writeWithoutTransaction { database in
             // The pool has chosen NORMAL, which may lose commits at a power cut.
             try database.run("PRAGMA synchronous = FULL")
             try database.run("PRAGMA wal_autocheckpoint = 4000")
             try database.run("PRAGMA journal_size_limit = 67108864")
+            for pragma in pragmas { try database.execute(sql: "PRAGMA " + pragma) }
         }
         try Migrations.migrator.migrate(pool)
         try pool.writeWithoutTransaction { database in
             try database.inTransaction {
-                try database.run("UPDATE invocation SET state = 'waiting' WHERE state = 'running'")
+                try database.run(
+                    """
+                    UPDATE invocation SET state = 'waiting' WHERE state = 'running'
+                        AND function IN (SELECT function FROM queue_count WHERE running > 0)
+                    """)
                 return .commit
             }
         }

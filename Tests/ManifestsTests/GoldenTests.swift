@@ -60,7 +60,7 @@ enum Rendering {
 
     private static func leaf(_ value: Any) -> String? {
         switch value {
-        case let text as String: "\"\(text)\""
+        case let text as String: text.debugDescription
         case let duration as Duration: Quantity.text(duration)
         case let time as WallTime: time.description
         case let glob as Glob: glob.description
@@ -68,7 +68,9 @@ enum Rendering {
         case let strings as [String]: "\(strings)"
         case let pairs as [String: String]: "\(pairs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })"
         case let kinds as Set<FileTrigger.Kind>: kinds.map(\.rawValue).sorted().joined(separator: " ")
-        case let pattern as RoutePattern: "\(pattern)  \(pattern.segments)"
+        case let pattern as RoutePattern:
+            ([pattern.description] + pattern.segments.map { "\($0)" }).joined(separator: "  ").replacing(
+                "Manifests.RoutePattern.Segment.", with: ".")
         case let number as any FixedWidthInteger: "\(number)"
         default: nil
         }

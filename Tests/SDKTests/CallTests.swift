@@ -1,4 +1,5 @@
 import Apus
+import Support
 import Testing
 import Wire
 
@@ -78,8 +79,8 @@ struct CallTests {
     func file() async {
         let host = FakeHost { Probe() }
         _ = await host.greet()
-        host.event(.file, [WireField("type", "apus.file.moved"), WireField("subject", "a.csv")])
-        #expect(await host.next()?.message == .log(level: 2, text: "moved a.csv", metadata: []))
+        host.event(.file, [WireField("type", "apus.file.moved"), WireField("path", "/in/a.csv")])
+        #expect(await host.next()?.message == .log(level: 2, text: "moved /in/a.csv", metadata: []))
         #expect(await host.next()?.message == .acknowledge)
     }
 

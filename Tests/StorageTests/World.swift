@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import Storage
 import Support
 
@@ -64,4 +65,13 @@ extension Store {
     func text(_ key: String, in namespace: String = "n") async throws -> String? {
         try await value(key, in: namespace).map { String(decoding: $0.value, as: UTF8.self) }
     }
+}
+
+/// Copies the database and its log, as a power cut would leave them.
+func copyOfDatabase(from folder: String, to copy: String) throws -> String {
+    try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+    for name in ["/apus.db", "/apus.db-wal"] {
+        try FileManager.default.copyItem(atPath: folder + name, toPath: copy + name)
+    }
+    return copy
 }

@@ -18,6 +18,11 @@ final class LiveCall: CallLink {
         var version: UInt64 = 0
     }
 
+    // No text of a handler makes a frame that the host would refuse.
+    private static let longestText = 64 << 10
+    private static let longestField = 4 << 10
+    private static let mostFields = 64
+
     private let id: UInt32
     private let outbox: Outbox
     private let finished: FinishedCalls
@@ -50,7 +55,8 @@ final class LiveCall: CallLink {
     func finish(with answer: HandlerAnswer) async {
         switch answer {
         case .acknowledgement: send(last: .acknowledge)
-        case .failure(let permanent, let message): send(last: .failure(permanent: permanent, message: message))
+        case .failure(let permanent, let message):
+            send(last: .failure(permanent: permanent, message: message.cut(to: Self.longestText)))
         case .response(let response): await finish(with: response)
         }
     }
@@ -70,7 +76,7 @@ final class LiveCall: CallLink {
                 send(last: .body(.bytes([]), end: true))
             }
         } catch {
-            send(last: .reset(reason: describe(error)))
+            send(last: .reset(reason: describe(error).cut(to: Self.longestText)))
         }
     }
 
@@ -94,7 +100,7 @@ final class LiveCall: CallLink {
     func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply {
         let request = try contents.withLock { contents in
             try contents.phase.checkState(scope)
-            contents.lastRequest += 1
+            contents.lastRequest = contents.lastRequest == .max ? 1 : contents.lastRequest + 1
             return contents.lastRequest
         }
         outbox.send(Frame(call: id, .state(request: request, scope: scope, operation)))
@@ -115,13 +121,17 @@ final class LiveCall: CallLink {
 
     func newScope() -> UInt32 {
         contents.withLock { contents in
-            contents.lastScope += 1
+            contents.lastScope = contents.lastScope == .max ? 1 : contents.lastScope + 1
             return contents.lastScope
         }
     }
 
     func log(_ level: LogLevel, _ text: String, _ metadata: [WireField]) {
-        outbox.sendLine(Frame(call: id, .log(level: level.rawValue, text: text, metadata: metadata)))
+        let fields = metadata.prefix(Self.mostFields).map { field in
+            WireField(field.name.cut(to: Self.longestField), field.value.cut(to: Self.longestField))
+        }
+        let line = Message.log(level: level.rawValue, text: text.cut(to: Self.longestText), metadata: fields)
+        outbox.sendLine(Frame(call: id, line))
     }
 
     func nextChunk() async throws -> [UInt8]? {
@@ -207,5 +217,12 @@ final class LiveCall: CallLink {
         } onCancel: {
             contents.withLock { $0.waiters.removeValue(forKey: waiter) }?.resume()
         }
+    }
+}
+
+extension String {
+    /// At most `limit` bytes of UTF-8, with a mark where something is missing.
+    fileprivate func cut(to limit: Int) -> String {
+        utf8.count <= limit ? self : String(decoding: utf8.prefix(limit), as: UTF8.self) + "… (cut)"
     }
 }
