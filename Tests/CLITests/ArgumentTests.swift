@@ -41,8 +41,8 @@ import Testing
     func serve() throws {
         let plain = try #require(try ApusCommand.parseAsRoot(["serve"]) as? ServeCommand).hostConfiguration(cores: 8)
         #expect(plain.manifests == ["manifests"])
-        #expect(plain.listen == "127.0.0.1:8080")
-        #expect(plain.admin == "127.0.0.1:8081")
+        #expect(plain.listen.description == "127.0.0.1:8080")
+        #expect(plain.admin.description == "127.0.0.1:8081")
         #expect(plain.data == ".apus")
         #expect(plain.lanes == 4)
         let told = try #require(
@@ -53,7 +53,7 @@ import Testing
             ]) as? ServeCommand
         ).hostConfiguration(cores: 8)
         #expect(told.manifests == ["a", "b.yaml"])
-        #expect(told.listen == "[::]:80")
+        #expect(told.listen.description == "[::]:80")
         #expect(told.maxWorkers == 3)
         #expect(told.lanes == 1)
         #expect(told.drain == .seconds(90))
