@@ -1,7 +1,7 @@
 # Everything a clone needs beyond Swift, git and make is installed by the target that needs it.
 
 # What the host and the functions link or read: SQLite, and for functions that use FoundationNetworking libcurl.
-BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev libssl-dev zlib1g-dev tzdata
+BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 # What the tests compare with or drive besides.
 TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime python3-venv curl git
 BENCH_PACKAGES := nginx-light wrk python3

@@ -1,4 +1,5 @@
 import Admin
+import Events
 import Testing
 
 @Suite struct HostGuardTests {
