@@ -3,6 +3,8 @@
 enum GlobProgram {
     enum Step: Sendable, Hashable {
         case scalar(Unicode.Scalar)
+        /// A dot that is not the first character of its name.
+        case innerDot
         /// Any character but `/`.
         case any
         case set(GlobSet)
@@ -40,9 +42,10 @@ enum GlobProgram {
             for state in states.list {
                 switch program[state] {
                 case .scalar(let expected) where expected == scalar: next.add(state + 1, of: program)
+                case .innerDot where scalar == "." && wild: next.add(state + 1, of: program)
                 case .any where wild: next.add(state + 1, of: program)
                 case .set(let set) where wild && set.contains(scalar): next.add(state + 1, of: program)
-                case .scalar, .any, .set, .split, .jump, .everything, .accept: break
+                case .scalar, .innerDot, .any, .set, .split, .jump, .everything, .accept: break
                 }
             }
             swap(&states, &next)
@@ -76,7 +79,7 @@ enum GlobProgram {
             case .everything:
                 list.append(state)
                 add(state + 1, of: program)
-            case .scalar, .any, .set, .accept: list.append(state)
+            case .scalar, .innerDot, .any, .set, .accept: list.append(state)
             }
         }
 
@@ -86,7 +89,7 @@ enum GlobProgram {
                 switch program[state] {
                 case .accept: result.accepts = true
                 case .everything: result.acceptsAll = true
-                case .scalar, .any, .set, .split, .jump: result.isAlive = true
+                case .scalar, .innerDot, .any, .set, .split, .jump: result.isAlive = true
                 }
             }
             return result
@@ -100,40 +103,49 @@ private struct Compiler {
     var steps: [GlobProgram.Step] = []
 
     mutating func compile() {
-        _ = sequence(segmentStarts: true)
+        _ = sequence(from: .here)
         steps.append(.accept)
+    }
+
+    /// Whether a segment begins at a point of the pattern; that may depend on the alternative before it.
+    private struct Start {
+        var always: Bool
+        var sometimes: Bool
+        static let never = Start(always: false, sometimes: false)
+        static let here = Start(always: true, sometimes: true)
     }
 
     private var next: GlobToken? { position < tokens.count ? tokens[position] : nil }
 
     /// Compiles up to the end of the pattern or of the alternative. Returns whether a segment begins behind it.
-    private mutating func sequence(segmentStarts: Bool) -> Bool {
-        var segmentStarts = segmentStarts
+    private mutating func sequence(from start: Start) -> Start {
+        var start = start
         while let token = next, token != .comma, token != .close {
             position += 1
             switch token {
             case .slash:
                 steps.append(.scalar("/"))
-                segmentStarts = true
+                start = .here
                 continue
-            case .tree where segmentStarts && next == .slash:
+            case .tree where start.always && next == .slash:
                 position += 1
                 segments(thenSlash: true)
                 continue
-            case .tree where segmentStarts && (next == nil || next == .comma || next == .close):
+            case .tree where start.always && (next == nil || next == .comma || next == .close):
                 segments(thenSlash: false)
             case .open:
-                segmentStarts = group(segmentStarts: segmentStarts)
+                start = group(from: start)
                 continue
             case .run, .tree: run()
             case .one: steps.append(.any)
             case .set(let set): steps.append(.set(set))
+            case .literal(".") where !start.sometimes: steps.append(.innerDot)
             case .literal(let scalar): steps.append(.scalar(scalar))
             case .comma, .close: break
             }
-            segmentStarts = false
+            start = .never
         }
-        return segmentStarts
+        return start
     }
 
     private mutating func run() {
@@ -155,13 +167,14 @@ private struct Compiler {
     }
 
     /// `{a,b}`: each alternative ends with a jump behind the group.
-    private mutating func group(segmentStarts: Bool) -> Bool {
+    private mutating func group(from start: Start) -> Start {
         var exits: [Int] = []
-        var allEndSegments = true
+        var ends = Start(always: true, sometimes: false)
         while true {
             let fork = steps.count
             steps.append(.jump(fork + 1))
-            allEndSegments = sequence(segmentStarts: segmentStarts) && allEndSegments
+            let end = sequence(from: start)
+            ends = Start(always: ends.always && end.always, sometimes: ends.sometimes || end.sometimes)
             exits.append(steps.count)
             steps.append(.jump(0))
             let ended = next != .comma
@@ -170,6 +183,6 @@ private struct Compiler {
             steps[fork] = .split(fork + 1, steps.count)
         }
         for exit in exits { steps[exit] = .jump(steps.count) }
-        return allEndSegments
+        return ends
     }
 }

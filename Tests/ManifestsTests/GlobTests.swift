@@ -9,7 +9,8 @@ import Testing
         ("{a,b}.txt", "b.txt"), ("{a,b{1,2}}.txt", "b2.txt"), ("{src,docs/**}/*.md", "docs/x/y.md"),
         ("{src,docs/**}/*.md", "src/y.md"), ("{**/,}x", "a/b/x"), ("{**/,}x", "x"), ("a**b", "aXXb"),
         ("a,b", "a,b"), ("[*]", "*"), ("{a", "{a"), ("a}", "a}"), ("[a", "[a"), ("{a,b", "{a,b"), ("**/.*", "x/.env"),
-        (".*", ".env"), ("日本*", "日本語.txt"), ("{,x}y", "y"), ("a\\b", "a\\b"), ("{[,],x}", ","), ("***", "a/b"),
+        (".*", ".env"), ("{,a}.env", ".env"), ("*.tar.gz", "a.tar.gz"), ("日本*", "日本語.txt"), ("{,x}y", "y"),
+        ("a\\b", "a\\b"), ("{[,],x}", ","), ("***", "a/b"),
     ]
     static let different: [(pattern: String, path: String)] = [
         ("*.csv", "x/a.csv"), ("*.csv", ".csv"), ("*", ".hidden"), ("**/*", ".git/config"), ("**/*", "a/.b"),

@@ -75,6 +75,7 @@ package final class FileService: Service {
             do {
                 return try await body()
             } catch {
+                if exchange.isStopped { return }
                 logger.error(
                     "cannot record file changes; trying again",
                     metadata: ["function": "\(watch.function)", "trigger": "\(watch.key)", "error": "\(error)"])

@@ -75,7 +75,8 @@ package struct FileSettler: Sendable {
     /// The directory `old` is at `directory` now, with everything in it.
     package mutating func relocate(_ directory: String, from old: String, now: ContinuousClock.Instant) {
         let prefix = old + "/"
-        for path in index.keys where path.hasPrefix(prefix) {
+        // What has arrived below the old name a moment ago is pending, but not known there.
+        for path in Set(index.keys).union(pending.keys) where path.hasPrefix(prefix) {
             depart(path, now: now)
             arrive("\(directory)/\(path.dropFirst(prefix.count))", from: path, now: now)
         }
@@ -104,9 +105,9 @@ package struct FileSettler: Sendable {
     ///
     /// - Parameters:
     ///   - wall: nanoseconds since 1970.
-    ///   - look: the stamp of the regular file at a path; `nil` where there is none.
+    ///   - look: the stamp of the regular file at a path, given the one that is known; `nil` where there is none.
     package mutating func settle(
-        now: ContinuousClock.Instant, wall: Int64, limit: Int, look: (String) -> FileStamp?
+        now: ContinuousClock.Instant, wall: Int64, limit: Int, look: (String, FileStamp?) -> FileStamp?
     ) -> FileBatch {
         var batch = FileBatch()
         var looked = 0
@@ -119,11 +120,11 @@ package struct FileSettler: Sendable {
     }
 
     private mutating func decide(
-        _ path: String, now: ContinuousClock.Instant, wall: Int64, look: (String) -> FileStamp?,
+        _ path: String, now: ContinuousClock.Instant, wall: Int64, look: (String, FileStamp?) -> FileStamp?,
         into batch: inout FileBatch
     ) {
         guard let entry = pending[path] else { return }
-        let stamp = look(path)
+        let stamp = look(path, index[path])
         switch (index[path], stamp) {
         case (let known, .some(let stamp)) where known != stamp:
             guard isStable(stamp, seen: entry.seen, wall: wall) else {
@@ -150,10 +151,12 @@ package struct FileSettler: Sendable {
 
     /// Over a known path, a rename is how editors write: that path was modified.
     private func arrival(
-        at path: String, _ stamp: FileStamp, known: Bool, entry: Pending, look: (String) -> FileStamp?
+        at path: String, _ stamp: FileStamp, known: Bool, entry: Pending, look: (String, FileStamp?) -> FileStamp?
     ) -> FileChange {
         if known { return .modified(path, stamp) }
-        if let old = source(of: stamp, entry: entry), look(old) == nil { return .moved(path, from: old, stamp) }
+        if let old = source(of: stamp, entry: entry), look(old, index[old]) == nil {
+            return .moved(path, from: old, stamp)
+        }
         return .created(path, stamp)
     }
 

@@ -46,6 +46,6 @@ package enum FileTriggerState: String, Sendable, Codable {
     case watching
     /// The watched folder does not exist.
     case waitingForFolder
-    /// The kernel refuses more watches; changes are found by looking from time to time.
+    /// The kernel refuses to watch it all; changes are found by looking from time to time.
     case limited
 }

@@ -23,7 +23,7 @@ final class FileWatcher {
     private var lastID = 0
     private var nextRootCheck = ContinuousClock.now
     /// Directories that were complained about, so that each is named once.
-    var reported: Set<String> = []
+    private var reported: Set<String> = []
 
     init(exchange: FileExchange, logger: Logger) {
         self.exchange = exchange
@@ -34,7 +34,7 @@ final class FileWatcher {
         while !exchange.isStopped {
             for command in exchange.takeCommands() { apply(command) }
             drain()
-            for action in state.expire(now: .now) { perform(action) }
+            for action in state.expire(now: .now) { perform(action, now: .now) }
             checkRoots()
             rescanDue()
             settle()
@@ -46,9 +46,9 @@ final class FileWatcher {
     private func apply(_ command: FileExchange.Command) {
         switch command {
         case .watch(let watches): replace(with: watches)
-        case .loaded(let id, let index): establish(id, index)
+        case .loaded(let id, let index): if let folder = watched[id] { establish(folder, index) }
         case .recorded(let id): watched[id]?.isRecording = false
-        case .rescan: for id in watched.keys { watched[id]?.rescanAt = .now }
+        case .rescan: for folder in watched.values { folder.rescanAt = .now }
         }
     }
 
@@ -62,7 +62,7 @@ final class FileWatcher {
         let known = watched.values.map(\.watch)
         for watch in watches where !known.contains(watch) {
             lastID += 1
-            watched[lastID] = WatchedFolder(watch: watch)
+            watched[lastID] = WatchedFolder(id: lastID, watch: watch)
             exchange.post(.load(lastID, watch))
         }
     }
@@ -70,20 +70,19 @@ final class FileWatcher {
     /// Gives the watches of a tree back. Other triggers that need some of them watch again in their next scan.
     private func unwatch(_ path: String) {
         for watch in state.tree.removeTree(path) { inotify?.remove(watch) }
-        for (id, folder) in watched where folder.overlaps(path) { watched[id]?.rescanAt = .now }
+        for folder in watched.values where folder.overlaps(path) { folder.rescanAt = .now }
     }
 
     /// The index of the trigger has been read: the first scan of this run.
-    private func establish(_ id: Int, _ stored: [String: FileStamp]?) {
-        guard var folder = watched[id], folder.settler == nil else { return }
+    private func establish(_ folder: WatchedFolder, _ stored: [String: FileStamp]?) {
+        guard folder.settler == nil else { return }
         folder.root = FolderAccess.root(at: folder.watch.trigger.watch)
-        watched[id] = folder
         if folder.root == nil { logMissing(folder.watch) }
-        let found = scan(id)
+        let found = scan(folder)
         let (settler, change) = FirstScan.outcome(of: folder.watch, stored: stored, found: found, now: .now)
-        watched[id]?.settler = settler
-        if let change { record(id, index: change, invocations: []) }
-        if folder.root != nil { watched[id]?.settler?.reconcile(found: found, now: .now) }
+        folder.settler = settler
+        if let change { record(folder, index: change, invocations: []) }
+        if folder.root != nil { folder.settler?.reconcile(found: found, now: .now) }
     }
 
     // MARK: Watched folders come and go
@@ -91,27 +90,29 @@ final class FileWatcher {
     private func checkRoots() {
         guard nextRootCheck <= .now else { return }
         nextRootCheck = .now + Self.rootInterval
-        for id in watched.keys.sorted() { checkRoot(id) }
+        for folder in watched.values { checkRoot(folder) }
     }
 
-    private func checkRoot(_ id: Int) {
-        guard let folder = watched[id], folder.settler != nil else { return }
+    /// A folder that was deleted and made again may have the same inode; its watch is gone all the same.
+    private func checkRoot(_ folder: WatchedFolder) {
+        guard folder.settler != nil else { return }
         let root = FolderAccess.root(at: folder.watch.trigger.watch)
-        guard root != folder.root else { return }
+        let isWatched = root.map { state.tree.watch(at: $0.path) != nil || folder.isBlind } ?? true
+        guard root != folder.root || !isWatched else { return }
         if let old = folder.root {
-            watched[id]?.root = nil
-            watched[id]?.settler?.abandon()
+            folder.root = nil
+            folder.settler?.abandon()
             unwatch(old.path)
             if root == nil { logMissing(folder.watch) }
         }
         guard let root else { return }
-        watched[id]?.root = root
-        watched[id]?.rescanAt = .now
+        folder.root = root
+        folder.rescanAt = .now
         logger.info("the watched folder is there", metadata: folder.watch.metadata)
     }
 
     private func logMissing(_ watch: FileWatch) {
-        logger.warning("the watched folder does not exist; waiting for it", metadata: watch.metadata)
+        logger.warning("the watched folder does not exist, or is no folder; waiting for it", metadata: watch.metadata)
     }
 
     // MARK: Notices
@@ -122,17 +123,16 @@ final class FileWatcher {
             guard let notices = inotify?.read(), !notices.isEmpty else { return }
             let now = ContinuousClock.now
             for notice in notices {
-                for action in state.handle(notice, now: now) { perform(action) }
+                for action in state.handle(notice, now: now) { perform(action, now: now) }
             }
         }
     }
 
-    private func perform(_ action: WatchState.Action) {
-        let now = ContinuousClock.now
+    private func perform(_ action: WatchState.Action, now: ContinuousClock.Instant) {
         switch action {
-        case .touched(let path): each(path) { $0.touch($1, now: now) }
-        case .deleted(let path): each(path) { $0.delete($1, now: now) }
-        case .departed(let path): each(path) { $0.depart($1, now: now) }
+        case .touched(let path): each(path) { $0.settler?.touch($1, now: now) }
+        case .deleted(let path): each(path) { $0.settler?.delete($1, now: now) }
+        case .departed(let path): each(path) { $0.settler?.depart($1, now: now) }
         case .arrived(let path, let old): arrive(path, from: old, now: now)
         case .directoryAppeared(let path): enter(path)
         case .directoryMoved(let path, let old):
@@ -140,41 +140,37 @@ final class FileWatcher {
             enter(path)
         case .directoryVanished(let path, let watches):
             for watch in watches { inotify?.remove(watch) }
-            each(path) { $0.vanish($1, now: now) }
-        case .selfLost(let path): for (id, folder) in watched where folder.root?.path == path { checkRoot(id) }
+            each(path) { $0.settler?.vanish($1, now: now) }
+        case .selfLost(let path): for folder in watched.values where folder.root?.path == path { checkRoot(folder) }
         case .overflowed: overflow(now)
         case .unreadable(let directory): reportUnreadable(directory)
         }
     }
 
     /// Calls `body` for each trigger that watches above `path`, with the path as it is named there.
-    private func each(_ path: String, _ body: (inout FileSettler, String) -> Void) {
-        for (id, folder) in watched {
-            if let relative = folder.relative(path) { watched[id]?.withSettler { body(&$0, relative) } }
+    private func each(_ path: String, _ body: (WatchedFolder, String) -> Void) {
+        for folder in watched.values {
+            if let name = folder.relative(path) { body(folder, name) }
         }
     }
 
     private func arrive(_ path: String, from old: String?, now: ContinuousClock.Instant) {
-        for (id, folder) in watched {
-            guard let name = folder.relative(path) else { continue }
-            let oldName = old.flatMap(folder.relative)
-            watched[id]?.withSettler { settler in
-                if let oldName { settler.arrive(name, from: oldName, now: now) } else { settler.touch(name, now: now) }
+        each(path) { folder, name in
+            if let oldName = old.flatMap(folder.relative) {
+                folder.settler?.arrive(name, from: oldName, now: now)
+            } else {
+                folder.settler?.touch(name, now: now)
             }
         }
     }
 
     /// A trigger may see both ends of the move, or only one.
     private func relocate(_ path: String, from old: String, now: ContinuousClock.Instant) {
-        for (id, folder) in watched {
-            guard let oldName = folder.relative(old) else { continue }
-            let name = folder.relative(path)
-            watched[id]?.withSettler { settler in
-                if let name {
-                    settler.relocate(name, from: oldName, now: now)
-                } else {
-                    settler.vanish(oldName, now: now)
-                }
+        each(old) { folder, oldName in
+            if let name = folder.relative(path) {
+                folder.settler?.relocate(name, from: oldName, now: now)
+            } else {
+                folder.settler?.vanish(oldName, now: now)
             }
         }
     }
@@ -184,48 +180,51 @@ final class FileWatcher {
             logger.warning(
                 "more file changes at once than fs.inotify.max_queued_events; comparing the folders with their index")
         }
-        for id in watched.keys { watched[id]?.rescanAt = now + Self.overflowDelay }
+        for folder in watched.values { folder.rescanAt = now + Self.overflowDelay }
     }
 
     private func rescanDue() {
-        for (id, folder) in watched where folder.settler != nil {
-            guard let due = folder.rescanAt, due <= .now else { continue }
-            watched[id]?.rescanAt = nil
+        for folder in watched.values {
+            guard let due = folder.nextRescan, due <= .now else { continue }
+            folder.rescanAt = nil
             guard folder.root != nil else { continue }
-            let found = scan(id)
+            let found = scan(folder)
             // A folder that went away during the scan says nothing about its files.
             guard FolderAccess.root(at: folder.watch.trigger.watch) == folder.root else { continue }
-            watched[id]?.settler?.reconcile(found: found, now: .now)
+            folder.settler?.reconcile(found: found, now: .now)
         }
     }
 
     // MARK: What is quiet
 
     private func settle() {
-        for id in watched.keys.sorted() {
-            guard let due = watched[id]?.nextDue, due <= .now else { continue }
-            checkRoot(id)
-            let batch = watched[id]?.settle(limit: Self.batchLimit) ?? FileBatch()
-            if !batch.isEmpty, let watch = watched[id]?.watch {
-                record(id, index: batch.index, invocations: watch.invocations(of: batch.changes, noticed: .now()))
+        for folder in watched.values {
+            guard let due = folder.nextDue, due <= .now else { continue }
+            checkRoot(folder)
+            let batch = folder.settle(limit: Self.batchLimit)
+            if !batch.isEmpty {
+                let invocations = folder.watch.invocations(of: batch.changes, noticed: .now())
+                record(folder, index: batch.index, invocations: invocations)
             }
         }
     }
 
-    private func record(_ id: Int, index: [String: FileStamp?], invocations: [NewInvocation]) {
-        guard let watch = watched[id]?.watch else { return }
-        watched[id]?.isRecording = true
-        exchange.post(.record(id, watch, index: index, invocations: invocations))
+    private func record(_ folder: WatchedFolder, index: [String: FileStamp?], invocations: [NewInvocation]) {
+        folder.isRecording = true
+        exchange.post(.record(folder.id, folder.watch, index: index, invocations: invocations))
     }
 
     private func publish() {
-        let states = Dictionary(uniqueKeysWithValues: watched.values.map { ($0.watch.key, $0.triggerState) })
+        let states = Dictionary(watched.values.map { ($0.watch.key, $0.triggerState) }) { $1 }
         if exchange.states != states { exchange.states = states }
     }
 
+    /// Whether `directory` is complained about for the first time.
+    func isFirstReport(on directory: String) -> Bool { reported.count < 1000 && reported.insert(directory).inserted }
+
     private func millisecondsToWait() -> Int32 {
         guard !watched.isEmpty else { return -1 }
-        let next = watched.values.flatMap { [$0.nextDue, $0.rescanAt] } + [state.nextExpiry, nextRootCheck]
+        let next = watched.values.flatMap { [$0.nextDue, $0.nextRescan] } + [state.nextExpiry, nextRootCheck]
         let wait = (next.compactMap(\.self).min() ?? nextRootCheck) - .now
         return Int32(clamping: max(0, wait.milliseconds + 1))
     }

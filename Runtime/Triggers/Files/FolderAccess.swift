@@ -24,10 +24,11 @@ enum FolderAccess {
         return Root(path: String(cString: resolved), device: UInt(status.st_dev), inode: UInt(status.st_ino))
     }
 
-    /// The stamp of a regular file; `nil` for anything else.
-    static func stamp(of path: String) -> FileStamp? {
+    /// The stamp of a regular file; `nil` where there is none, and `known` where that cannot be found out.
+    static func stamp(of path: String, known: FileStamp?) -> FileStamp? {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard lstat(path, &status) == 0 else { return [ENOENT, ENOTDIR, ELOOP].contains(errno) ? nil : known }
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
         let modified = Int64(status.st_mtim.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue
         return FileStamp(
             size: Int64(status.st_size), modified: modified &+ Int64(status.st_mtim.tv_nsec),

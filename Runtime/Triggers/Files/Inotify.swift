@@ -28,7 +28,7 @@ final class Inotify {
     }
 
     init() throws(Failure) {
-        descriptor = inotify_init1(Int32(IN_CLOEXEC.rawValue | IN_NONBLOCK.rawValue))
+        descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
         if descriptor < 0 { throw Failure(errno: errno) }
     }
 

@@ -1,3 +1,5 @@
+import Events
+
 /// Paths in the order in which they come due, in steps of an eighth of the settle time.
 ///
 /// A path whose due time moves is added again; the caller knows its newest tick and skips the older ones. A path that

@@ -1,4 +1,5 @@
 import Glibc
+import Manifests
 
 /// A limit of inotify that was reached, in words that tell what to do.
 struct WatchLimit: Equatable {

@@ -37,7 +37,6 @@ struct WatchThread {
             throw NotStarted(code: code)
         }
         self.thread = thread
-        pthread_setname_np(thread, "apus-files")
     }
 
     func join() { pthread_join(thread, nil) }

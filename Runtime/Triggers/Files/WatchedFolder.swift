@@ -1,10 +1,12 @@
 import Events
 import Glibc
 import Logging
+import Manifests
 import Storage
 
-/// One trigger as the watching thread knows it.
-struct WatchedFolder {
+/// One trigger as the watching thread knows it. Only that thread has it.
+final class WatchedFolder {
+    let id: Int
     let watch: FileWatch
     let filter: FileFilter
     /// `nil` while the folder does not exist.
@@ -14,10 +16,12 @@ struct WatchedFolder {
     /// A batch is on its way into storage; the next one waits.
     var isRecording = false
     var rescanAt: ContinuousClock.Instant?
-    var limit: WatchLimit?
+    /// Some directory has no watch; the folder is looked at from time to time.
+    var isBlind = false
     var reportedLimit: WatchLimit?
 
-    init(watch: FileWatch) {
+    init(id: Int, watch: FileWatch) {
+        self.id = id
         self.watch = watch
         filter = watch.filter
     }
@@ -25,8 +29,10 @@ struct WatchedFolder {
     var triggerState: FileTriggerState {
         if settler == nil { return .loading }
         if root == nil { return .waitingForFolder }
-        return limit == nil ? .watching : .limited
+        return isBlind ? .limited : .watching
     }
+
+    var nextRescan: ContinuousClock.Instant? { settler == nil ? nil : rescanAt }
 
     var nextDue: ContinuousClock.Instant? { isRecording ? nil : settler?.nextDue }
 
@@ -48,20 +54,15 @@ struct WatchedFolder {
         return root == path || root.hasPrefix(path + "/") || path.hasPrefix(root == "/" ? root : root + "/")
     }
 
-    mutating func withSettler(_ body: (inout FileSettler) -> Void) {
-        if settler != nil { body(&settler!) }
-    }
-
-    mutating func settle(limit: Int) -> FileBatch {
-        guard settler != nil else { return FileBatch() }
+    func settle(limit: Int) -> FileBatch {
         let folder = root?.path
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return settler!.settle(
-            now: .now, wall: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec), limit: limit
-        ) { name in
-            folder.flatMap { FolderAccess.stamp(of: "\($0)/\(name)") }
+        let wall = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        let batch = settler?.settle(now: .now, wall: wall, limit: limit) { name, known in
+            folder.flatMap { FolderAccess.stamp(of: "\($0)/\(name)", known: known) }
         }
+        return batch ?? FileBatch()
     }
 }
 
