@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
             path: "Runtime/Workers"),
-        .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb], path: "Runtime/Storage"),
+        .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
@@ -124,6 +124,7 @@ extension Target.Dependency {
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let sqlite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let yams = product(name: "Yams", package: "Yams")
 }
 

@@ -1,0 +1,37 @@
+package import Events
+
+/// What one invocation commits.
+package struct Commit: Sendable {
+    package var effects: Effects?
+    package var settle: (lease: Lease, settlement: Settlement)?
+
+    package init(effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil) {
+        self.effects = effects
+        self.settle = settle
+    }
+}
+
+package enum CommitResult: Sendable, Hashable {
+    case committed
+    /// Something that was read has changed; nothing was applied.
+    case conflicted
+    /// Another has the invocation now; nothing was applied.
+    case leaseLost
+}
+
+/// The right to settle one running invocation; a later lease of the same invocation has a higher epoch.
+package struct Lease: Sendable, Hashable {
+    package var invocation: InvocationID
+    package var epoch: Int64
+
+    package init(invocation: InvocationID, epoch: Int64) {
+        self.invocation = invocation
+        self.epoch = epoch
+    }
+}
+
+package enum Settlement: Sendable, Hashable {
+    case done
+    case retry(at: WallTime, outcome: Outcome, reason: String)
+    case dead(outcome: Outcome, reason: String)
+}

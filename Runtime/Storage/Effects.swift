@@ -1,0 +1,66 @@
+package struct VersionedValue: Sendable, Hashable {
+    package var value: [UInt8]
+    /// Greater with each commit that changes the key; never 0.
+    package var version: Int64
+
+    package init(value: [UInt8], version: Int64) {
+        self.value = value
+        self.version = version
+    }
+}
+
+package struct VersionedEntry: Sendable, Hashable {
+    package var key: String
+    package var value: [UInt8]
+    package var version: Int64
+
+    package init(key: String, value: [UInt8], version: Int64) {
+        self.key = key
+        self.value = value
+        self.version = version
+    }
+}
+
+/// What an invocation, or one `immediately` block, has read and wants to write in one namespace.
+package struct Effects: Sendable, Hashable {
+    package enum Write: Sendable, Hashable {
+        case set([UInt8])
+        case delete
+        /// Adds to the decimal number that the key holds; an absent key counts as 0.
+        case increment(Int64)
+    }
+
+    /// One `list`, with what it saw.
+    package struct Scan: Sendable, Hashable {
+        package var prefix: String
+        package var after: String?
+        package var limit: Int
+        /// Keys and versions in order, as the scan returned them.
+        package var seen: [Seen]
+
+        package init(prefix: String, after: String?, limit: Int, seen: [Seen]) {
+            self.prefix = prefix
+            self.after = after
+            self.limit = limit
+            self.seen = seen
+        }
+    }
+
+    package struct Seen: Sendable, Hashable {
+        package var key: String
+        package var version: Int64
+
+        package init(key: String, version: Int64) {
+            self.key = key
+            self.version = version
+        }
+    }
+
+    package var namespace: String
+    /// The version that each key had when it was first read; 0 where there was none.
+    package var reads: [String: Int64] = [:]
+    package var scans: [Scan] = []
+    package var writes: [String: Write] = [:]
+
+    package init(namespace: String) { self.namespace = namespace }
+}

@@ -1,0 +1,131 @@
+import Events
+import GRDB
+
+extension Store {
+    /// The value of `key` and its version; `nil` where there is none.
+    package func value(_ key: String, in namespace: String) async throws -> VersionedValue? {
+        try readOnce { database in
+            try database.first(
+                "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
+            ) { VersionedValue(value: $0.blob(0), version: $0.integer(1)) }
+        }
+    }
+
+    /// Keys that begin with `prefix`, greater than `after`, in byte order, at most `limit`.
+    package func scan(prefix: String, after: String?, limit: Int, in namespace: String) async throws
+        -> [VersionedEntry]
+    {
+        try readOnce { database in
+            try KeyRange(prefix: prefix, after: after).rows("key, value, version", namespace, limit, database) {
+                VersionedEntry(key: $0.text(0), value: $0.blob(1), version: $0.integer(2))
+            }
+        }
+    }
+
+    package func namespaces() async throws -> [String] {
+        try readOnce { database in
+            // From one namespace to the next, without a look at their keys.
+            try database.all(
+                """
+                WITH RECURSIVE found (name) AS (
+                    SELECT min(namespace) FROM state
+                    UNION ALL
+                    SELECT (SELECT min(namespace) FROM state WHERE namespace > found.name) FROM found
+                    WHERE found.name IS NOT NULL)
+                SELECT name FROM found WHERE name IS NOT NULL
+                """
+            ) { $0.text(0) }
+        }
+    }
+
+    /// Whether all that `effects` has read is still current, at one instant. Needs no writer.
+    package func isCurrent(_ effects: Effects) async throws -> Bool {
+        try read { try effects.isCurrent(in: $0) }
+    }
+
+    /// Checks what was read, applies what was written and settles the lease, as one; returns after the `fsync`.
+    package func commit(_ commit: Commit) async throws -> CommitResult {
+        try await writer.perform(bytes: commit.effects?.size ?? 0) { transaction in
+            let database = transaction.database
+            if let lease = commit.settle?.lease, try !database.holds(lease) { return .leaseLost }
+            if let effects = commit.effects {
+                guard try effects.isCurrent(in: database) else { return .conflicted }
+                try effects.apply(in: transaction)
+            }
+            if let settle = commit.settle { try database.settle(settle.lease, as: settle.settlement) }
+            return .committed
+        }
+    }
+}
+
+extension Effects {
+    /// About how many bytes it writes.
+    fileprivate var size: Int {
+        writes.reduce(0) { sum, write in
+            if case .set(let value) = write.value { sum + value.count } else { sum }
+        }
+    }
+
+    fileprivate func isCurrent(in database: Database) throws -> Bool {
+        for (key, version) in reads {
+            let current = try database.first(
+                "SELECT version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
+            ) { $0.integer(0) }
+            if current ?? 0 != version { return false }
+        }
+        return try scans.allSatisfy { scan in
+            let range = KeyRange(prefix: scan.prefix, after: scan.after)
+            let found = try range.rows("key, version", namespace, scan.limit, database) {
+                Seen(key: $0.text(0), version: $0.integer(1))
+            }
+            return found == scan.seen
+        }
+    }
+
+    fileprivate func apply(in transaction: WriteTransaction) throws {
+        if writes.isEmpty { return }
+        let version = transaction.nextVersion()
+        let database = transaction.database
+        for (key, write) in writes {
+            switch write {
+            case .set(let value): try database.set(key, to: value, version: version, in: namespace)
+            case .delete:
+                try database.run("DELETE FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key))
+            case .increment(let step):
+                let sum = try database.number(of: key, in: namespace).adding(step, to: key)
+                try database.set(key, to: Array(String(sum).utf8), version: version, in: namespace)
+            }
+        }
+    }
+}
+
+extension Database {
+    fileprivate func set(_ key: String, to value: [UInt8], version: Int64, in namespace: String) throws {
+        guard !key.isEmpty else { throw StateError(.invalid, "a key must not be empty") }
+        try run(
+            """
+            INSERT INTO state (namespace, key, value, version) VALUES (?, ?, ?, ?)
+            ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, version = excluded.version
+            """, .text(namespace), .key(key), .blob(value), .integer(version))
+    }
+
+    /// The decimal number that `key` holds; 0 where there is none.
+    fileprivate func number(of key: String, in namespace: String) throws -> Int64 {
+        let value = try first(
+            "SELECT value FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
+        ) { $0.text(0) }
+        guard let value else { return 0 }
+        guard let number = Int64(value) else {
+            throw StateError(.notANumber, "the value of '\(key)' is not a whole number of 64 bits")
+        }
+        return number
+    }
+}
+
+extension Int64 {
+    fileprivate func adding(_ step: Int64, to key: String) throws -> Int64 {
+        let (sum, overflows) = addingReportingOverflow(step)
+        if overflows { throw StateError(.notANumber, "'\(key)' would leave the range of 64 bits") }
+        return sum
+    }
+}

@@ -1,0 +1,125 @@
+package import Events
+import GRDB
+
+/// One instant of a timer that is to be handled.
+package struct TimerFire: Sendable, Hashable {
+    package var timer: String
+    package var due: WallTime
+    /// `nil` for an instant that is skipped.
+    package var invocation: NewInvocation?
+    /// Whether it is skipped while an earlier invocation of the trigger is waiting or running.
+    package var skipIfBusy: Bool
+
+    package init(timer: String, due: WallTime, invocation: NewInvocation?, skipIfBusy: Bool) {
+        self.timer = timer
+        self.due = due
+        self.invocation = invocation
+        self.skipIfBusy = skipIfBusy
+    }
+}
+
+extension Store {
+    /// What is known of each timer trigger, by its key.
+    package func timers() async throws -> [String: TimerRecord] {
+        let timers = try readOnce { database in
+            try database.all("SELECT definition, handled, last_fired, key FROM timer") { ($0.text(3), $0.timer) }
+        }
+        return Dictionary(uniqueKeysWithValues: timers)
+    }
+
+    /// Notes that the timer `key` exists and has been watched since `since`; changes nothing when it is known with the
+    /// same `definition`. A different definition starts anew, except that instants that have fired do not fire again.
+    package func register(timer key: String, definition: String, since: WallTime) async throws -> TimerRecord {
+        try await writer.perform { transaction in
+            let database = transaction.database
+            if let known = try database.timer(key), known.definition == definition { return known }
+            try database.run(
+                """
+                INSERT INTO timer (key, definition, handled) VALUES (?, ?, ?)
+                ON CONFLICT (key) DO UPDATE SET
+                    definition = excluded.definition, handled = excluded.handled, last_fired = NULL
+                """, .text(key), .text(definition), .time(since))
+            return TimerRecord(definition: definition, handled: since, lastFired: nil)
+        }
+    }
+
+    /// Marks the instant `due` of the timer `key` as handled, and enqueues `invocation` in the same transaction unless
+    /// it is `nil` (a skipped instant) or the instant was handled before. With `skipIfBusy`, also not while an earlier
+    /// invocation of the trigger is waiting or running.
+    package func fire(timer key: String, due: WallTime, invocation: NewInvocation?, skipIfBusy: Bool) async throws
+        -> FireResult
+    {
+        try await fire([TimerFire(timer: key, due: due, invocation: invocation, skipIfBusy: skipIfBusy)])[0]
+    }
+
+    /// Handles instants in the given order, as one transaction. Fire those of one timer in ascending order.
+    ///
+    /// An instant was handled before when it has a row of its own, or when it is not after the timer's `handled`.
+    /// The latter holds only while the clock is past `handled`: after it was set back, time passes again over instants
+    /// that were handled or skipped, and each is judged by its row alone, so that what has fired does not fire again,
+    /// while a clock that was years ahead for a moment does not silence a timer for years. `handled` is always the
+    /// instant that was handled last. Rows are kept for a day and an hour; a clock that is set back by more fires again.
+    package func fire(_ fires: [TimerFire]) async throws -> [FireResult] {
+        if fires.isEmpty { return [] }
+        return try await writer.perform { transaction in
+            try fires.map { try transaction.database.fire($0, now: .now()) }
+        }
+    }
+
+    /// Forgets instants that only a clock set back by more than a day would bring again.
+    func pruneInstants() async throws {
+        for (key, timer) in try await timers() {
+            let time = timer.handled.advanced(by: .zero - Self.instantsKept)
+            let isNeeded = try readOnce { database in
+                try database.exists(
+                    "SELECT 1 FROM timer_instant WHERE timer = ? AND due < ? LIMIT 1", .text(key), .time(time))
+            }
+            guard isNeeded else { continue }
+            _ = try await writer.perform { transaction in
+                try transaction.database.run(
+                    "DELETE FROM timer_instant WHERE timer = ? AND due < ?", .text(key), .time(time))
+            }
+        }
+    }
+
+    private static let instantsKept = Duration.seconds(25 * 3600)
+}
+
+extension Database {
+    fileprivate func timer(_ key: String) throws -> TimerRecord? {
+        try first("SELECT definition, handled, last_fired FROM timer WHERE key = ?", .text(key)) { $0.timer }
+    }
+
+    fileprivate func fire(_ fire: TimerFire, now: WallTime) throws -> FireResult {
+        let handled = try timer(fire.timer)?.handled
+        if let handled, fire.due <= handled, handled <= now { return .duplicate }
+        let isNew = try run(
+            "INSERT INTO timer_instant (timer, due) VALUES (?, ?) ON CONFLICT DO NOTHING", .text(fire.timer),
+            .time(fire.due))
+        guard isNew == 1 else { return .duplicate }
+        let result = try enqueue(fire, now: now)
+        try run(
+            """
+            INSERT INTO timer (key, definition, handled, last_fired) VALUES (?1, '', ?2, ?3)
+            ON CONFLICT (key) DO UPDATE SET handled = ?2, last_fired = coalesce(?3, last_fired)
+            """, .text(fire.timer), .time(fire.due), result == .enqueued ? .time(fire.due) : .null)
+        return result
+    }
+
+    private func enqueue(_ fire: TimerFire, now: WallTime) throws -> FireResult {
+        guard let invocation = fire.invocation else { return .noted }
+        if fire.skipIfBusy, try isBusy(invocation.trigger) { return .skippedBusy }
+        return try enqueue(invocation, now: now) ? .enqueued : .duplicate
+    }
+
+    private func isBusy(_ trigger: String) throws -> Bool {
+        try exists("SELECT 1 FROM invocation WHERE ended IS NULL AND trigger = ? LIMIT 1", .text(trigger))
+    }
+}
+
+extension Columns {
+    /// A row of definition, handled and last_fired.
+    fileprivate var timer: TimerRecord {
+        TimerRecord(definition: text(0), handled: time(1), lastFired: optionalTime(2))
+    }
+}

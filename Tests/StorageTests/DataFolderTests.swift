@@ -1,0 +1,152 @@
+import Events
+import Foundation
+import GRDB
+import Storage
+import Support
+import Testing
+
+@Suite("Data folder")
+struct DataFolderTests {
+    @Test("the folder is made, for its owner alone")
+    func created() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/a/b"
+            try Store(directory: path).close()
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            #expect(attributes[.posixPermissions] as? Int == 0o700)
+            #expect(FileManager.default.fileExists(atPath: path + "/apus.db"))
+        }
+    }
+
+    @Test("the file is in WAL mode and says whose it is and of which version")
+    func identity() async throws {
+        try await withStore { (_, folder) async throws in
+            let file = try DatabaseQueue(path: folder + "/apus.db")
+            let pragmas = try await file.read { database in
+                try ["journal_mode", "application_id", "user_version"].map {
+                    try String.fetchOne(database, sql: "PRAGMA \($0)")
+                }
+            }
+            #expect(pragmas == ["wal", String(0x4170_7573), "1"])
+            try file.close()
+        }
+    }
+
+    @Test("a second host is refused and told who has the folder")
+    func locked() async throws {
+        try await withStore { (_, folder) async throws in
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
+            #expect(error?.code == .inUse)
+            #expect(error?.message.contains("process \(getpid());") == true)
+        }
+    }
+
+    @Test("another process cannot take the lock while the store is open, and can afterwards")
+    func lockedForOthers() async throws {
+        try await withStore { (store, folder) async throws in
+            #expect(try lockFromAnotherProcess(folder) == false)
+            try store.close()
+            #expect(try lockFromAnotherProcess(folder) == true)
+        }
+    }
+
+    @Test("a data folder of a later version is refused and left as it is")
+    func newer() async throws {
+        try await withStore { (store, folder) async throws in
+            try await store.put("k", "v")
+            try store.close()
+            try await changing(folder) { try $0.execute(sql: "PRAGMA user_version = 99; CREATE TABLE later (x)") }
+            let before = try Data(contentsOf: URL(fileURLWithPath: folder + "/apus.db"))
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
+            #expect(error?.code == .newerVersion)
+            #expect(error?.message.contains("version 99") == true && error?.message.contains("up to 1;") == true)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "/apus.db")) == before)
+        }
+    }
+
+    @Test("a later version that is still in the log of a crashed host is refused too")
+    func newerInLog() async throws {
+        try await withTemporaryFolder { folder in
+            try Store(directory: folder + "/live").close()
+            let file = try DatabasePool(path: folder + "/live/apus.db")
+            try await file.write { try $0.execute(sql: "PRAGMA user_version = 99") }
+            let copy = try copyOfDatabase(from: folder + "/live", to: folder + "/copy")
+            #expect(throws: StorageError.self) { try Store(directory: copy) }
+            try file.close()
+        }
+    }
+
+    @Test("a database of something else is refused and left as it is")
+    func foreign() async throws {
+        try await withTemporaryFolder { folder in
+            try await changing(folder) { try $0.execute(sql: "CREATE TABLE mine (x)") }
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
+            #expect(error?.code == .foreign)
+            try await changing(folder) { database in
+                let tables = try String.fetchAll(database, sql: "SELECT name FROM sqlite_master")
+                #expect(tables == ["mine"])
+            }
+        }
+    }
+
+    @Test("a file that is no database is refused")
+    func noDatabase() async throws {
+        try await withTemporaryFolder { folder in
+            try Data(repeating: 0x41, count: 9000).write(to: URL(fileURLWithPath: folder + "/apus.db"))
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
+            #expect(error?.code == .foreign)
+        }
+    }
+
+    @Test("a damaged file is refused")
+    func damaged() async throws {
+        try await withStore { (store, folder) async throws in
+            for index in 0..<200 { try await store.put("k\(index)", String(repeating: "v", count: 100)) }
+            try store.close()
+            let url = URL(fileURLWithPath: folder + "/apus.db")
+            var bytes = try Data(contentsOf: url)
+            for index in 4096..<bytes.count { bytes[index] = UInt8(truncatingIfNeeded: index &* 31) }
+            try bytes.write(to: url)
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
+            #expect(error?.code == .damaged)
+        }
+    }
+
+    @Test("a folder that cannot be made says so")
+    func unwritable() async throws {
+        try await withTemporaryFolder { folder in
+            try Data().write(to: URL(fileURLWithPath: folder + "/file"))
+            let error = #expect(throws: StorageError.self) { try Store(directory: folder + "/file/data") }
+            #expect(error?.code == .inaccessible)
+            #expect(error?.message.contains(folder + "/file/data") == true)
+        }
+    }
+
+    @Test("a folder is free again after a store could not be opened")
+    func lockIsGivenUp() async throws {
+        try await withTemporaryFolder { folder in
+            let url = URL(fileURLWithPath: folder + "/apus.db")
+            try Data(repeating: 0x41, count: 9000).write(to: url)
+            #expect(throws: StorageError.self) { try Store(directory: folder) }
+            try FileManager.default.removeItem(at: url)
+            try Store(directory: folder).close()
+        }
+    }
+}
+
+/// Changes the database of a folder that no store has open.
+private func changing(_ folder: String, _ body: @escaping @Sendable (Database) throws -> Void) async throws {
+    let file = try DatabaseQueue(path: folder + "/apus.db")
+    try await file.writeWithoutTransaction(body)
+    try file.close()
+}
+
+/// Whether a process of its own gets the lock.
+private func lockFromAnotherProcess(_ folder: String) throws -> Bool {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+    process.arguments = ["--nonblock", folder + "/lock", "true"]
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+}

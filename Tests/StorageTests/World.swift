@@ -1,0 +1,77 @@
+import Events
+import Foundation
+import Storage
+import Support
+
+/// Runs `body` with a store in a fresh folder.
+func withStore<Result>(_ body: (Store, String) async throws -> Result) async throws -> Result {
+    try await withTemporaryFolder { folder in
+        let store = try Store(directory: folder + "/data")
+        let result = try await body(store, folder + "/data")
+        try store.close()
+        return result
+    }
+}
+
+/// Runs `body` with the store of `folder`, which exists already.
+func reopening<Result>(_ folder: String, _ body: (Store) async throws -> Result) async throws -> Result {
+    let store = try Store(directory: folder)
+    let result = try await body(store)
+    try store.close()
+    return result
+}
+
+extension WallTime {
+    /// `seconds` after some day of 2020, before the clock of whoever runs the tests.
+    static func at(_ seconds: Int64) -> WallTime { WallTime(milliseconds: 1_600_000_000_000 + seconds * 1000) }
+}
+
+extension NewInvocation {
+    /// An event that was due long ago.
+    static func sample(
+        _ event: String, function: String = "f", trigger: String? = nil, due: WallTime = .at(0),
+        exclusive: Bool = false, data: [UInt8] = []
+    ) -> NewInvocation {
+        NewInvocation(
+            function: function, kind: .timer, trigger: trigger ?? "\(function)/timer/0",
+            event: Event(
+                id: event, source: "/timers/\(function)/0", type: "apus.timer.due", time: due, data: data),
+            due: due, exclusive: exclusive)
+    }
+}
+
+extension Effects {
+    static func writing(_ writes: [String: Write], in namespace: String = "n") -> Effects {
+        var effects = Effects(namespace: namespace)
+        effects.writes = writes
+        return effects
+    }
+}
+
+extension Store {
+    /// Leases one invocation and settles it.
+    func runOne(_ function: String = "f", _ settlement: Settlement = .done, now: WallTime = .at(1000)) async throws
+        -> LeasedInvocation?
+    {
+        guard let leased = try await lease(function: function, limit: 1, now: now).first else { return nil }
+        _ = try await commit(Commit(effects: nil, settle: (leased.lease, settlement)))
+        return leased
+    }
+
+    func put(_ key: String, _ text: String, in namespace: String = "n") async throws {
+        _ = try await commit(Commit(effects: .writing([key: .set(Array(text.utf8))], in: namespace)))
+    }
+
+    func text(_ key: String, in namespace: String = "n") async throws -> String? {
+        try await value(key, in: namespace).map { String(decoding: $0.value, as: UTF8.self) }
+    }
+}
+
+/// Copies the database and its log, as a power cut would leave them.
+func copyOfDatabase(from folder: String, to copy: String) throws -> String {
+    try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+    for name in ["/apus.db", "/apus.db-wal"] {
+        try FileManager.default.copyItem(atPath: folder + name, toPath: copy + name)
+    }
+    return copy
+}

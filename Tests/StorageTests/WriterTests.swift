@@ -1,0 +1,120 @@
+import Events
+import Storage
+import Support
+import Testing
+
+@Suite("Writer")
+struct WriterTests {
+    @Test("many callers share a commit")
+    func groups() async throws {
+        try await withStore { (store, _) async throws in
+            try await withThrowingTaskGroup { group in
+                for index in 0..<2000 { group.addTask { try await store.put("k\(index)", "v") } }
+                try await group.waitForAll()
+            }
+            let statistics = store.statistics
+            #expect(statistics.units == 2000 && statistics.waiting == 0)
+            #expect(statistics.commits < 1000)
+            #expect(try await store.scan(prefix: "k", after: nil, limit: 9999, in: "n").count == 2000)
+        }
+    }
+
+    @Test("a caller who is cancelled gets its result, and the unit is whole")
+    func cancellation() async throws {
+        try await withStore { (store, _) async throws in
+            let tasks = (0..<200).map { index in
+                Task {
+                    let effects = Effects.writing(["a\(index)": .set([1]), "b\(index)": .set([1]), "n": .increment(1)])
+                    return try await store.commit(Commit(effects: effects))
+                }
+            }
+            for task in tasks { task.cancel() }
+            for task in tasks { #expect(try await task.value == .committed) }
+            #expect(try await store.text("n") == "200")
+            #expect(try await store.scan(prefix: "", after: nil, limit: 999, in: "n").count == 401)
+        }
+    }
+
+    @Test("a reader that is cancelled reads all the same")
+    func cancelledReader() async throws {
+        try await withStore { (store, _) async throws in
+            try await store.put("k", "v")
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await store.text("k")
+            }
+            #expect(try await task.value == "v")
+        }
+    }
+
+    @Test("closing waits for what was asked for and refuses what comes later")
+    func closing() async throws {
+        try await withStore { (store, folder) async throws in
+            let results = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<300 {
+                    group.addTask {
+                        do {
+                            return try await store.commit(Commit(effects: .writing(["n": .increment(1)]))) == .committed
+                        } catch let error as StorageError where error.code == .closed { return false }
+                    }
+                }
+                group.addTask {
+                    try store.close()
+                    return false
+                }
+                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            let read = await #expect(throws: StorageError.self) { try await store.value("n", in: "n") }
+            #expect(read?.code == .closed)
+            try await reopening(folder) { (store) async throws in
+                #expect(try await store.text("n") ?? "0" == String(results))
+            }
+        }
+    }
+
+    @Test("what does not fit on the disk fails as `full`, and the rest goes on")
+    func fullDisk() async throws {
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder, pragmas: ["max_page_count = 100"])
+            try await store.put("small", "1")
+            let effects = Effects.writing(["large": .set([UInt8](repeating: 1, count: 1 << 20)), "n": .increment(1)])
+            let error = await #expect(throws: StorageError.self) { try await store.commit(Commit(effects: effects)) }
+            #expect(error?.code == .full)
+            #expect(try await store.value("n", in: "n") == nil)
+            try await store.put("small", "2")
+            #expect(try await store.text("small") == "2")
+            try store.close()
+        }
+    }
+
+    @Test("all that was acknowledged is in a copy of the files, wherever that cuts the log")
+    func crash() async throws {
+        try await withTemporaryFolder { folder in
+            // Without checkpoints the database file rests, so that two copies one after the other show one instant.
+            let store = try Store(directory: folder + "/live", pragmas: ["wal_autocheckpoint = 0"])
+            let writing = Task {
+                var acknowledged = 0
+                while !Task.isCancelled {
+                    let effects = Effects.writing(["n": .increment(1), "m": .increment(1)])
+                    _ = try await store.commit(Commit(effects: effects))
+                    acknowledged += 1
+                }
+                return acknowledged
+            }
+            for round in 1...5 {
+                #expect(try await eventually { Int(try await store.text("n") ?? "0") ?? 0 >= round * 20 })
+                let acknowledged = try #require(Int(try await store.text("n") ?? ""))
+                let copy = try copyOfDatabase(from: folder + "/live", to: folder + "/copy\(round)")
+                try await reopening(copy) { (store) async throws in
+                    let number = try #require(Int(try await store.text("n") ?? ""))
+                    #expect(number >= acknowledged)
+                    #expect(try await store.text("m") == String(number))
+                }
+            }
+            writing.cancel()
+            let acknowledged = try await writing.value
+            #expect(try await store.text("n") == String(acknowledged))
+            try store.close()
+        }
+    }
+}
