@@ -18,9 +18,8 @@ final class ApusHost {
         let description: String
     }
 
-    /// Where the build has put its products.
-    static let build = Bundle.main.bundleURL.deletingLastPathComponent().path.hasSuffix(".build")
-        ? Bundle.main.bundlePath : URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+    /// Where the build has put its products: beside the test bundle, which is the first argument of its runner.
+    static let build = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
 
     private init(folder: String, arguments: [String], environment: [String: String]) {
         self.folder = folder
@@ -61,12 +60,15 @@ final class ApusHost {
         process = Process()
         process.executableURL = URL(fileURLWithPath: Self.build + "/apus")
         process.arguments =
-            ["serve", folder + "/manifests", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"] + arguments
+            ["serve", folder + "/manifests", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+            + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 }
         let path = folder + "/host.log"
         let before = log.utf8.count
         if before == 0 { FileManager.default.createFile(atPath: path, contents: nil) }
-        guard let output = FileHandle(forWritingAtPath: path) else { throw Failure(description: "cannot write \(path)") }
+        guard let output = FileHandle(forWritingAtPath: path) else {
+            throw Failure(description: "cannot write \(path)")
+        }
         output.seekToEndOfFile()
         process.standardOutput = output
         process.standardError = output
@@ -122,13 +124,31 @@ final class ApusHost {
         try run(Self.build + "/apus", arguments, environment: ["APUS_ADMIN": "127.0.0.1:\(adminPort)"])
     }
 
-    /// The `/v1/functions/NAME` resource.
-    func function(_ name: String) throws -> [String: Any] {
+    /// What the admin API says of a function.
+    func function(_ name: String) throws -> Function {
         let response = try HTTPConnection(port: adminPort).request("GET", "/v1/functions/\(name)")
-        let value = try JSONSerialization.jsonObject(with: Data(response.body))
-        guard let object = value as? [String: Any] else { throw Failure(description: response.text) }
-        return object
+        return try JSONDecoder().decode(Detail.self, from: Data(response.body)).function
     }
+
+    struct Function: Decodable {
+        struct Pool: Decodable {
+            struct Worker: Decodable { var pid: Int32 }
+            var workers: [Worker]
+            var started: Int
+        }
+        struct Queue: Decodable {
+            var waiting: Int
+            var running: Int
+            var done: Int
+            var dead: Int
+        }
+        var pool: Pool
+        /// Invocations that run now.
+        var running: Int
+        var queue: Queue
+    }
+
+    private struct Detail: Decodable { var function: Function }
 
     /// The processes whose parent is the host: its workers.
     var workerPIDs: [Int32] {

@@ -17,7 +17,9 @@ struct CheckTests {
             try text.write(toFile: folder + "/hello.yaml", atomically: true, encoding: .utf8)
             let result = try run(ApusHost.build + "/apus", ["check", folder])
             #expect(result.status == 1)
-            #expect((result.output + result.error).contains("hello.yaml:3:1: unknown key 'trigers'; did you mean 'triggers'?"))
+            #expect(
+                (result.output + result.error).contains(
+                    "hello.yaml:3:1: unknown key 'trigers'; did you mean 'triggers'?"))
         }
     }
 
@@ -53,7 +55,10 @@ struct CheckTests {
         try await ApusHost.with(["hello": Self.hello]) { host in
             let second = try run(
                 ApusHost.build + "/apus",
-                ["serve", host.folder + "/manifests", "--data", host.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+                [
+                    "serve", host.folder + "/manifests", "--data", host.data, "--listen", "127.0.0.1:0", "--admin",
+                    "127.0.0.1:0",
+                ])
             #expect(second.status != 0)
             #expect(second.error.contains("\(host.pid)"))
         }
@@ -69,7 +74,7 @@ struct CheckTests {
         try await ApusHost.with(["slow": slow]) { host in
             let port = host.port
             async let answer = onThreads(1) { _ in try HTTPConnection(port: port).request("GET", "/sleep?ms=1000") }
-            let isRunning = try await eventually { try host.running("slow") == 1 }
+            let isRunning = try await eventually { try host.function("slow").running == 1 }
             #expect(isRunning)
             #expect(host.terminate() == 0)
             #expect(try await answer[0].status == 200)

@@ -12,7 +12,9 @@ struct LimitTests {
         limits: { time: 500ms, memory: 96MiB }
         """
 
-    @Test("a handler that runs past its limit is answered 504 and its process goes", arguments: ["/sleep?ms=60000", "/ignore-term?ms=60000"])
+    @Test(
+        "a handler that runs past its limit is answered 504 and its process goes",
+        arguments: ["/sleep?ms=60000", "/ignore-term?ms=60000"])
     func timeLimit(path: String) async throws {
         try await ApusHost.with(["limited": Self.limited]) { host in
             #expect(try host.get("/echo").status == 200)

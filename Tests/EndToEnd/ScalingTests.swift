@@ -20,24 +20,17 @@ struct ScalingTests {
             async let statuses = onThreads(200) { _ in
                 try HTTPConnection(port: port).request("GET", "/burst/sleep?ms=50").status
             }
-            let grew = try await eventually { try host.workers(of: "burst") == 8 }
+            let grew = try await eventually { try host.function("burst").pool.workers.count == 8 }
             #expect(grew)
             let all = try await statuses
             #expect(all == Array(repeating: 200, count: 200))
             let listed = try host.cli("list", "--json")
             #expect(listed.status == 0)
-            let shrank = try await eventually { try host.workers(of: "burst") == 0 && host.workerPIDs.isEmpty }
+            let shrank = try await eventually {
+                try host.function("burst").pool.workers.isEmpty && host.workerPIDs.isEmpty
+            }
             #expect(shrank)
-            let uncalled = try host.function("uncalled")
-            #expect(((uncalled["pool"] as? [String: Any])?["started"] as? Int) == 0)
+            #expect(try host.function("uncalled").pool.started == 0)
         }
-    }
-}
-
-extension ApusHost {
-    /// How many workers a function has now, as the admin API tells it.
-    func workers(of name: String) throws -> Int {
-        let pool = try function(name)["pool"] as? [String: Any]
-        return (pool?["workers"] as? [Any])?.count ?? -1
     }
 }

@@ -23,7 +23,7 @@ struct TransactionTests {
             let port = host.port
             let statuses = try await onThreads(50) { _ in
                 let connection = try HTTPConnection(port: port)
-                return try (0..<100).map { _ in try connection.request("POST", "/state/bump?key=n").status }
+                return try (0..<100).map { _ in try connection.request("POST", "/add?key=n").status }
             }.flatMap { $0 }
             let succeeded = statuses.count { $0 == 200 }
             #expect(succeeded > 0)
@@ -37,9 +37,9 @@ struct TransactionTests {
         try await ApusHost.with(["counter": Self.counter]) { host in
             let port = host.port
             async let response = onThreads(1) { _ in
-                try HTTPConnection(port: port).request("POST", "/state/bump?key=n&ms=60000")
+                try HTTPConnection(port: port).request("POST", "/add?key=n&ms=60000")
             }
-            let isRunning = try await eventually { try host.running("counter") == 1 }
+            let isRunning = try await eventually { try host.function("counter").running == 1 }
             #expect(isRunning)
             let worker = try #require(host.workerPIDs.first)
             #expect(kill(worker, SIGKILL) == 0)
@@ -48,7 +48,7 @@ struct TransactionTests {
             #expect(answer.headers["content-type"] == "application/problem+json")
             #expect(answer.text.contains("worker-died"))
             #expect(try Self.count(host) == 0)
-            #expect(try host.post("/state/bump?key=n").status == 200)
+            #expect(try host.post("/add?key=n").status == 200)
             #expect(try Self.count(host) == 1)
         }
     }
@@ -63,7 +63,7 @@ struct TransactionTests {
                 var succeeded = 0
                 guard let connection = try? HTTPConnection(port: port) else { return 0 }
                 for _ in 0..<1000 {
-                    guard let response = try? connection.request("POST", "/state/bump?key=n") else { break }
+                    guard let response = try? connection.request("POST", "/add?key=n") else { break }
                     if response.status == 200 { succeeded += 1 }
                 }
                 return succeeded
@@ -77,13 +77,5 @@ struct TransactionTests {
             #expect(counted >= succeeded)
             #expect(counted <= succeeded + clients)
         }
-    }
-}
-
-extension ApusHost {
-    /// How many invocations of a function run now.
-    func running(_ name: String) throws -> Int {
-        let statistics = try function(name)["statistics"] as? [String: Any]
-        return statistics?["running"] as? Int ?? -1
     }
 }

@@ -27,7 +27,8 @@ struct TriggerTests {
         try await withTemporaryFolder { folder in
             let record = folder + "/record"
             let manifest = Self.recorder(
-                "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record)
+                "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
+            )
             try await ApusHost.with(["tick": manifest], environment: Self.clock("2026-06-01 10:30:00")) { host in
                 let isKnown = try await eventually { host.log.contains("functions on http://") }
                 #expect(isKnown)
@@ -127,7 +128,9 @@ struct TriggerTests {
             try "file \(index)\n".write(toFile: path + "/file-\(index).txt", atomically: false, encoding: .utf8)
         }
         try git("-C", path, "add", ".")
-        try git("-C", path, "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "Add files")
+        try git(
+            "-C", path, "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m",
+            "Add files")
     }
 
     private func git(_ arguments: String...) throws {
@@ -154,7 +157,7 @@ struct TriggerTests {
                 #expect(isRunning)
                 host.kill()
                 try await host.start()
-                let isDone = try await eventually { try host.queue("once")["done"] == 1 }
+                let isDone = try await eventually { try host.function("once").queue.done == 1 }
                 #expect(isDone)
                 #expect(Self.lines(record).count == 2)
             }
@@ -163,12 +166,9 @@ struct TriggerTests {
 }
 
 extension ApusHost {
-    /// The function's queue counts by state.
-    func queue(_ name: String) throws -> [String: Int] { try function(name)["queue"] as? [String: Int] ?? [:] }
-
     /// Invocations that wait or run.
     func queued(_ name: String) throws -> Int {
-        let counts = try queue(name)
-        return (counts["waiting"] ?? 0) + (counts["running"] ?? 0)
+        let queue = try function(name).queue
+        return queue.waiting + queue.running
     }
 }
