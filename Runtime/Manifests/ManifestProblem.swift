@@ -39,6 +39,7 @@ package struct Position: Sendable, Hashable, Comparable {
 final class Report {
     let file: String
     private(set) var problems: [ManifestProblem] = []
+    private var known: Set<ManifestProblem> = []
     /// Places of keys that stand in their mapping again, which has been reported; what they say is not read.
     var superseded: Set<Position> = []
 
@@ -47,7 +48,7 @@ final class Report {
     /// Once, also when an alias shows the same place again.
     func add(_ position: Position?, _ message: String) {
         let problem = ManifestProblem(file: file, position: position, message: message)
-        if !problems.contains(problem) { problems.append(problem) }
+        if known.insert(problem).inserted { problems.append(problem) }
     }
 
     /// By position, the problems of the whole file first; those of one place in the order of their discovery.

@@ -36,7 +36,7 @@ extension Value {
             let place = path.isEmpty ? "" : " in \(path)"
             let near = Suggestion.phrase(for: entry.key, among: keys)
             let advice = near.isEmpty ? "; expected \(Self.list(keys))" : near
-            report.add(entry.position, "unknown key '\(entry.key)'\(place)\(advice)")
+            report.add(entry.position, "unknown key '\(entry.key.prefix(80))'\(place)\(advice)")
         }
         return mapping
     }

@@ -87,6 +87,23 @@ import Testing
         }
     }
 
+    @Test("a relative path stays as the user gave it in messages, and is absolute in the manifest")
+    func relative() async throws {
+        try await withTemporaryFolder { folder in
+            let up = FileManager.default.currentDirectoryPath.split(separator: "/").map { _ in "../" }.joined()
+            let path = up + folder.dropFirst()
+            try write("name: one\n" + manifest, to: folder + "/a.yaml")
+            try write("name: one\n" + manifest, to: folder + "/b.yaml")
+            let result = ManifestLoader.load([path])
+            #expect(result.manifests.map(\.file) == [folder + "/a.yaml"])
+            #expect(result.manifests.map(\.handler.directory) == [folder])
+            #expect(
+                result.problems.map(\.description) == [
+                    "\(path)/b.yaml:1:7: name: 'one' is taken by \(path)/a.yaml:1:7; give each function its own name"
+                ])
+        }
+    }
+
     @Test("line ends and a byte order mark of Windows change nothing")
     func windows() async throws {
         try await withTemporaryFolder { folder in

@@ -39,6 +39,15 @@ import Testing
         }
     }
 
+    @Test("ten thousand mistakes are ten thousand messages, soon")
+    func many() async throws {
+        try await withTemporaryFolder { folder in
+            let keys = (0..<10_000).map { "key\($0): 1\n" }.joined()
+            let problems = try load("name: a\nhandler: { product: A }\n" + keys, in: folder).problems
+            #expect(problems.count == 10_000)
+        }
+    }
+
     @Test("aliases that double at every level cost no more than what is read of them")
     func doubling() async throws {
         try await withTemporaryFolder { folder in
