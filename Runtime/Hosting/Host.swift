@@ -36,11 +36,12 @@ package struct Host: Sendable {
         let functions = FunctionSet(
             engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, drain: configuration.drain,
             output: logs.output)
+        let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration, lanes: lanes, respond: engine.respond, logger: logger)
         let reloader = Reloader(
-            paths: configuration.manifests, functions: functions, files: files, gateway: gateway,
+            paths: configuration.manifests, functions: functions, timers: timers, files: files, gateway: gateway,
             logger: logger)
         let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
         let admin = AdminServer(
@@ -62,6 +63,7 @@ package struct Host: Sendable {
             admin,
             Housekeeping(store: store, logger: logger),
             QueueDispatcher(engine: engine, lanes: lanes),
+            timers,
             files,
             gateway,
         ]

@@ -7,16 +7,18 @@ import Triggers
 actor Reloader {
     private let paths: [String]
     private let functions: FunctionSet
+    private let timers: TimerService
     private let files: FileService
     private let gateway: HTTPGateway
     private let logger: Logger
 
     init(
-        paths: [String], functions: FunctionSet, files: FileService, gateway: HTTPGateway,
+        paths: [String], functions: FunctionSet, timers: TimerService, files: FileService, gateway: HTTPGateway,
         logger: Logger
     ) {
         self.paths = paths
         self.functions = functions
+        self.timers = timers
         self.files = files
         self.gateway = gateway
         self.logger = logger
@@ -40,6 +42,7 @@ actor Reloader {
 
     /// Workers first, then what calls them, so that no call meets a function that is not there yet.
     func apply(_ manifests: [Manifest]) async throws {
+        try await timers.update(manifests)
         await functions.apply(manifests)
         try await files.update(manifests)
         gateway.update(manifests)
