@@ -1,7 +1,7 @@
 import Events
 import GRDBSQLite
 
-/// An argument of a statement, or a column of its result.
+/// An argument of a statement.
 enum Binding {
     case null
     case integer(Int64)
@@ -21,6 +21,8 @@ extension Binding {
         switch self {
         case .null: return sqlite3_bind_null(statement, index)
         case .integer(let value): return sqlite3_bind_int64(statement, index, value)
+        case .text(let text) where text.utf8.count > Int32.max: return SQLITE_TOOBIG
+        case .blob(let bytes) where bytes.count > Int32.max: return SQLITE_TOOBIG
         case .text(var text):
             return text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { characters in

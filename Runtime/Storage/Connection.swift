@@ -84,7 +84,10 @@ extension Connection {
         let statement = try statements[sql] ?? prepare(sql)
         trace?(sql)
         for (index, value) in values.enumerated() {
-            guard value.bind(to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw failure(sql) }
+            let code = value.bind(to: statement, at: Int32(index + 1))
+            if code == SQLITE_OK { continue }
+            release(statement)
+            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "argument \(index + 1)", sql: sql)
         }
         return statement
     }

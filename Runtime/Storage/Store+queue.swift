@@ -165,8 +165,9 @@ extension [(sequence: Int64, invocation: LeasedInvocation)] {
 extension Columns {
     /// A row of `ready`.
     fileprivate func leased(by function: String) throws -> LeasedInvocation {
-        // The column has been written from a case.
-        let kind = TriggerKind(rawValue: text(2)) ?? .topic
+        guard let kind = TriggerKind(rawValue: text(2)) else {
+            throw StorageError(.damaged, "invocation \(id(1)) has the unknown kind '\(text(2))'")
+        }
         let event = Event(
             id: text(5), source: text(4), type: text(6), subject: optionalText(7), time: time(8),
             dataContentType: optionalText(9), extensions: try ExtensionAttributes.decode(optionalText(10)),

@@ -19,14 +19,10 @@ final class Waiting: Sendable {
 
     var count: Int { state.withLock { $0.units.count } }
 
-    /// Whether there will be no more, said for the first time.
-    func close() -> Bool {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
-        }
+    /// Refuses what comes from now on.
+    func close() {
+        state.withLock { $0.isClosed = true }
         wake.signal()
-        return isFirst
     }
 
     /// `false` when closed.

@@ -75,7 +75,10 @@ final class Writer: Sendable {
 
     /// Finishes what is waiting, refuses what comes later, and waits for the thread.
     func close() {
-        if waiting.close() { ended.wait() }
+        waiting.close()
+        ended.wait()
+        // For whoever closes it at the same time, or once more.
+        ended.signal()
     }
 
     private func submit(_ unit: Unit) {
