@@ -10,11 +10,10 @@ extension ManifestParser {
         if kinds.count > 1 {
             value.refuse("'\(kinds[0].key)' and '\(kinds[1].key)' exclude each other; give each its own timer")
         }
-        if mapping["cron"] == nil {
-            for key in ["zone", "dst"] {
-                guard let entry = mapping.entry(key), kinds.count == 1 else { continue }
+        if kinds.count == 1, kinds[0].key != "cron" {
+            for entry in mapping.entries where ["zone", "dst"].contains(entry.key) {
                 report.add(
-                    entry.position, "'\(key)' is for 'cron', not for '\(kinds[0].key)'; leave it out")
+                    entry.position, "'\(entry.key)' is for 'cron', not for '\(kinds[0].key)'; leave it out")
             }
         }
         var trigger = TimerTrigger(schedule: .every(.seconds(1)))
