@@ -59,8 +59,9 @@ extension ApusConnection {
         if case .success(.acknowledged) = answer, case .request = call.call.invocation.cause {
             return breakContract("an ACKNOWLEDGE to an HTTP request")
         }
-        give(call, answer)
+        // First free, then answered: who hears the answer may call again at once.
         end(call)
+        give(call, answer)
     }
 
     func receiveBody(_ id: UInt32, _ bytes: ByteBuffer, end isLast: Bool) {
@@ -69,8 +70,8 @@ extension ApusConnection {
         guard call.download.receive(bytes.readableBytes) else { return breakContract("a BODY past its window") }
         let hasRoom = stream.write(bytes)
         if isLast {
-            stream.finish()
             end(call)
+            stream.finish()
         } else if hasRoom {
             grantDownload(call)
         }
@@ -78,8 +79,8 @@ extension ApusConnection {
 
     func reset(_ id: UInt32, _ reason: String) {
         guard let call = known(id, "RESET") else { return }
-        call.fail(CallFailure(.handlerFailed, "the handler failed in the middle of its response: \(reason)"))
         end(call)
+        call.fail(CallFailure(.handlerFailed, "the handler failed in the middle of its response: \(reason)"))
     }
 
     /// Gives the caller the answer, once the operations that came before it are done.

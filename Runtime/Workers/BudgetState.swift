@@ -8,6 +8,15 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         var turn = 0
     }
 
+    /// What the budget wants of a pool.
+    package enum Pressure: Sendable {
+        case none
+        /// To stop a worker that is idle.
+        case idle
+        /// To stop one that becomes free even if the pool has calls for it.
+        case surplus
+    }
+
     package let limit: Int
     private var shares: [PoolID: Share] = [:]
     private var held = 0
@@ -58,7 +67,7 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     package mutating func surrenders() { surrendering += 1 }
 
     /// What a pool whose worker has become free shall do with it.
-    package func pressure(on pool: PoolID) -> PoolState.Pressure {
+    package func pressure(on pool: PoolID) -> Pressure {
         guard uncovered > 0 else { return .none }
         let mine = shares[pool]?.held ?? 0
         let neediest = shares.lazy.filter { $0.key != pool && $0.value.wanted > 0 }.map(\.value.held).min()

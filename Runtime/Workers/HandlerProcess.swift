@@ -28,8 +28,9 @@ final class HandlerProcess: @unchecked Sendable {
     /// Called once, after the process has ended and its output has been read.
     private var onExit: ((ProcessExit) -> Void)?
     private var exit: ProcessExit?
-    /// Channels on the process's descriptors that are open still.
-    private var channels: [ObjectIdentifier: any Channel] = [:]
+    /// Channels on the process's descriptors that are open still, by the order of their coming.
+    private var channels: [Int: EventLoopFuture<any Channel>] = [:]
+    private var lastChannel = 0
     private var killTimer: Scheduled<Void>?
     /// Signal to send as soon as there is a process.
     private var pendingSignal: Int32?
@@ -128,13 +129,11 @@ final class HandlerProcess: @unchecked Sendable {
 
     /// Waits for `channel`'s end before the process counts as ended.
     func attach(_ channel: EventLoopFuture<any Channel>) {
-        channel.assumeIsolated().whenSuccess { [self] channel in
-            let id = ObjectIdentifier(channel)
-            channels[id] = channel
-            channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
-                channels[id] = nil
-                if exit != nil { finishWhenRead() }
-            }
+        lastChannel += 1
+        channels[lastChannel] = channel
+        channel.flatMap(\.closeFuture).assumeIsolated().whenComplete { [self, id = lastChannel] _ in
+            channels[id] = nil
+            if exit != nil { finishWhenRead() }
         }
     }
 
@@ -186,7 +185,7 @@ final class HandlerProcess: @unchecked Sendable {
         guard process != nil else { return }
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
-            for channel in channels.values { channel.close(promise: nil) }
+            for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }
         }
     }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts what a worker prints into lines. Bytes in, lines out.
 ///
 /// A line ends with LF or CR LF. What is not UTF-8 becomes U+FFFD. A line over 64 KiB is cut there, with a marker, and
@@ -13,18 +15,23 @@ package struct LineSplitter {
 
     /// Takes bytes and gives each line that they complete, without its end.
     package mutating func take(_ bytes: UnsafeRawBufferPointer, _ line: (String) -> Void) {
-        var rest = bytes[...]
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            let part = rest[..<end]
+        var rest = bytes
+        while let end = Self.lineEnd(in: rest) {
+            let part = UnsafeRawBufferPointer(rebasing: rest[..<end])
             if start.isEmpty, !isCut, part.count <= Self.longest {
                 line(Self.text(part))
             } else {
                 append(part)
                 flush(line)
             }
-            rest = rest[(end + 1)...]
+            rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
         }
         append(rest)
+    }
+
+    private static func lineEnd(in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let base = bytes.baseAddress else { return nil }
+        return memchr(base, Int32(UInt8(ascii: "\n")), bytes.count).map { UnsafeRawPointer($0) - base }
     }
 
     /// Gives the last line, which had no end.
@@ -32,19 +39,20 @@ package struct LineSplitter {
         if !start.isEmpty { flush(line) }
     }
 
-    private mutating func append(_ bytes: Slice<UnsafeRawBufferPointer>) {
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
         let room = Self.longest - start.count
-        start.append(contentsOf: bytes.prefix(room))
+        start.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<min(room, bytes.count)]))
         if bytes.count > room { isCut = true }
     }
 
     private mutating func flush(_ line: (String) -> Void) {
-        line(Self.text(start[...]) + (isCut ? Self.marker : ""))
+        line(start.withUnsafeBytes(Self.text) + (isCut ? Self.marker : ""))
         start.removeAll(keepingCapacity: start.capacity <= 4096)
         isCut = false
     }
 
-    private static func text(_ bytes: some BidirectionalCollection<UInt8>) -> String {
-        String(decoding: bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes.dropLast(0), as: UTF8.self)
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        let end = bytes.last == UInt8(ascii: "\r") ? bytes.count - 1 : bytes.count
+        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<end]), as: UTF8.self)
     }
 }

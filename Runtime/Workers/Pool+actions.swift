@@ -78,7 +78,9 @@ extension Pool {
     }
 
     private func released(_ id: PoolState.WorkerID) {
-        let pressure = budget.pressure(on: identity)
-        change { $0.state.release(id, pressure: pressure, now: $1) }
+        let hasSurplus = budget.pressure(on: identity) == .surplus
+        change { $0.state.release(id, surrenders: hasSurplus, now: $1) }
+        // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
+        if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
     }
 }

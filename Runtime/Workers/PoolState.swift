@@ -34,9 +34,6 @@ package struct PoolState: Sendable {
         case draining = "the function is stopping"
     }
 
-    /// What the machine-wide budget wants of a pool whose worker has just become free.
-    package enum Pressure: Sendable { case none, idle, surplus }
-
     struct Record: Sendable {
         enum Phase: Sendable {
             case starting, ready
@@ -120,7 +117,9 @@ package struct PoolState: Sendable {
     }
 
     /// A call of worker `id` has ended.
-    package mutating func release(_ id: WorkerID, pressure: Pressure = .none, now: Instant) -> [Action] {
+    ///
+    /// - Parameter surrenders: it is stopped for others even if calls wait here.
+    package mutating func release(_ id: WorkerID, surrenders: Bool = false, now: Instant) -> [Action] {
         guard var record = workers[id] else { return [] }
         let wasFull = record.running >= policy.concurrency
         record.running -= 1
@@ -138,7 +137,7 @@ package struct PoolState: Sendable {
         switch record.phase {
         case .closing where record.running == 0 && retires: stop(id, .retired, &actions)
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
-        case .ready where record.running == 0 && surrenders(pressure): stop(id, .surrendered, &actions)
+        case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
         case .ready:
             if wasFull { free[record.lane].append(id) }
             if waiting.isEmpty {
@@ -317,13 +316,5 @@ package struct PoolState: Sendable {
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .stopping
         actions.append(.stop(id, reason))
-    }
-
-    private func surrenders(_ pressure: Pressure) -> Bool {
-        switch pressure {
-        case .none: false
-        case .idle: waiting.isEmpty && live > policy.min
-        case .surplus: live > policy.min
-        }
     }
 }

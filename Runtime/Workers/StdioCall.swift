@@ -34,8 +34,7 @@ final class StdioCall: @unchecked Sendable {
 
     func begin(_ continuation: CheckedContinuation<Result<Answer, CallFailure>, Never>) {
         if isOver {
-            continuation.resume(returning: .failure(.cancelledByCaller))
-            return finish()
+            return finish { continuation.resume(returning: .failure(.cancelledByCaller)) }
         }
         self.continuation = continuation
         process.currentInvocation = { [id = call.invocation.id] in id }
@@ -47,11 +46,9 @@ final class StdioCall: @unchecked Sendable {
             if isRequest { readOutput(wiring.output) } else { process.readLines(wiring.output, as: .stdout) }
         } failed: { [self] failure in
             process.say("error", failure.message)
-            fail(failure)
-            finish()
+            finish { fail(failure) }
         } exited: { [self] exit in
-            conclude(exit)
-            finish()
+            finish { conclude(exit) }
         }
     }
 
@@ -166,12 +163,14 @@ final class StdioCall: @unchecked Sendable {
         continuation = nil
     }
 
-    private func finish() {
-        isOver = true
+    /// The place is free first, then `tell` answers: who hears it may call again at once.
+    private func finish(_ tell: () -> Void) {
         deadline?.cancel()
         feed?.cancel()
         isFinished = true
         ended()
+        tell()
+        isOver = true
         onFinish?()
     }
 

@@ -51,7 +51,7 @@ package final class WorkerBudget: Sendable {
         if let member { member.grant() } else { release(from: nextID) }
     }
 
-    func pressure(on id: ObjectIdentifier) -> PoolState.Pressure {
+    func pressure(on id: ObjectIdentifier) -> BudgetState<ObjectIdentifier>.Pressure {
         guard isContended.load(ordering: .relaxed) else { return .none }
         return contents.withLock { $0.state.pressure(on: id) }
     }

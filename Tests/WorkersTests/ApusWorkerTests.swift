@@ -5,7 +5,7 @@ import Support
 import Testing
 import Workers
 
-@Suite("A worker of the apus contract", .timeLimit(.minutes(3)))
+@Suite("A worker of the apus contract", .serialized, .timeLimit(.minutes(3)))
 struct ApusWorkerTests {
     @Test("sees the request as it came")
     func request() async throws {
@@ -122,7 +122,7 @@ struct ApusWorkerTests {
             $0.workers.concurrency = 2
         }
         try await World.with(manifest) { world in
-            async let other = world.request("/sleep", query: "ms=700")
+            async let other = world.request("/sleep", query: "ms=500")
             #expect(await eventually { world.pool.snapshot.running == 1 })
             let failure = try await world.failure(of: "/stubborn", time: .milliseconds(200))
             #expect(failure.code == .timedOut)

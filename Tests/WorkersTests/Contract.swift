@@ -16,7 +16,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case flood = "head -c 104857600 /dev/zero | tr '\\0' 'l' | fold -w 1023 >&2"
         case allocate = "exec python3 -c 'b = bytearray(512 << 20); print(len(b))'"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
-        case event = "cat"
+        case event = "cat; :"
     }
 
     let testDescription: String

@@ -6,7 +6,7 @@ import Testing
 import Workers
 
 /// What every contract must do, whatever its program speaks.
-@Suite("A worker of any contract", .timeLimit(.minutes(3)))
+@Suite("A worker of any contract", .serialized, .timeLimit(.minutes(3)))
 struct ContractTests {
     @Test("gives the body back", arguments: Contract.all)
     func echo(_ contract: Contract) async throws {
@@ -20,7 +20,7 @@ struct ContractTests {
     @Test("carries 10 MiB both ways", arguments: Contract.all)
     func large(_ contract: Contract) async throws {
         var body = ByteBuffer()
-        for number in 0..<(10 << 20) / 4 { body.writeInteger(UInt32(truncatingIfNeeded: number &* 2_654_435_761)) }
+        for number in 0..<160 { body.writeRepeatingByte(UInt8(number), count: 64 << 10) }
         let sent = body
         try await World.with(contract.manifest(.echo)) { world in
             let response = try await world.request("/echo", body: .bytes(sent))
@@ -36,7 +36,8 @@ struct ContractTests {
             async let response = world.request("/count", body: .stream(body))
             for _ in 0..<100 { body.write(ByteBuffer(repeating: 1, count: 10_000)) }
             body.finish()
-            #expect(try await response.text().trimmed == "1000000")
+            let count = try await response.text().trimmed
+            #expect(count == "1000000")
         }
     }
 
@@ -164,7 +165,8 @@ struct ContractTests {
             #expect(try await value("GREETING") == "hi there")
             #expect(try await value("APUS_FUNCTION") == "contract")
             #expect(try await value("LANG") == "C.UTF-8")
-            #expect(try await value("TMPDIR").contains("/apus-worker-"))
+            let temporary = try await value("TMPDIR")
+            #expect(temporary.contains("/apus-worker-"))
         }
     }
 
@@ -173,7 +175,8 @@ struct ContractTests {
         let directory = try await World.with(contract.manifest(.environment)) { world in
             try await world.request("/environment", query: "name=TMPDIR").text().trimmed
         }
-        #expect(await eventually { !exists(directory) })
+        let isGone = await eventually { !exists(directory) }
+        #expect(isGone)
     }
 
     @Test("cannot start what is not there, and says so", arguments: Contract.all)

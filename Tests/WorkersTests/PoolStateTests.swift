@@ -52,8 +52,8 @@ private struct Bench {
         note(state.workerExited(worker, reason: reason, now: now))
     }
 
-    mutating func release(_ worker: Int, pressure: PoolState.Pressure = .none) {
-        note(state.release(worker, pressure: pressure, now: now))
+    mutating func release(_ worker: Int, surrenders: Bool = false) {
+        note(state.release(worker, surrenders: surrenders, now: now))
     }
 
     /// Lets time pass, firing the timer on the way.
@@ -299,10 +299,11 @@ struct PoolStateTests {
         bench.warm(1)
         #expect(bench.call().worker == 1)
         let waiter = bench.call().waiter
-        bench.release(1, pressure: .idle)
+        bench.release(1)
+        bench.note(bench.state.surrender(bench.now))
         #expect(bench.takeSeen() == [.give(1, to: waiter)])
         _ = bench.call()
-        bench.release(1, pressure: .surplus)
+        bench.release(1, surrenders: true)
         #expect(bench.takeSeen() == [.stop(1, .surrendered)])
     }
 
