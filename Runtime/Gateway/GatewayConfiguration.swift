@@ -35,8 +35,8 @@ package struct GatewayConfiguration: Sendable, Hashable {
     /// Without a byte taken by a client that has a response to read; then the connection is reset. Default: 30 s.
     package var writeTime: Duration = .seconds(30)
     /// For the client to close after the gateway has closed its side, so that the last response is not lost to a
-    /// reset (RFC 9112 §9.6). Default: 2 s.
-    package var lingerTime: Duration = .seconds(2)
+    /// reset (RFC 9112 §9.6). Default: 5 s.
+    package var lingerTime: Duration = .seconds(5)
     /// For running requests to end after shutdown began; then they are cancelled. Default: 30 s.
     package var drainTime: Duration = .seconds(30)
 

@@ -11,8 +11,7 @@ final class GatewayShared: Sendable {
     let respond: HTTPGateway.Respond
     let logger: Logger
     let router = Mutex(Router.empty)
-    /// Open connections of all lanes.
-    let connections = Atomic(0)
+    let connections = ConnectionCount()
 
     init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
         self.configuration = configuration
@@ -28,22 +27,23 @@ final class GatewayLane {
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var dateLine = DateLine()
     private var isSweeping = false
-    private var isDraining = false
+    private(set) var isDraining = false
 
     init(shared: GatewayShared, lane: Lane) {
         self.shared = shared
         self.lane = lane
     }
 
-    func add(_ connection: HTTPConnection) {
+    /// Returns how many connections all lanes have now.
+    func add(_ connection: HTTPConnection) -> Int {
         connections[ObjectIdentifier(connection)] = connection
         scheduleSweep()
-        if isDraining { connection.drain() }
+        return shared.connections.add()
     }
 
     func remove(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        shared.connections.subtract(1, ordering: .relaxed)
+        shared.connections.subtract()
     }
 
     /// The `Date` and `Server` lines of a response that is written now.

@@ -13,7 +13,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     let lane: GatewayLane
     /// Beyond the limit on connections: the first request is refused.
-    private let isSurplus: Bool
+    private var isSurplus = false
     private let decoder: RequestDecoder
     var state: ConnectionState
     var context: ChannelHandlerContext?
@@ -35,10 +35,9 @@ final class HTTPConnection: ChannelInboundHandler {
         var writing: OpenResponse?
     }
 
-    init(lane: GatewayLane, decoder: RequestDecoder, isSurplus: Bool) {
+    init(lane: GatewayLane, decoder: RequestDecoder) {
         self.lane = lane
         self.decoder = decoder
-        self.isSurplus = isSurplus
         state = ConnectionState(lane.shared.configuration, now: .now())
     }
 
@@ -46,11 +45,12 @@ final class HTTPConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        lane.add(self)
+        isSurplus = lane.add(self) > lane.shared.configuration.connections
     }
 
     func channelActive(context: ChannelHandlerContext) {
         remoteAddress = context.channel.remoteAddress.map(Self.text) ?? ""
+        if lane.isDraining { drain() }
         read()
     }
 
@@ -261,7 +261,17 @@ extension Problem {
         case (.headerOverflow, _): self = .headersTooLarge(configuration)
         case (.invalidVersion, _), (.paused, _): self = .unsupportedVersion
         case (.invalidMethod, .requestLine(isComplete: true)): self = .notImplemented("The method is not known.")
-        default: self = .malformed("It breaks the rules of RFC 9112: \(failure.reason).")
+        default: self = .malformed(Self.explanation(failure.reason))
+        }
+    }
+
+    private static func explanation(_ reason: HTTPParserError) -> String {
+        switch reason {
+        case .invalidHeaderToken: "A header field is not valid (RFC 9112 §5)."
+        case .invalidContentLength, .unexpectedContentLength: "Its Content-Length is not one number (RFC 9112 §6.3)."
+        case .invalidChunkSize: "A chunk is not valid (RFC 9112 §7.1)."
+        case .invalidMethod, .invalidURL, .invalidConstant: "It has no valid request line (RFC 9112 §3)."
+        default: "Its framing is not valid (RFC 9112 §6)."
         }
     }
 }

@@ -23,7 +23,7 @@ package final class HTTPGateway: Service {
     static let surplus = 1024
 
     private struct Listening {
-        var channels: [any Channel] = []
+        var acceptor: Acceptor?
         var lanes: [NIOLoopBound<GatewayLane>] = []
         var address: SocketAddress?
     }
@@ -53,7 +53,7 @@ package final class HTTPGateway: Service {
     package var boundAddress: SocketAddress? { listening.withLock { $0.address } }
 
     /// Open connections.
-    package var connectionCount: Int { shared.connections.load(ordering: .relaxed) }
+    package var connectionCount: Int { shared.connections.value }
 
     /// Binds, unless that is done, serves until graceful shutdown or cancellation, then drains.
     package func run() async throws {
@@ -71,68 +71,55 @@ package final class HTTPGateway: Service {
     /// - Throws: `GatewayError`, with the address and what to do.
     package func bind() async throws {
         let configuration = shared.configuration
-        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
-        defer { close(socket.descriptor) }
+        var bound: [NIOLoopBound<GatewayLane>] = []
         for lane in lanes {
-            let bound = try await lane.loop.submit { [shared] in
-                NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
-            }.get()
-            let channel = try await listen(socket.duplicate(), bound, lane.loop)
-            listening.withLock {
-                $0.channels.append(channel)
-                $0.lanes.append(bound)
-                $0.address = channel.localAddress
-            }
+            try await bound.append(
+                lane.loop.submit { [shared] in
+                    NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
+                }.get())
         }
-        // NIO has asked for a backlog of its own, which is too short for a burst.
-        Glibc.listen(socket.descriptor, 4096)
+        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
+        let acceptor = Acceptor(descriptor: socket.descriptor, logger: shared.logger)
+        listening.withLock { $0 = Listening(acceptor: acceptor, lanes: bound, address: socket.address) }
+        let next = Atomic(0)
+        acceptor.start { [bound, shared] descriptor in
+            if shared.connections.value >= configuration.connections + Self.surplus {
+                Glibc.close(descriptor)
+                return
+            }
+            let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            Self.adopt(descriptor, bound[turn % bound.count])
+        }
     }
 
     /// Stops accepting, closes idle connections, and waits for running requests; what still runs after `time` is
     /// cancelled.
     package func drain(within time: Duration) async {
-        let (channels, lanes) = listening.withLock { state in
-            defer { state.channels = [] }
-            return (state.channels, state.lanes)
+        let (acceptor, lanes) = listening.withLock { state in
+            defer { state.acceptor = nil }
+            return (state.acceptor, state.lanes)
         }
-        for channel in channels { try? await channel.close().get() }
+        await acceptor?.stop()
         for lane in lanes { lane.eventLoop.execute { lane.value.drain() } }
-        let end = ContinuousClock.now + time
-        while connectionCount > 0, ContinuousClock.now < end, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(10))
-        }
+        if time > .zero { await shared.connections.none(within: time) }
         for lane in lanes { try? await lane.eventLoop.submit { lane.value.closeAll() }.get() }
     }
 
-    private func listen(
-        _ descriptor: CInt, _ lane: NIOLoopBound<GatewayLane>, _ loop: any EventLoop
-    ) async throws -> any Channel {
-        try await ServerBootstrap(group: loop)
-            // One at a time, so that a burst of connections is shared with the other lanes.
-            .serverChannelOption(.maxMessagesPerRead, value: 1)
-            .serverChannelInitializer { [logger = shared.logger] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptGuard { logger.error("accepting pauses", metadata: ["error": "\($0)"]) })
-                }
-            }
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { channel in
+    private static func adopt(_ descriptor: CInt, _ lane: NIOLoopBound<GatewayLane>) {
+        _ = ClientBootstrap(group: lane.eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value) }
             }
-            .withBoundSocket(descriptor)
-            .get()
+            .withConnectedSocket(descriptor)
     }
 
     private static func configure(_ channel: any Channel, _ lane: GatewayLane) throws {
-        let configuration = lane.shared.configuration
-        let count = lane.shared.connections.add(1, ordering: .relaxed).newValue
-        let decoder = RequestDecoder(configuration)
-        let connection = HTTPConnection(lane: lane, decoder: decoder, isSurplus: count > configuration.connections)
+        let decoder = RequestDecoder(lane.shared.configuration)
+        let connection = HTTPConnection(lane: lane, decoder: decoder)
         try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), connection)
-        if count > configuration.connections + surplus { connection.abort() }
     }
 }

@@ -11,35 +11,41 @@ package struct GatewayError: Error, Sendable, CustomStringConvertible {
     package var description: String
 }
 
-/// A socket that listens. Every lane accepts from a duplicate of it, so that connections go to lanes that have time,
-/// and a second host on the same address is still refused (which `SO_REUSEPORT` would let in).
+/// A socket that listens. Blocking, since a thread of its own waits on it.
 struct ListeningSocket {
     /// Owned by the caller from now on.
     let descriptor: CInt
+    let address: SocketAddress
 
     init(host: String, port: Int) throws(GatewayError) {
-        let address = try Self.resolve(host, port)
-        let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let wanted = try Self.resolve(host, port)
+        let family = wanted.protocol == .inet6 ? AF_INET6 : AF_INET
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Self.failure(errno, host, port) }
         var one: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
-        let bound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
+        let bound = wanted.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
         guard bound == 0, listen(descriptor, 4096) == 0 else {
             let code = errno
             close(descriptor)
             throw Self.failure(code, host, port)
         }
         self.descriptor = descriptor
+        address = Self.boundAddress(descriptor, wanted)
     }
 
-    /// Another descriptor for the same socket.
-    func duplicate() throws(GatewayError) -> CInt {
-        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0 else {
-            throw GatewayError(code: .failed, description: "cannot listen on every lane: \(String(errno: errno))")
+    /// `wanted` with the port that the system has picked.
+    private static func boundAddress(_ descriptor: CInt, _ wanted: SocketAddress) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
         }
-        return copy
+        // `sin_port` and `sin6_port` are at the same place, in network order.
+        let port = withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
+        var address = wanted
+        if result == 0 { address.port = Int(port) }
+        return address
     }
 
     private static func resolve(_ host: String, _ port: Int) throws(GatewayError) -> SocketAddress {
@@ -77,37 +83,6 @@ extension String {
                 return "error \(code)"
             }
             return String(cString: base)
-        }
-    }
-}
-
-/// Keeps a listener from spinning when the process is out of descriptors or memory: accepting pauses for a moment, while
-/// connections wait in the kernel's queue.
-final class AcceptGuard: ChannelDuplexHandler {
-    typealias InboundIn = Channel
-    typealias OutboundIn = Never
-
-    static let pause = TimeAmount.milliseconds(100)
-    private static let exhausted = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
-    private let report: (any Error) -> Void
-    private var isPaused = false
-
-    /// - Parameter report: called once a pause.
-    init(report: @escaping (any Error) -> Void) { self.report = report }
-
-    func read(context: ChannelHandlerContext) {
-        if !isPaused { context.read() }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !isPaused, let error = error as? IOError, Self.exhausted.contains(error.errnoCode) else { return }
-        isPaused = true
-        report(error)
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: Self.pause) {
-            let (handler, context) = bound.value
-            handler.isPaused = false
-            context.read()
         }
     }
 }

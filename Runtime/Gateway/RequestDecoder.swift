@@ -21,6 +21,8 @@ package final class RequestDecoder: ByteToMessageDecoder {
     /// No end of line has been seen since the last message's end. With pipelined messages in one read it may be set too
     /// late, which only makes a 414 a 431.
     private var inFirstLine = true
+    /// A message has ended in the bytes that are being decoded, so that their beginning tells nothing of an error.
+    private var hasMovedOn = false
 
     package init(_ configuration: GatewayConfiguration) {
         var limits = NIOHTTPDecoderLimitConfiguration()
@@ -31,16 +33,20 @@ package final class RequestDecoder: ByteToMessageDecoder {
     }
 
     /// Called by the connection when a message has ended.
-    package func messageEnded() { inFirstLine = true }
+    package func messageEnded() {
+        inFirstLine = true
+        hasMovedOn = true
+    }
 
     package func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
         let atStart = inFirstLine
+        hasMovedOn = false
         let bytes = buffer
         if inFirstLine, bytes.readableBytesView.contains(UInt8(ascii: "\n")) { inFirstLine = false }
         do {
             return try base.decode(context: context, buffer: &buffer)
         } catch let error as HTTPParserError {
-            throw Failure(reason: error, place: atStart ? Self.place(bytes) : .later)
+            throw Failure(reason: error, place: atStart && !hasMovedOn ? Self.place(bytes) : .later)
         }
     }
 

@@ -80,10 +80,10 @@ final class Client: Sendable {
         }
     }
 
-    func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
+    /// Lets the other side see what has been sent so far as one read.
+    func pause() async throws { try await onThread { _ = usleep(20_000) } }
 
-    /// Closes as a client does whose process ends.
-    func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     // MARK: Receiving
 
@@ -120,6 +120,34 @@ final class Client: Sendable {
     func isClosed() async throws -> Bool {
         try await onThread { [self] in
             do { return try readToEnd().isEmpty } catch { return errno == ECONNRESET }
+        }
+    }
+
+    /// Waits until the bytes that wait in the socket have become no more for 200 ms.
+    func pendingStandsStill() async throws -> Bool {
+        try await onThread { [descriptor] in
+            var last: CInt = -1
+            for _ in 0..<500 {
+                var pending: CInt = 0
+                _ = ioctl(descriptor, UInt(FIONREAD), &pending)
+                if pending > 0, pending == last { return true }
+                last = pending
+                usleep(200_000)
+            }
+            return false
+        }
+    }
+
+    /// Bytes of the chunks until the last; the head, and as much of the first chunks as `skip` took, are gone.
+    func receiveToEndOfChunks() async throws -> Int {
+        try await onThread { [self] in
+            var count = 0
+            while !rest.bytes.suffix(5).elementsEqual("0\r\n\r\n".utf8) {
+                count += max(0, rest.bytes.count - 5)
+                rest.bytes.removeFirst(max(0, rest.bytes.count - 5))
+                try fill()
+            }
+            return count + rest.bytes.count
         }
     }
 
