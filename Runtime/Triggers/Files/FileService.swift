@@ -8,6 +8,9 @@ package import Storage
 /// A thread of its own reads inotify and decides (`FileWatcher`); the task that runs the service records what was
 /// decided, one transaction after the other. The index changes only in the transaction that enqueues, so that a host
 /// that is killed at any point finds the rest by its next scan.
+///
+/// Only regular files are told, by names that are UTF-8; symbolic links below the folder are not followed. inotify does
+/// not see what other machines do to a network file system, nor writes through `mmap`: `rescan` and the next start do.
 package final class FileService: Service {
     private let ledger: FileLedger
     private let notify: @Sendable () -> Void

@@ -8,6 +8,12 @@ package struct FileWatch: Sendable, Equatable {
     package var index: Int
     package var trigger: FileTrigger
 
+    package init(function: String, index: Int, trigger: FileTrigger) {
+        self.function = function
+        self.index = index
+        self.trigger = trigger
+    }
+
     /// The key of its index and of its invocations.
     package var key: String { "\(function)/file/\(index)" }
 

@@ -54,11 +54,11 @@ extension FileWatcher {
             if let inotify { state.tree.insert(try inotify.watch(directory), at: directory) }
             return true
         } catch {
-            let limit = WatchLimit(error)
-            for folder in folders where limit != nil || (error != .gone && folder.root?.path == directory) {
+            let limit = WatchLimit(errno: error.code)
+            for folder in folders where limit != nil || (!error.isAbsence && folder.root?.path == directory) {
                 lookFromTimeToTime(folder, limit)
             }
-            if limit == nil, error != .gone, isFirstReport(on: directory) {
+            if limit == nil, !error.isAbsence, isFirstReport(on: directory) {
                 logger.warning(
                     "cannot watch a directory", metadata: ["directory": "\(directory)", "error": "\(error)"])
             }

@@ -77,8 +77,12 @@ final class FileWatcher {
     private func establish(_ folder: WatchedFolder, _ stored: [String: FileStamp]?) {
         guard folder.settler == nil else { return }
         folder.root = FolderAccess.root(at: folder.watch.trigger.watch)
-        if folder.root == nil { logMissing(folder.watch) }
         let found = scan(folder)
+        if folder.root == nil {
+            logMissing(folder.watch)
+        } else {
+            logger.info("watching \(found.count) files", metadata: folder.watch.metadata)
+        }
         let (settler, change) = FirstScan.outcome(of: folder.watch, stored: stored, found: found, now: .now)
         folder.settler = settler
         if let change { record(folder, index: change, invocations: []) }

@@ -5,31 +5,17 @@ final class Inotify {
     let descriptor: Int32
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
 
-    enum Failure: Error, Equatable {
-        /// `fs.inotify.max_user_instances`, or the process's limit of open files.
-        case instanceLimit
-        /// `fs.inotify.max_user_watches`.
-        case watchLimit
-        /// It went away, or is not a directory (any more).
-        case gone
-        case denied
-        case other(Int32)
+    struct Failure: Error, CustomStringConvertible {
+        var code: Int32
 
-        init(errno code: Int32) {
-            self =
-                switch code {
-                case EMFILE, ENFILE: .instanceLimit
-                case ENOSPC: .watchLimit
-                case ENOENT, ENOTDIR, ELOOP: .gone
-                case EACCES, EPERM: .denied
-                default: .other(code)
-                }
-        }
+        /// It went away, or is not a directory (any more).
+        var isAbsence: Bool { [ENOENT, ENOTDIR, ELOOP].contains(code) }
+        var description: String { String(cString: strerror(code)) }
     }
 
     init() throws(Failure) {
         descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        if descriptor < 0 { throw Failure(errno: errno) }
+        if descriptor < 0 { throw Failure(code: errno) }
     }
 
     deinit {
@@ -40,7 +26,7 @@ final class Inotify {
     /// Watches one directory. Watching it again returns the same number.
     func watch(_ directory: String) throws(Failure) -> Int32 {
         let watch = inotify_add_watch(descriptor, directory, WatchNotice.interest | UInt32(IN_DONT_FOLLOW))
-        if watch < 0 { throw Failure(errno: errno) }
+        if watch < 0 { throw Failure(code: errno) }
         return watch
     }
 

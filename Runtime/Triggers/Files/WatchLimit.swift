@@ -2,18 +2,19 @@ import Glibc
 import Manifests
 
 /// A limit of inotify that was reached, in words that tell what to do.
-struct WatchLimit: Equatable {
+package struct WatchLimit: Equatable {
     /// Below `/proc/sys/fs/inotify/`.
     var setting: String
     var what: String
     /// A value that is enough for most.
     var advised: Int
 
-    init?(_ failure: Inotify.Failure) {
-        switch failure {
-        case .watchLimit: self.init(setting: "max_user_watches", what: "directories watched", advised: 1_048_576)
-        case .instanceLimit: self.init(setting: "max_user_instances", what: "inotify instances", advised: 1024)
-        case .gone, .denied, .other: return nil
+    /// The limit that an error of inotify_init1(2) or inotify_add_watch(2) stands for.
+    package init?(errno code: Int32) {
+        switch code {
+        case ENOSPC: self.init(setting: "max_user_watches", what: "directories watched", advised: 1_048_576)
+        case EMFILE, ENFILE: self.init(setting: "max_user_instances", what: "inotify instances", advised: 1024)
+        default: return nil
         }
     }
 
@@ -24,7 +25,7 @@ struct WatchLimit: Equatable {
     }
 
     /// - Parameter interval: how often changes are looked for meanwhile.
-    func message(for watch: FileWatch, interval: Duration) -> String {
+    package func message(for watch: FileWatch, interval: Duration) -> String {
         let name = "fs.inotify.\(setting)"
         let value = Self.value(of: "/proc/sys/fs/inotify/\(setting)") ?? "unknown"
         return """
