@@ -28,6 +28,12 @@ struct Probe: HTTPFunction, TimerFunction, FileFunction {
         case "/log":
             context.log.warning("careful", ["key": "value"])
             return .empty()
+        case "/chatter":
+            for _ in 0..<1000 { context.log.debug(String(repeating: "x", count: 1000)) }
+            return .empty()
+        case "/long-log":
+            context.log.info(String(repeating: "x", count: 100_000))
+            return .empty()
         default: return try await state(request.path, context.state)
         }
     }
