@@ -32,7 +32,7 @@ let package = Package(
             name: "Hosting",
             dependencies: [
                 "Admin", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry",
-                .lifecycle, .logging,
+                .nio, .nioPosix, .lifecycle, .signals, .logging,
             ],
             path: "Runtime/Hosting"),
         .target(
@@ -136,6 +136,7 @@ let package = Package(
 extension Target.Dependency {
     static let parser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")

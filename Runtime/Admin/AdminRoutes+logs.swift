@@ -17,13 +17,19 @@ extension AdminRoutes {
         return .lines(
             ResponseBody { writer in
                 try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    // A host that stops does not wait for its readers.
-                    for await line in await services.logs.follow(query).cancelOnGracefulShutdown() {
-                        try await writer.write(ByteBuffer(string: line + "\n"))
-                    }
+                    try await copy(await services.logs.follow(query), to: &writer)
                 }
                 try await writer.finish(nil)
             })
+    }
+
+    private func copy(
+        _ lines: some AsyncSequence<String, Never> & Sendable, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        // A host that stops does not wait for its readers.
+        for await line in lines.cancelOnGracefulShutdown() {
+            try await writer.write(ByteBuffer(string: line + "\n"))
+        }
     }
 
     /// Milliseconds since 1970.

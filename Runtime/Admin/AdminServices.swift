@@ -59,11 +59,11 @@ package struct LogSource: Sendable {
     /// The newest `limit` lines, in the order of their writing.
     package var lines: @Sendable (LogQuery) async -> [String]
     /// The newest `limit` lines, then those that come. The stream must be bounded.
-    package var follow: @Sendable (LogQuery) async -> AsyncStream<String>
+    package var follow: @Sendable (LogQuery) async -> any AsyncSequence<String, Never> & Sendable
 
     package init(
         lines: @escaping @Sendable (LogQuery) async -> [String],
-        follow: @escaping @Sendable (LogQuery) async -> AsyncStream<String>
+        follow: @escaping @Sendable (LogQuery) async -> any AsyncSequence<String, Never> & Sendable
     ) {
         self.lines = lines
         self.follow = follow

@@ -3,12 +3,14 @@ import Engine
 import Events
 import Gateway
 import Logging
-import Manifests
+package import Manifests
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Storage
 import Telemetry
 import Triggers
+import UnixSignals
 import Workers
 
 /// The composition root: manifests become services, in the order in which they start; they stop in the reverse one.

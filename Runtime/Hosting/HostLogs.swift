@@ -46,19 +46,9 @@ struct HostLogs: Sendable {
                 await store.lines(LogFilter(query), limit: query.limit).map(\.json)
             },
             follow: { [store] query in
-                let entries = Pull(await store.follow(LogFilter(query), last: query.limit))
-                return AsyncStream(unfolding: { await entries.next()?.json })
+                await store.follow(LogFilter(query), last: query.limit).map(\.json)
             })
     }
-}
-
-/// A stream's one reader, behind a reference that an escaping closure can hold.
-private actor Pull {
-    private var iterator: AsyncStream<LogEntry>.Iterator
-
-    init(_ stream: AsyncStream<LogEntry>) { iterator = stream.makeAsyncIterator() }
-
-    func next() async -> LogEntry? { await iterator.next(isolation: self) }
 }
 
 extension Console.Format {

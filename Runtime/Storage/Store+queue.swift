@@ -1,5 +1,4 @@
 package import Events
-import GRDB
 
 extension Store {
     /// Adds events; one whose (function, source, id) is known already is skipped. Returns how many were new.
@@ -51,7 +50,7 @@ extension Store {
     ///
     /// One that is held up by another of its trigger does not count: it becomes due when that one ends.
     package func nextDue() async throws -> [String: WallTime] {
-        try read { database in
+        try readingSnapshot { database in
             let functions = try database.all("SELECT function FROM queue_count WHERE waiting > 0") { $0.text(0) }
             var due: [String: WallTime] = [:]
             for function in functions { due[function] = try database.nextDue(function: function) }
@@ -61,7 +60,7 @@ extension Store {
 
     /// Of each function that has any.
     package func queueCounts() async throws -> [String: QueueCounts] {
-        let counts = try readOnce { database in
+        let counts = try reading { database in
             try database.all("SELECT function, enqueued, waiting, running, done, dead FROM queue_count") { row in
                 var counts = QueueCounts()
                 counts.enqueued = Int(row.integer(1))
@@ -98,7 +97,7 @@ extension Store {
     private static let pruneStep = 500
 }
 
-extension Database {
+extension Connection {
     /// Whether the event is new.
     func enqueue(_ new: NewInvocation, now: WallTime) throws -> Bool {
         let event = new.event

@@ -1,5 +1,6 @@
 import Foundation
 import Manifests
+import Support
 import Testing
 
 /// `manifests/schema.json` by Python's `jsonschema`, which `make test` installs beside the build.
@@ -37,20 +38,140 @@ import Testing
         #expect(accepted < files.count / 2, "the schema should catch most")
     }
 
-    @Test("the schema and the parser know the same keys, and every key is described")
-    func keys() throws {
-        let schema = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: Self.schema)))
-        let top = try #require((schema as? [String: Any])?["properties"] as? [String: Any])
-        // The parser lists what it knows when it meets a key that is like nothing.
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let known = try load("name: a\nhandler: { product: A }\nqqqqqqqqqq: 1\n", in: folder).problems[0].message
-        for (key, value) in top {
-            #expect(known.contains(key))
-            #expect((value as? [String: Any])?["description"] is String, "\(key)")
+    @Test("the schema and the parser know the same keys, and every key is described", arguments: sections)
+    func keys(_ section: Section) async throws {
+        let properties = try Self.properties(section.schemaPath)
+        for (key, value) in properties {
+            let isReference = section.name == "trigger" && ["http", "timer", "file"].contains(key)
+            #expect(isReference || (value as? [String: Any])?["description"] is String, "\(section.name).\(key)")
         }
-        #expect(known.split(separator: ",").count == top.count - 1)
+        // The parser lists what it knows when it meets a key that is like nothing.
+        let text = "name: a\n" + section.manifest.replacing("@", with: "qqqqqqqqqqqqqqqq: 1")
+        let problems = try await withTemporaryFolder { try load(text, in: $0).problems.map(\.message) }
+        let message = try #require(problems.first { $0.contains("qqqqqqqqqqqqqqqq") })
+        let listed = try #require(message.split(separator: "expected ").last)
+        #expect(Set(listed.split(separator: #/, | or /#).map(String.init)) == Set(properties.keys))
+    }
+
+    @Test("the schema's defaults are the parser's")
+    func defaults() async throws {
+        var text = "name: a\nhandler: { product: A }\n"
+        for section in ["workers", "limits", "retry"] {
+            text += section + ":\n"
+            for (key, value) in try Self.properties(["properties", section, "properties"]) {
+                guard let fallback = (value as? [String: Any])?["default"] else { continue }
+                text += "  \(key): \(fallback)\n"
+            }
+        }
+        text += "triggers:\n"
+        let required = ["http": "path: /", "timer": "cron: '@daily'\n      missed: all", "file": "watch: ."]
+        for (kind, first) in required.sorted(by: { $0.key < $1.key }) {
+            text += "  - \(kind):\n      \(first)\n"
+            for (key, value) in try Self.properties(["$defs", kind, "properties"])
+            where !["keep", "missed"].contains(key) {
+                guard let fallback = (value as? [String: Any])?["default"] else { continue }
+                text += "      \(key): \(fallback)\n"
+            }
+        }
+        try await withTemporaryFolder { folder in
+            let result = try load(text, in: folder)
+            #expect(result.problems.map(\.description) == [])
+            var expected = Manifest(
+                name: "a", handler: Handler(command: ["A"], contract: .apus, directory: folder, product: "A"),
+                triggers: [
+                    .file(FileTrigger(watch: folder)), .http(HTTPTrigger(path: try RoutePattern("/"))),
+                    .timer(TimerTrigger(schedule: .cron("@daily"), missed: .all)),
+                ])
+            expected.file = folder + "/manifest.yaml"
+            #expect(result.manifests == [expected])
+        }
+    }
+
+    /// Every value with every oddity. The schema may know less than the parser, but it never refuses more: an editor
+    /// would underline what works.
+    @Test("the schema accepts whatever the parser accepts")
+    func oddities() async throws {
+        let values = [
+            "", "~", "true", "off", "0", "1", "-1", "1.5", "1e3", "99999999999", "'1'", "abc", "''", "'a b'", "/a",
+            "'{a}'", "10s", "0s", "1MiB", "0B", "[]", "[a]", "[a, a]", "[1]", "[GET]", "[created]", "{}", "{ a: b }",
+            "{ min: 1 }", "2026-12-24T18:00:00Z", "~/x", "once", "all", "'*/5 * * * *'", "\"\\0\"", "topic.x",
+        ]
+        let texts = Self.sections.flatMap { section in
+            (try? Self.properties(section.schemaPath))?.keys.sorted().flatMap { key in
+                values.map { "name: a\n" + section.manifest.replacing("@", with: "\(key): \($0)") }
+            } ?? []
+        }
+        try await withTemporaryFolder { folder in
+            var accepted: [String] = []
+            for (index, text) in texts.enumerated() where try load(text, in: folder).problems.isEmpty {
+                accepted.append("\(folder)/\(index).txt")
+                try text.write(toFile: "\(folder)/\(index).txt", atomically: false, encoding: .utf8)
+            }
+            #expect(accepted.count > 50)
+            for (file, verdict) in zip(accepted, try verdicts(on: accepted)) {
+                let text = try String(contentsOfFile: file, encoding: .utf8)
+                #expect(verdict == "ok", "\(text)")
+            }
+        }
+    }
+
+    /// A mapping of the manifest: where its properties are in the schema, and a manifest with `@` for a key of it.
+    struct Section: Sendable, CustomTestStringConvertible {
+        var name: String
+        var schemaPath: [String]
+        var manifest: String
+        var testDescription: String { name }
+    }
+
+    static let sections: [Section] = {
+        let handler = "handler: { product: A }\n"
+        let trigger = handler + "triggers: [ { "
+        return [
+            Section(name: "manifest", schemaPath: ["properties"], manifest: handler + "@\n"),
+            Section(
+                name: "handler", schemaPath: ["properties", "handler", "properties"], manifest: "handler: { @ }\n"),
+            Section(name: "trigger", schemaPath: ["$defs", "trigger", "properties"], manifest: trigger + "@ } ]\n"),
+            Section(
+                name: "http", schemaPath: ["$defs", "http", "properties"],
+                manifest: trigger + "http: { path: /x, @ } } ]\n"),
+            Section(
+                name: "timer", schemaPath: ["$defs", "timer", "properties"],
+                manifest: trigger + "timer: { cron: '@hourly', @ } } ]\n".replacing("'@hourly'", with: "0 * * * *")),
+            Section(
+                name: "every", schemaPath: ["$defs", "timer", "properties"], manifest: trigger + "timer: { @ } } ]\n"),
+            Section(
+                name: "dst", schemaPath: ["$defs", "timer", "properties", "dst", "properties"],
+                manifest: trigger + "timer: { cron: 0 * * * *, dst: { @ } } } ]\n"),
+            Section(
+                name: "file", schemaPath: ["$defs", "file", "properties"],
+                manifest: trigger + "file: { watch: in, @ } } ]\n"),
+            Section(
+                name: "state", schemaPath: ["$defs", "trigger", "properties", "state", "properties"],
+                manifest: trigger + "state: { @ } } ]\n"),
+            policy("workers"), policy("limits"), policy("retry"), policy("on"),
+            Section(
+                name: "retire", schemaPath: ["properties", "workers", "properties", "retire", "properties"],
+                manifest: handler + "workers: { retire: { @ } }\n"),
+            Section(
+                name: "sandbox", schemaPath: ["properties", "sandbox", "oneOf", "1", "properties"],
+                manifest: handler + "sandbox: { @ }\n"),
+        ]
+    }()
+
+    private static func policy(_ name: String) -> Section {
+        Section(
+            name: name, schemaPath: ["properties", name, "properties"],
+            manifest: "handler: { product: A }\n\(name): { @ }\n")
+    }
+
+    private static func properties(_ path: [String]) throws -> [String: Any] {
+        var node = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: schema)))
+        for step in path {
+            let next =
+                (node as? [Any]).flatMap { list in Int(step).map { list[$0] } } ?? (node as? [String: Any])?[step]
+            node = try #require(next, "\(path)")
+        }
+        return try #require(node as? [String: Any])
     }
 
     /// One line a file, from one run of Python.

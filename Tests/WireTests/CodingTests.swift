@@ -74,15 +74,17 @@ struct CodingTests {
     func fuzz() throws {
         var random = SeededGenerator(state: 5)
         var generator = FrameGenerator(random: SeededGenerator(state: 6))
+        let frames = (0..<FrameGenerator.kinds * 10).map { encoded(generator.frame($0)) }
         for round in 0..<60_000 {
-            var bytes = encoded(generator.frame(round))
+            var bytes = frames[round % frames.count]
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }
             // Most changed lengths ask for more than there is.
             bytes += [UInt8](repeating: 0, count: 64)
             guard let first = (try? decoded(bytes)) ?? nil else { continue }
-            #expect(try decoded(encoded(first.frame))?.frame == first.frame)
+            let again = try decoded(encoded(first.frame))?.frame
+            if again != first.frame { Issue.record("\(first.frame) came back as \(String(describing: again))") }
         }
         for _ in 0..<60_000 {
             let count = Int.random(in: 0...200, using: &random)
