@@ -47,7 +47,7 @@ let package = Package(
             path: "Runtime/Gateway"),
         .target(
             name: "Triggers",
-            dependencies: ["Engine", "Storage", "Manifests", "Schedules", "Events", .lifecycle, .logging],
+            dependencies: ["CTimerfd", "Engine", "Storage", "Manifests", "Schedules", "Events", .lifecycle, .logging],
             path: "Runtime/Triggers"),
         .target(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
@@ -62,6 +62,7 @@ let package = Package(
         .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
+        .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
         .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
         .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
         .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
