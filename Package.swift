@@ -25,8 +25,7 @@ let package = Package(
             name: "CLI",
             dependencies: [
                 "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio,
-                .nioPosix,
-                .nioHTTP,
+                .nioPosix, .nioHTTP,
             ],
             path: "Runtime/CLI"),
         .target(
@@ -119,7 +118,12 @@ let package = Package(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
         .testTarget(
-            name: "CLITests", dependencies: ["CLI", "Admin", "Hosting", "Manifests", "Events", "Telemetry", "Support"],
+            name: "CLITests",
+            dependencies: [
+                "CLI", "Hosting", "Admin", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events",
+                "Telemetry",
+                "Support", .parser, .logging, .nio, .nioPosix,
+            ],
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",

@@ -57,7 +57,7 @@ extension Trigger {
             case .at(let time): "timer at \(time)"
             }
         case .file(let trigger):
-            "file \(trigger.watch) \(trigger.include.map(\.description).joined(separator: " "))"
+            (["file", trigger.watch] + trigger.include.map(\.description)).joined(separator: " ")
         case .topic(let name): "topic \(name)"
         case .state(let prefix): "state \(prefix)"
         }

@@ -24,11 +24,15 @@ struct Moment: ExpressibleByArgument, Equatable {
         case ago(Duration)
     }
 
+    static let now = Moment(meaning: .ago(.zero))
+
     var meaning: Meaning
+
+    private init(meaning: Meaning) { self.meaning = meaning }
 
     init?(argument: String) {
         if argument == "now" {
-            meaning = .ago(.zero)
+            self = .now
         } else if let duration = Quantity.duration(argument) {
             meaning = .ago(duration)
         } else if let time = WallTime(rfc3339: argument) ?? WallTime(rfc3339: argument + "T00:00:00Z") {
@@ -37,6 +41,8 @@ struct Moment: ExpressibleByArgument, Equatable {
             return nil
         }
     }
+
+    var defaultValueDescription: String { "now" }
 
     func time(now: WallTime = .now()) -> WallTime {
         switch meaning {

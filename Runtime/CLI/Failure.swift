@@ -53,23 +53,27 @@ enum Terminal {
         return isatty(STDOUT_FILENO) == 1 && !unwanted && !isDumb
     }
 
-    static func error(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
+    static func error(_ text: String) { _ = write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
     static func line(_ text: String) { bytes(Array((text + "\n").utf8)) }
 
     /// Writes at once, since a reader at the end of a pipe may be waiting for just this.
-    static func bytes(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+    ///
+    /// When nobody reads any more, as after `| head`, there is nothing left to do: the program ends.
+    static func bytes(_ bytes: [UInt8]) {
+        if !write(bytes, to: STDOUT_FILENO) { exit(Failure.Status.inputOutput.rawValue) }
+    }
 
-    /// A reader that went away ends the program by SIGPIPE, as it does other filters.
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno != EINTR {
-                return
+                return false
             }
         }
+        return true
     }
 }
