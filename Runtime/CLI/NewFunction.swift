@@ -62,6 +62,7 @@ struct NewFunction {
         var plan: Plan
         let manifests: String
         let product = template.product
+        var scripts = "functions"
         switch place {
         case .checkout(let root):
             manifests = root + "/manifests"
@@ -82,10 +83,12 @@ struct NewFunction {
                 next: ["swift build -c release --static-swift-stdlib --package-path \(root)"])
         case .scripts(let root):
             manifests = root + "/manifests"
-            plan = Plan(files: [("\(root)/functions/\(template.name)/handler.sh", template.source)], next: [])
+            // A checkout of Apus has a folder for it, by another name.
+            if FileManager.default.fileExists(atPath: root + "/Functions") { scripts = "Functions" }
+            plan = Plan(files: [("\(root)/\(scripts)/\(template.name)/handler.sh", template.source)], next: [])
         }
         let manifest = "\(manifests)/\(template.name).yaml"
-        plan.files.append((manifest, template.manifest(directory: "../functions/\(template.name)")))
+        plan.files.append((manifest, template.manifest(directory: "../\(scripts)/\(template.name)")))
         if template.trigger == .file {
             plan.folders.append(URL(filePath: manifests + "/" + template.inbox).standardizedFileURL.path)
         }

@@ -101,7 +101,7 @@ struct ForecastPage {
     private func row(
         _ time: String, _ local: String, _ zone: String, _ function: String, _ timer: String, _ remark: String
     ) -> String {
-        let cells = [(time, 24), (local, 29), (zone, 5), (function, functionWidth), (timer, timerWidth)]
+        let cells = [(time, 24), (local, 25), (zone, 5), (function, functionWidth), (timer, timerWidth)]
         let text = cells.map { $0.0 + String(repeating: " ", count: max(0, $0.1 - $0.0.count)) }.joined(separator: "  ")
         let line = text + "  " + remark
         return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))

@@ -1,5 +1,7 @@
+import Admin
 import ArgumentParser
 import Events
+import Hosting
 import Testing
 
 @testable import CLI

@@ -1,3 +1,4 @@
+import Admin
 import Events
 import Telemetry
 import Testing
