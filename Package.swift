@@ -70,7 +70,7 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", path: "Tests/Support"),
+        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
@@ -81,6 +81,10 @@ let package = Package(
         .testTarget(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
             path: "Tests/SDKTests"),
+        .testTarget(
+            name: "FunctionsTests",
+            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],

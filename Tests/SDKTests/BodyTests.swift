@@ -1,4 +1,5 @@
 import Apus
+import Support
 import Testing
 import Wire
 
@@ -88,5 +89,19 @@ struct BodyTests {
         _ = await host.next()
         #expect(await host.next()?.bodyBytes == [UInt8]("half".utf8))
         #expect(await host.next()?.message == .reset(reason: "Odd: Odd(reason: \"odd\")"))
+    }
+
+    @Test("nothing follows the end of a stream, though a task of the handler goes on")
+    func leak() async {
+        let host = FakeHost { Probe() }
+        _ = await host.greet()
+        host.get("/leak", call: 1)
+        while let frame = await host.next() {
+            if case .body(_, end: true) = frame.message { break }
+        }
+        for call: UInt32 in 2...20 {
+            host.get("/elsewhere", call: call)
+            #expect(await host.next()?.call == call)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Apus
+import Support
 import Testing
 import Wire
 
@@ -63,6 +64,29 @@ struct CallTests {
             await answer("/log") == .log(level: 4, text: "careful", metadata: [WireField("key", "value")]))
     }
 
+    @Test("that logs faster than the host reads loses lines, which are counted")
+    func chatter() async {
+        let host = FakeHost { Probe() }
+        _ = await host.greet()
+        host.get("/chatter")
+        var lines = 0
+        while case .log = await host.next()?.message { lines += 1 }
+        #expect((1..<1000).contains(lines))
+        host.get("/log")
+        let text = "\(1000 - lines) log lines dropped: the host did not keep up"
+        #expect(await host.next() == Frame(call: 0, .log(level: 4, text: text, metadata: [])))
+        #expect(await host.next()?.message == .log(level: 4, text: "careful", metadata: [WireField("key", "value")]))
+    }
+
+    @Test("that logs a very long line has it cut")
+    func longLine() async {
+        guard case .log(_, let text, _) = await answer("/long-log") else {
+            Issue.record("no line")
+            return
+        }
+        #expect(text == String(repeating: "x", count: 1 << 16) + "… (cut)")
+    }
+
     @Test("of a timer is acknowledged, and a failed one reported")
     func timer() async {
         let host = FakeHost { Probe() }
@@ -78,8 +102,8 @@ struct CallTests {
     func file() async {
         let host = FakeHost { Probe() }
         _ = await host.greet()
-        host.event(.file, [WireField("type", "apus.file.moved"), WireField("subject", "a.csv")])
-        #expect(await host.next()?.message == .log(level: 2, text: "moved a.csv", metadata: []))
+        host.event(.file, [WireField("type", "apus.file.moved"), WireField("path", "/in/a.csv")])
+        #expect(await host.next()?.message == .log(level: 2, text: "moved /in/a.csv", metadata: []))
         #expect(await host.next()?.message == .acknowledge)
     }
 

@@ -1,4 +1,5 @@
 import Apus
+import Support
 import Testing
 import Wire
 

@@ -44,11 +44,15 @@ public struct FileEvent: Sendable {
     /// The event's id, the same in each attempt.
     public var id: String { attributes["id"] ?? "" }
     /// The absolute path of the file.
-    public var path: String { attributes["path"] ?? subject }
+    public var path: String { attributes["path"] ?? "" }
     /// The path of the file, relative to the watched folder.
-    public var subject: String { attributes["subject"] ?? "" }
+    public var name: String { attributes["name"] ?? attributes["subject"] ?? "" }
+    /// The absolute path at which a moved file was before.
+    public var previousPath: String? { attributes["oldpath"] }
     /// Where a moved file was before, relative to the watched folder.
-    public var previousSubject: String? { attributes["previous"] }
+    public var previousName: String? { attributes["oldname"] }
+    /// Bytes in the file when it was noticed; of a deleted one, when it was last seen.
+    public var size: Int? { attributes["size"].flatMap { Int($0) } }
     /// When it happened; RFC 3339 in UTC.
     public var time: String { attributes["time"] ?? "" }
 }

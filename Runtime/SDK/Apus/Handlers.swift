@@ -2,6 +2,8 @@ package import Wire
 
 /// The triggers that a function serves, and what it makes of a call.
 package struct Handlers: Sendable {
+    private static let largestHeader = 64 << 10
+
     private let http: (any HTTPFunction)?
     private let timer: (any TimerFunction)?
     private let file: (any FileFunction)?
@@ -46,6 +48,10 @@ package struct Handlers: Sendable {
         }
         guard (200...599).contains(response.status) else {
             throw PermanentFailure("the handler answered with the status \(response.status); it must be 200...599")
+        }
+        let size = response.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        guard size <= Self.largestHeader else {
+            throw PermanentFailure("the handler answered with \(size) bytes of header; the most is 64 KiB")
         }
         return response
     }

@@ -19,6 +19,9 @@ public struct State: Sendable {
     /// Bytes that a value may have: 1 MiB.
     public static let maximumValue = 1 << 20
 
+    /// A host gives no more entries at once.
+    private static let largestPage = 10_000
+
     package let link: any CallLink
     let scope: UInt32
 
@@ -67,16 +70,17 @@ public struct State: Sendable {
     ///
     /// A key that others add or remove within what was listed is a conflict, too.
     public func list(prefix: String = "", after: String? = nil, limit: Int = 100) async throws -> [Entry] {
+        if !prefix.isEmpty { _ = try checked(prefix) }
+        var after = try after.map(checked)
         var entries: [Entry] = []
-        var after = after
         while entries.count < limit {
-            let request = StateRequest.list(
-                prefix: prefix, after: after, limit: UInt32(clamping: limit - entries.count))
+            let size = min(limit - entries.count, Self.largestPage)
+            let request = StateRequest.list(prefix: prefix, after: after, limit: UInt32(size))
             guard case .entries(let page, let more) = try await operate(request) else {
                 throw UnexpectedReply(description: "the host answered a list with something else")
             }
             entries += page.map { Entry(key: $0.key, value: $0.value) }
-            guard more, let last = page.last else { break }
+            guard more || page.count == size, let last = page.last else { break }
             after = last.key
         }
         return entries

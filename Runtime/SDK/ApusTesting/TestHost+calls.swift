@@ -59,18 +59,21 @@ extension TestHost {
     /// Delivers a change of a file. Throws `CallFailed` where the host would retry.
     ///
     /// - Parameters:
-    ///   - path: absolute.
-    ///   - previous: where a moved file was before.
+    ///   - name: relative to the watched folder.
+    ///   - folder: absolute path of the watched folder.
+    ///   - previous: where a moved file was before, relative to the watched folder.
     public func deliver(
-        _ change: FileEvent.Change, _ path: String, previous: String? = nil, attempt: Int = 1
+        _ change: FileEvent.Change, _ name: String, in folder: String, previous: String? = nil, attempt: Int = 1
     ) async throws {
         var attributes = [
-            WireField("id", "file@\(path)"), WireField("source", "/files/test/0"),
-            WireField("type", "apus.file.\(change.rawValue)"), WireField("path", path),
-            WireField("subject", path.split(separator: "/").last.map(String.init) ?? ""),
+            WireField("id", "\(change)-\(name)"), WireField("source", "/files/test/0"),
+            WireField("type", "apus.file.\(change.rawValue)"), WireField("path", "\(folder)/\(name)"),
+            WireField("name", name), WireField("watch", folder), WireField("subject", name),
             WireField("time", "2026-01-01T00:00:00.000Z"),
         ]
-        if let previous { attributes.append(WireField("previous", previous)) }
+        if let previous {
+            attributes += [WireField("oldpath", "\(folder)/\(previous)"), WireField("oldname", previous)]
+        }
         _ = try await call(head(.file, attempt: attempt, attributes: attributes))
     }
 
