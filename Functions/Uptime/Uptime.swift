@@ -45,7 +45,8 @@ struct Uptime: TimerFunction, HTTPFunction {
             for url in urls { group.addTask { (url, await check(url)) } }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
-        for (url, var check) in checks {
+        for url in urls {
+            guard var check = checks[url] else { continue }
             check.time = timer.due
             try await record(check, of: url, in: context)
         }

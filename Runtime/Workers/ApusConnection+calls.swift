@@ -36,11 +36,12 @@ extension ApusConnection {
 
     func respond(_ id: UInt32, status: UInt16, _ headers: [WireField], _ body: ByteBuffer, end: Bool) {
         guard let call = known(id, "RESPONSE") else { return }
-        guard case .request = call.call.invocation.cause, (200...599).contains(status) else {
-            return breakContract("a RESPONSE with status \(status) to a call by \(call.call.invocation.trigger)")
+        guard case .request = call.call.invocation.cause else {
+            return breakContract("a RESPONSE to a call by \(call.call.invocation.trigger)")
         }
         guard call.download.stream == nil else { return breakContract("a second RESPONSE") }
         guard call.download.receive(body.readableBytes) else { return breakContract("a RESPONSE past its window") }
+        guard (200...599).contains(status) else { return refuse(status, of: call, end: end) }
         let head = ResponseHead(status: Int(status), headers: headers.map { HeaderField($0.name, $0.value) })
         if end {
             conclude(id, .success(.response(head, .bytes(body))))
@@ -50,6 +51,13 @@ extension ApusConnection {
             call.download.stream = stream
             give(call, .success(.response(head, .stream(stream))))
         }
+    }
+
+    /// The handler's mistake, not the contract's: the call alone fails.
+    private func refuse(_ status: UInt16, of call: ApusCall, end: Bool) {
+        let failure = CallFailure(.handlerFailed, "the handler gave the status \(status); 200 to 599 are possible")
+        if end { return conclude(call.id, .failure(failure)) }
+        leave(call, failure)
     }
 
     /// The worker has ended the call.
@@ -66,6 +74,7 @@ extension ApusConnection {
 
     func receiveBody(_ id: UInt32, _ bytes: ByteBuffer, end isLast: Bool) {
         guard let call = known(id, "BODY") else { return }
+        if call.isAbandoned { return isLast ? end(call) : () }
         guard let stream = call.download.stream else { return breakContract("a BODY before its RESPONSE") }
         guard call.download.receive(bytes.readableBytes) else { return breakContract("a BODY past its window") }
         let hasRoom = stream.write(bytes)
@@ -129,11 +138,16 @@ extension ApusConnection {
     func cancel(_ call: ApusCall) {
         call.isCancelled = true
         guard calls[call.id] === call, !call.isAbandoned else { return }
-        call.fail(.cancelledByCaller)
+        leave(call, .cancelledByCaller)
+    }
+
+    /// Nobody waits for the call any more, though the handler goes on: it gets a moment to end it.
+    private func leave(_ call: ApusCall, _ failure: CallFailure) {
+        call.fail(failure)
         send(Frame(call: call.id, .cancel))
         loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
             guard calls[call.id] === call else { return }
-            give(up: call, "a cancelled call did not end within 2 s")
+            giveUp(call, "a cancelled call did not end within 2 s")
         }
     }
 
@@ -157,11 +171,11 @@ extension ApusConnection {
         let limit = "ran past its time limit of \(call.call.time) (limits.time)"
         call.fail(CallFailure(.timedOut, "the handler \(limit)"))
         send(Frame(call: call.id, .cancel))
-        give(up: call, "a call \(limit)")
+        giveUp(call, "a call \(limit)")
     }
 
     /// Stops the worker because of one call: at once when it runs no other, else after a moment for the others.
-    private func give(up call: ApusCall, _ reason: String) {
+    private func giveUp(_ call: ApusCall, _ reason: String) {
         stopReason = stopReason ?? reason
         close()
         if calls.count == 1 { return stopAfterTrouble() }
@@ -186,7 +200,7 @@ extension ApusConnection {
     func log(_ id: UInt32, _ level: UInt8, _ text: String, _ metadata: [WireField]) {
         let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
         process.emit(
-            .log, level: Int(level) < levels.count ? levels[Int(level)] : "info", text: text,
+            .log, level: Int(level) < levels.count ? levels[Int(level)] : "info", text: LineSplitter.cut(text),
             invocation: calls[id]?.call.invocation.id ?? currentInvocation,
             metadata: metadata.map { HeaderField($0.name, $0.value) })
     }

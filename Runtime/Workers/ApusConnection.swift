@@ -57,7 +57,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     init(_ process: HandlerProcess, reports: WorkerReports) {
         self.process = process
         self.reports = reports
-        process.currentInvocation = { [unowned self] in currentInvocation }
+        process.currentInvocation = { [weak self] in self?.currentInvocation }
     }
 
     // MARK: Life

@@ -29,6 +29,12 @@ package struct LineSplitter {
         append(rest)
     }
 
+    /// `text`, which came as one line, with the same bound.
+    static func cut(_ text: String) -> String {
+        guard text.utf8.count > longest else { return text }
+        return String(decoding: text.utf8.prefix(longest), as: UTF8.self) + marker
+    }
+
     private static func lineEnd(in bytes: UnsafeRawBufferPointer) -> Int? {
         guard let base = bytes.baseAddress else { return nil }
         return memchr(base, Int32(UInt8(ascii: "\n")), bytes.count).map { UnsafeRawPointer($0) - base }

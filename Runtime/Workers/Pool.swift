@@ -175,12 +175,17 @@ extension CallFailure {
 }
 
 extension Handler.Contract {
-    /// A contract with one process an invocation keeps none ready, and runs one call in each.
+    /// A contract with one process an invocation keeps none ready, and runs one call in each; so does a worker that
+    /// shall be fresh for each.
     func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
-        guard self == .stdio || self == .cgi else { return policy }
         var policy = policy
-        policy.concurrency = 1
-        policy.min = 0
+        if self == .stdio || self == .cgi {
+            policy.concurrency = 1
+            policy.min = 0
+        } else if policy.instance == .fresh {
+            policy.concurrency = 1
+            policy.retireInvocations = 1
+        }
         return policy
     }
 }

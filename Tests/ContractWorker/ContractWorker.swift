@@ -72,9 +72,8 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         switch operation {
         case "sleep": try await Task.sleep(for: .milliseconds(arguments["ms"] ?? 100))
         case "stubborn":
-            // Sleeps on through cancellation.
-            let end = ContinuousClock.now + .milliseconds(arguments["ms"] ?? 60_000)
-            while .now < end { try? await Task.sleep(for: .milliseconds(1)) }
+            // A task of its own is not cancelled with the call.
+            await Task { try? await Task.sleep(for: .milliseconds(arguments["ms"] ?? 60_000)) }.value
         case "block": usleep(UInt32((arguments["ms"] ?? 100) * 1000))
         case "ignore-term":
             signal(SIGTERM, SIG_IGN)

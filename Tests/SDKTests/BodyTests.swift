@@ -90,4 +90,18 @@ struct BodyTests {
         #expect(await host.next()?.bodyBytes == [UInt8]("half".utf8))
         #expect(await host.next()?.message == .reset(reason: "Odd: Odd(reason: \"odd\")"))
     }
+
+    @Test("nothing follows the end of a stream, though a task of the handler goes on")
+    func leak() async {
+        let host = FakeHost { Probe() }
+        _ = await host.greet()
+        host.get("/leak", call: 1)
+        while let frame = await host.next() {
+            if case .body(_, end: true) = frame.message { break }
+        }
+        for call: UInt32 in 2...20 {
+            host.get("/elsewhere", call: call)
+            #expect(await host.next()?.call == call)
+        }
+    }
 }

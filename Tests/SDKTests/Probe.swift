@@ -28,6 +28,12 @@ struct Probe: HTTPFunction, TimerFunction, FileFunction {
         case "/log":
             context.log.warning("careful", ["key": "value"])
             return .empty()
+        case "/leak":
+            return .stream { writer in
+                // Goes on after the stream has ended, as a handler must not.
+                Task { while true { try await writer.write([1]) } }
+                try await writer.write([2])
+            }
         case "/chatter":
             for _ in 0..<1000 { context.log.debug(String(repeating: "x", count: 1000)) }
             return .empty()

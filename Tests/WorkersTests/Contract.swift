@@ -14,7 +14,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case ignoreTerm = "trap '' TERM; while :; do sleep 1; done"
         case stubborn = "trap '' TERM; sleep 60; sleep 60"
         case flood = "head -c 104857600 /dev/zero | tr '\\0' 'l' | fold -w 1023 >&2"
-        case allocate = "exec python3 -c 'b = bytearray(512 << 20); print(len(b))'"
+        case allocate = "x=$(head -c 536870912 /dev/zero | tr '\\0' x); echo ${#x}"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
         case event = "cat; :"
     }
@@ -47,4 +47,13 @@ extension String {
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text.drop(while: \.isWhitespace))
     }
+}
+
+func isZombie(_ pid: String) -> Bool {
+    guard let file = fopen("/proc/\(pid)/stat", "r") else { return false }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    guard fgets(&line, 256, file) != nil else { return false }
+    let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return text.contains(") Z ")
 }

@@ -14,8 +14,16 @@ final class LiveCall: CallLink {
         /// Everybody who waits for a change; each looks again when woken.
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var lastWaiter: UInt64 = 0
-        /// Counts the changes that came from outside.
+        /// Counts the changes that somebody may wait for.
         var version: UInt64 = 0
+
+        /// Those who are to look again after a change.
+        mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
+            version += 1
+            guard !waiters.isEmpty else { return [] }
+            defer { waiters = [:] }
+            return Array(waiters.values)
+        }
     }
 
     // No text of a handler makes a frame that the host would refuse.
@@ -84,15 +92,22 @@ final class LiveCall: CallLink {
         let message = Message.response(
             status: UInt16(response.status), headers: response.headers.fields, body: .bytes(body), end: end)
         if end { return send(last: message) }
-        contents.withLock { $0.phase = .streaming }
-        outbox.send(Frame(call: id, message))
+        contents.withLock { contents in
+            contents.phase = .streaming
+            outbox.send(Frame(call: id, message))
+        }
     }
 
-    /// The host may use the call's number and its place again as soon as it has this frame.
-    private func send(last message: Message) {
-        contents.withLock { $0.phase = .over }
+    private func send(last message: Message) { contents.withLock { end(&$0, with: message) } }
+
+    /// The host may use the call's number and its place again as soon as it has this frame. Frames of the call are sent
+    /// under its lock, so that tasks which the handler has left running add none after it.
+    private func end(_ contents: inout Contents, with message: Message) {
+        contents.phase = .over
         finished.add(id)
         outbox.send(Frame(call: id, message))
+        // Those tasks get no answer any more.
+        for waiter in contents.takeWaiters() { waiter.resume() }
     }
 
     // MARK: CallLink
@@ -101,9 +116,10 @@ final class LiveCall: CallLink {
         let request = try contents.withLock { contents in
             try contents.phase.checkState(scope)
             contents.lastRequest = contents.lastRequest == .max ? 1 : contents.lastRequest + 1
+            let message = Message.state(request: contents.lastRequest, scope: scope, operation)
+            outbox.send(Frame(call: id, message))
             return contents.lastRequest
         }
-        outbox.send(Frame(call: id, .state(request: request, scope: scope, operation)))
         return try await value { $0.replies.removeValue(forKey: request) }
     }
 
@@ -115,8 +131,10 @@ final class LiveCall: CallLink {
             }
             return
         }
-        try contents.withLock { try $0.phase.checkState(scope) }
-        outbox.send(Frame(call: id, .state(request: 0, scope: scope, operation)))
+        try contents.withLock { contents in
+            try contents.phase.checkState(scope)
+            outbox.send(Frame(call: id, .state(request: 0, scope: scope, operation)))
+        }
     }
 
     func newScope() -> UInt32 {
@@ -149,25 +167,24 @@ final class LiveCall: CallLink {
         }
     }
 
-    func write(_ bytes: [UInt8]) async throws {
-        if case .streaming = contents.withLock({ $0.phase }) {
-            try await writeAll(bytes[...], end: false)
-        } else {
-            throw PermanentFailure("a response writer works only while its 'stream' closure runs")
-        }
-    }
+    func write(_ bytes: [UInt8]) async throws { try await writeAll(bytes[...], end: false) }
 
-    private func writeAll(_ bytes: ArraySlice<UInt8>, end: Bool) async throws {
+    private func writeAll(_ bytes: ArraySlice<UInt8>, end isEnd: Bool) async throws {
         var rest = bytes
         while !rest.isEmpty {
-            let count = rest.count
-            let size = try await value { contents in
-                let size = contents.outbound.take(count)
-                return size > 0 ? size : nil
+            let sent = try await value { [rest] contents in
+                guard case .streaming = contents.phase else { return 0 }
+                let size = contents.outbound.take(rest.count)
+                guard size > 0 else { return Int?.none }
+                let isLast = isEnd && size == rest.count
+                let chunk = Message.body(.bytes([UInt8](rest.prefix(size))), end: isLast)
+                if isLast { end(&contents, with: chunk) } else { outbox.send(Frame(call: id, chunk)) }
+                return size
             }
-            let chunk = Message.body(.bytes([UInt8](rest.prefix(size))), end: end && size == count)
-            rest = rest.dropFirst(size)
-            if end, rest.isEmpty { send(last: chunk) } else { outbox.send(Frame(call: id, chunk)) }
+            guard sent > 0 else {
+                throw PermanentFailure("a response writer works only while its 'stream' closure runs")
+            }
+            rest = rest.dropFirst(sent)
         }
     }
 
@@ -177,20 +194,21 @@ final class LiveCall: CallLink {
     private func change<Result: Sendable>(_ mutate: (inout Contents) -> Result) -> Result {
         let (result, woken) = contents.withLock { contents in
             let result = mutate(&contents)
-            contents.version += 1
-            defer { contents.waiters = [:] }
-            return (result, contents.waiters)
+            return (result, contents.takeWaiters())
         }
-        for waiter in woken.values { waiter.resume() }
+        for waiter in woken { waiter.resume() }
         return result
     }
 
-    /// Waits until `look` finds something. Throws `CancellationError` when the call or the task is cancelled first.
+    /// Waits until `look` finds something. Throws `CancellationError` when the call or the task is cancelled first, or
+    /// the call ends.
     private func value<Found: Sendable>(_ look: (inout Contents) -> Found?) async throws -> Found {
         while true {
             let (found, version) = try contents.withLock { contents in
                 if contents.cancelled || Task.isCancelled { throw CancellationError() }
-                return (look(&contents), contents.version)
+                let found = look(&contents)
+                if found == nil, case .over = contents.phase { throw CancellationError() }
+                return (found, contents.version)
             }
             if let found { return found }
             await nextChange(after: version)
