@@ -72,6 +72,8 @@ package struct ConnectionState: Sendable {
     private var sawFirstByte = false
     /// Whether anything has been made of the bytes of this read.
     private var madeInput = false
+    /// More was sent ahead than may wait: what waits is answered, then the connection is closed.
+    private var hasOverflowed = false
     package private(set) var isInputClosed = false
     /// Nothing more is taken from the client.
     package private(set) var isClosing = false
@@ -85,9 +87,12 @@ package struct ConnectionState: Sendable {
 
     package mutating func received(_ input: Input) {
         madeInput = true
-        guard !isClosing else { return }
-        // Each waiting request is at least a head and an end.
-        guard inputs.count < 2 * configuration.pipelined || !isInputClosed else { return }
+        guard !isClosing, !hasOverflowed else { return }
+        // Each request is at least a head and an end.
+        guard inputs.count < 2 * configuration.pipelined else {
+            hasOverflowed = true
+            return
+        }
         inputs.append(input)
     }
 
@@ -170,7 +175,7 @@ package struct ConnectionState: Sendable {
     /// Whether the response may say that the connection stays.
     package mutating func responding() -> Bool {
         response = .sending
-        if isDraining || isInputClosed && inputs.isEmpty { keepsAlive = false }
+        if isDraining || (isInputClosed || hasOverflowed) && inputs.isEmpty { keepsAlive = false }
         return keepsAlive
     }
 

@@ -22,9 +22,10 @@ package struct GatewayConfiguration: Sendable, Hashable {
     /// Bytes of a refused or unread body that are read to save a connection; with more it is closed.
     /// Default: 64 KiB.
     package var discardedBody = 64 << 10
-    /// Requests that may wait on a connection behind the one that runs (pipelining). Reading stops when there is one;
-    /// more than this come only from a client that has sent a flood and closed. Default: 1,000.
-    package var pipelined = 1000
+    /// Requests that may wait on a connection behind the one that runs (pipelining). Reading stops when there is one, so
+    /// that more than one read's worth comes only from a client that has sent a flood and closed; past this they are
+    /// dropped and the connection is closed after the last answer. Default: 4,096.
+    package var pipelined = 4096
 
     /// From accept, or from a request's first byte, to the end of its head; then 408. Default: 10 s.
     package var headerTime: Duration = .seconds(10)

@@ -1,6 +1,6 @@
-import Dispatch
 import Events
 import Glibc
+import NIOPosix
 
 /// A blocking socket that sends exactly the bytes it is given. Its calls run on threads of their own, so that a test
 /// that waits keeps no other from going on.
@@ -14,6 +14,13 @@ final class Client: Sendable {
     }
 
     struct Failure: Error { var what: String }
+
+    /// More than there are tests that run at once; Dispatch would let some wait for others.
+    private static let threads = {
+        let threads = NIOThreadPool(numberOfThreads: 100)
+        threads.start()
+        return threads
+    }()
 
     private let descriptor: CInt
     private let rest = Rest()
@@ -199,15 +206,13 @@ final class Client: Sendable {
         }
         if chunk.isEmpty { rest.atEnd = true }
         rest.bytes += chunk
-        if chunk.isEmpty, !endIsFine { throw Failure(what: "the other side has closed after \(rest.bytes)") }
+        if chunk.isEmpty, !endIsFine { throw Failure(what: "the other side has closed (\(errno)) after \(rest.bytes)") }
     }
 
     private func onThread<Result: Sendable>(
         _ work: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(with: Swift.Result { try work() }) }
-        }
+        try await Self.threads.runIfActive(work)
     }
 }
 

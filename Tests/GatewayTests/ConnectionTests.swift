@@ -28,7 +28,7 @@ import Workers
 
     @Test("a client that takes too long for its head gets 408")
     func slowHead() async throws {
-        try await withGateway(configure: { $0.headerTime = .seconds(1) }) { world in
+        try await withGateway(configure: { $0.headerTime = .seconds(2) }) { world in
             let client = try world.client()
             try await client.send("GET /hello HTTP/1.1\r\nHo")
             #expect(try await client.receive().status == 408)
@@ -38,10 +38,11 @@ import Workers
 
     @Test("a client that sends its head byte by byte does not win time with each")
     func drippingHead() async throws {
-        try await withGateway(configure: { $0.headerTime = .seconds(1) }) { world in
+        try await withGateway(configure: { $0.headerTime = .seconds(2) }) { world in
             let client = try world.client()
+            try await client.send("GET /")
             let sender = Task {
-                for byte in String(repeating: "GET /hello HTTP/1.1\r\nX: y", count: 1000).utf8 {
+                for byte in "hello HTTP/1.1\r\nX: \(String(repeating: "y", count: 10_000))".utf8 {
                     guard (try? await client.send([byte])) != nil else { return }
                     try await client.pause()
                 }

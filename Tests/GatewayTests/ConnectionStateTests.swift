@@ -1,0 +1,198 @@
+import Events
+import Gateway
+import NIOCore
+import NIOHTTP1
+import Testing
+
+/// The decisions of a connection, without one.
+@Suite struct ConnectionStateTests {
+    let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+    let head = Input.part(.head(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")))
+    let end = Input.part(.end(nil))
+
+    func body(_ count: Int) -> Input { .part(.body(ByteBuffer(repeating: 0x61, count: count))) }
+
+    func state(_ configure: (inout GatewayConfiguration) -> Void = { _ in }) -> ConnectionState {
+        var configuration = GatewayConfiguration()
+        configure(&configuration)
+        return ConnectionState(configuration, now: start)
+    }
+
+    func name(_ step: ConnectionState.Step?) -> String? {
+        switch step {
+        case nil: nil
+        case .head: "head"
+        case .collect: "collect"
+        case .stream: "stream"
+        case .tooLarge: "tooLarge"
+        case .end: "end"
+        case .failure: "failure"
+        case .giveUp: "giveUp"
+        }
+    }
+
+    func steps(_ state: inout ConnectionState) -> [String] {
+        var names: [String] = []
+        while let name = name(state.next(now: start)) { names.append(name) }
+        return names
+    }
+
+    func responding(_ state: inout ConnectionState) -> Bool { state.responding() }
+    func responseEnded(_ state: inout ConnectionState) -> Bool { state.responseEnded(now: start) }
+    func inputClosed(_ state: inout ConnectionState) -> ConnectionState.InputClosed { state.inputClosed() }
+    func drain(_ state: inout ConnectionState) -> Bool { state.drain() }
+    func tick(_ state: inout ConnectionState, _ now: NIODeadline, unflushed: Int) -> ConnectionState.Tick {
+        state.tick(now: now, unflushed: unflushed)
+    }
+
+    @Test("a second request waits for the first to be answered, and nothing more is read meanwhile")
+    func order() {
+        var state = state()
+        for input in [head, end, head, end] { state.received(input) }
+        #expect(steps(&state) == ["head", "end"])
+        state.called()
+        #expect(steps(&state) == [])
+        #expect(!state.wantsRead)
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        #expect(steps(&state) == ["head", "end"])
+        #expect(state.wantsRead)
+    }
+
+    @Test("one read stays outstanding while a function runs, to notice a client that goes")
+    func reading() {
+        var state = state()
+        state.received(head)
+        state.received(end)
+        _ = steps(&state)
+        state.called()
+        #expect(state.wantsRead)
+        #expect(inputClosed(&state) == .probe)
+        #expect(!state.wantsRead)
+        #expect(!responding(&state))
+    }
+
+    @Test("a stream that is full pauses reading until there is demand, and time does not count against the client")
+    func pressure() {
+        var state = state()
+        state.received(head)
+        #expect(steps(&state) == ["head"])
+        state.streams(limit: 100)
+        state.called()
+        state.received(body(50))
+        #expect(steps(&state) == ["stream"])
+        state.pauseBody()
+        #expect(!state.wantsRead)
+        #expect(tick(&state, start + .hours(1), unflushed: 0) == .none)
+        state.resumeBody(now: start + .hours(1))
+        #expect(state.wantsRead)
+        #expect(
+            tick(&state, start + .hours(2), unflushed: 0)
+                == .refuse(
+                    .init(
+                        status: 408, code: "request-timeout", title: "The request did not arrive in time",
+                        detail: "Its body has stalled.")))
+        state.received(body(51))
+        #expect(steps(&state) == ["tooLarge"])
+    }
+
+    @Test("an unwanted body is read up to the configured size, then given up")
+    func discarding() {
+        var state = state { $0.discardedBody = 10 }
+        state.received(head)
+        _ = steps(&state)
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        state.received(body(10))
+        #expect(steps(&state) == [])
+        state.received(body(1))
+        #expect(steps(&state) == ["giveUp"])
+    }
+
+    @Test("idle, head and lingering time run out one after the other")
+    func deadlines() {
+        var idle = state { $0.headerTime = .seconds(1) }
+        #expect(tick(&idle, start + .milliseconds(999), unflushed: 0) == .none)
+        #expect(tick(&idle, start + .seconds(1), unflushed: 0) == .close)
+        var slow = state { $0.headerTime = .seconds(1) }
+        slow.readEnded(now: start + .milliseconds(500))
+        slow.readEnded(now: start + .milliseconds(1400))
+        #expect(tick(&slow, start + .seconds(1), unflushed: 0) == .none)
+        guard case .refuse = tick(&slow, start + .milliseconds(1500), unflushed: 0) else {
+            Issue.record("a slow head is refused")
+            return
+        }
+        slow.close(now: start)
+        #expect(tick(&slow, start + .seconds(4), unflushed: 0) == .none)
+        #expect(tick(&slow, start + .seconds(5), unflushed: 1) == .none)
+        #expect(tick(&slow, start + .seconds(5), unflushed: 0) == .close)
+    }
+
+    @Test("a reader that takes something has all its time again; one that takes nothing is reset")
+    func stalls() {
+        var state = state {
+            $0.writeTime = .seconds(10); $0.headerTime = .seconds(1000)
+        }
+        #expect(tick(&state, start, unflushed: 100) == .none)
+        #expect(tick(&state, start + .seconds(9), unflushed: 99) == .none)
+        #expect(tick(&state, start + .seconds(18), unflushed: 99) == .none)
+        #expect(tick(&state, start + .seconds(19), unflushed: 99) == .reset)
+    }
+
+    @Test("draining closes an idle connection, and a busy one with its answer")
+    func draining() {
+        var idle = state()
+        #expect(drain(&idle))
+        var busy = state()
+        busy.received(head)
+        busy.received(end)
+        _ = steps(&busy)
+        busy.called()
+        #expect(!drain(&busy))
+        #expect(!responding(&busy))
+        #expect(responseEnded(&busy))
+    }
+
+    @Test("a client that closes in the middle of a request, or between two, is closed; with requests waiting it is not")
+    func inputClosed() {
+        var between = state()
+        #expect(inputClosed(&between) == .close)
+        var middle = state()
+        middle.received(head)
+        _ = steps(&middle)
+        #expect(inputClosed(&middle) == .close)
+        var waiting = state()
+        for input in [head, end, head, end] { waiting.received(input) }
+        _ = steps(&waiting)
+        waiting.called()
+        #expect(inputClosed(&waiting) == .probe)
+        #expect(responding(&waiting))
+        #expect(!responseEnded(&waiting))
+        #expect(steps(&waiting) == ["head", "end"])
+        #expect(!responding(&waiting))
+        #expect(responseEnded(&waiting))
+    }
+
+    @Test("a flood of requests before the close is bounded")
+    func flood() {
+        var state = state { $0.pipelined = 3 }
+        state.received(head)
+        state.received(end)
+        _ = steps(&state)
+        state.called()
+        for _ in 0..<1000 {
+            state.received(head)
+            state.received(end)
+        }
+        #expect(inputClosed(&state) == .probe)
+        var answered = 0
+        while !state.isClosing {
+            _ = responding(&state)
+            if responseEnded(&state) { break }
+            answered += 1
+            #expect(steps(&state) == ["head", "end"])
+            state.called()
+        }
+        #expect(answered == 3)
+    }
+}
