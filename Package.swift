@@ -24,14 +24,15 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Hosting", "Triggers", "Manifests", "Schedules", "Events", .parser, .nio, .nioPosix, .nioHTTP,
+                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio,
+                .nioPosix, .nioHTTP,
             ],
             path: "Runtime/CLI"),
         .target(
             name: "Hosting",
             dependencies: [
                 "Admin", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry",
-                .lifecycle, .logging,
+                .nio, .nioPosix, .lifecycle, .signals, .logging,
             ],
             path: "Runtime/Hosting"),
         .target(
@@ -58,7 +59,7 @@ let package = Package(
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
-        .target(name: "Telemetry", dependencies: [.logging], path: "Runtime/Telemetry"),
+        .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
@@ -71,7 +72,7 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", path: "Tests/Support"),
+        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
@@ -82,6 +83,10 @@ let package = Package(
         .testTarget(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
             path: "Tests/SDKTests"),
+        .testTarget(
+            name: "FunctionsTests",
+            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
@@ -100,13 +105,26 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP,
+                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP, .logging,
             ],
             path: "Tests/GatewayTests"),
         .testTarget(
             name: "AdminTests",
-            dependencies: ["Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry", "Support"],
+            dependencies: [
+                "Admin", "Engine", "Workers", "Storage", "Manifests", "Events", "Support", .logging, .nio, .nioPosix,
+            ],
             path: "Tests/AdminTests"),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
+            path: "Tests/TelemetryTests"),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "CLI", "Hosting", "Admin", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events",
+                "Telemetry",
+                "Support", .parser, .logging, .nio, .nioPosix,
+            ],
+            path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
@@ -119,6 +137,7 @@ let package = Package(
 extension Target.Dependency {
     static let parser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")

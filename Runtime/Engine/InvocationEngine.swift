@@ -1,33 +1,177 @@
 package import Events
-package import Manifests
+package import Logging
+import Manifests
 package import Storage
+import Synchronization
 package import Workers
 
 /// What one invocation means: admit, lease, perform, classify, commit, reply.
 package final class InvocationEngine: Sendable {
     package let store: Store
-    package init(store: Store) { self.store = store }
+    let logger: Logger
+    let queue = Signal()
+    private let table = Mutex<[String: HostedFunction]>([:])
+
+    package init(store: Store, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    // MARK: The running set
 
     /// The running set, by name.
-    package var functions: [HostedFunction] { fatalError("seam") }
+    package var functions: [HostedFunction] {
+        table.withLock { Array($0.values) }.sorted { $0.manifest.name < $1.manifest.name }
+    }
 
-    package func function(named name: String) -> HostedFunction? { fatalError("seam") }
+    package func function(named name: String) -> HostedFunction? { table.withLock { $0[name] } }
+
+    /// Invocations that begin from now on find these; those that run are not touched.
+    package func replace(functions: [HostedFunction]) {
+        let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
+        table.withLock { $0 = named }
+        queueChanged()
+    }
+
+    /// Says that the queue may have something that is due; called by whoever has enqueued.
+    package func queueChanged() { queue.signal() }
+
+    // MARK: Invocations
 
     /// Runs one HTTP request. The response is given only after its effects are committed.
     ///
     /// - Parameter function: the name that the route leads to.
     /// - Throws: a `Problem` that the client shall see. Cancelling the task cancels the handler's call.
     package func respond(
-        to request: RequestHead, body: Body, function: String, id: InvocationID, on lane: Lane
-    ) async throws(Problem) -> Reply { fatalError("seam") }
-
-    /// Runs one event now, once, past the queue; returns after its effects are committed.
-    package func handle(_ event: Event, kind: TriggerKind, function: String, id: InvocationID) async throws(Problem) {
-        fatalError("seam")
+        to request: RequestHead, body: Body, function name: String, id: InvocationID, on lane: Lane
+    ) async throws(Problem) -> Reply {
+        let function = try admit(name, id)
+        let invocation = Invocation(id: id, function: name, cause: .request(request))
+        do throws(Failure) {
+            guard case .response(let head, let body) = try await run(invocation, body: body, of: function, on: lane)
+            else {
+                throw Failure(
+                    CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+            }
+            return Reply(head: head, body: body)
+        } catch {
+            throw error.problem(for: id)
+        }
     }
 
-    /// Says that the queue may have something that is due; called by whoever has enqueued.
-    package func queueChanged() { fatalError("seam") }
+    /// Runs one event now, once, past the queue; returns after its effects are committed.
+    package func handle(
+        _ event: Event, kind: TriggerKind, function name: String, id: InvocationID, on lane: Lane
+    ) async throws(Problem) {
+        let function = try admit(name, id)
+        let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
+        do throws(Failure) {
+            _ = try await run(invocation, body: .empty, of: function, on: lane)
+        } catch {
+            throw error.problem(for: id)
+        }
+    }
+
+    private func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
+        guard let function = function(named: name) else {
+            throw Problem(
+                status: 503, code: "no-function", title: "The function is not here any more", invocation: id,
+                retryAfter: 1)
+        }
+        return function
+    }
+
+    /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
+    ///
+    /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
+    func run(
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
+    ) async throws(Failure) -> Answer {
+        let start = ContinuousClock.now
+        function.began()
+        do {
+            let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
+            function.ended(invocation, .succeeded, after: .now - start)
+            return answer
+        } catch {
+            if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
+                // It was admitted in the instant of a reload, and nothing has seen it yet.
+                function.passedOn()
+                return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
+            }
+            function.ended(invocation, error.outcome, after: .now - start, reason: error.reason)
+            log(error, of: invocation)
+            throw error
+        }
+    }
+
+    /// Runs after the first are due to conflicts only.
+    private static let mostRuns = 6
+
+    private func perform(
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
+    ) async throws(Failure) -> Answer {
+        for run in 1...Self.mostRuns {
+            let state = InvocationState(store: store, namespace: function.manifest.namespace)
+            let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
+            switch try await commit(state.seal(), lease: lease) {
+            case .committed: return answer
+            case .leaseLost: throw answer.discarded(because: .leaseLost)
+            case .conflicted:
+                guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
+                answer.discard()
+                try await pause(before: run + 1, limits: function.manifest.limits.time)
+            }
+        }
+        throw .conflicted
+    }
+
+    private func call(
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, state: InvocationState
+    ) async throws(Failure) -> Answer {
+        let time = function.manifest.limits.time
+        let call = Call(invocation: invocation, body: body, time: time) { await state.operate($0, $1) }
+        do throws(CallFailure) {
+            return try await function.pool.perform(call, on: lane)
+        } catch {
+            throw Failure(error, limits: time)
+        }
+    }
+
+    /// An invocation that has touched no state and came from no queue touches no disk.
+    private func commit(_ effects: Effects?, lease: Lease?) async throws(Failure) -> CommitResult {
+        do {
+            if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
+            guard let effects else { return .committed }
+            return try await store.commit(effects)
+        } catch {
+            throw Failure(unsaved: error)
+        }
+    }
+
+    /// Full jitter, doubling: runs that met once should not meet again.
+    private func pause(before run: Int, limits time: Duration) async throws(Failure) {
+        do {
+            try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
+        } catch {
+            throw Failure(CallFailure(.cancelled, "the caller went away"), limits: time)
+        }
+    }
+
+    private func log(_ failure: Failure, of invocation: Invocation) {
+        let level: Logger.Level =
+            switch failure.outcome {
+            case .cancelled, .conflicted: .info
+            case .rejected: .warning
+            case .succeeded, .failed, .timedOut, .exhausted: .error
+            }
+        logger.log(
+            level: level, "\(failure.reason)",
+            metadata: [
+                "function": "\(invocation.function)", "invocation": "\(invocation.id)",
+                "outcome": "\(failure.outcome.rawValue)", "attempt": "\(invocation.attempt)",
+            ])
+    }
 }
 
 package struct Reply: Sendable {
@@ -40,32 +184,36 @@ package struct Reply: Sendable {
     }
 }
 
-/// A function of the running set: what is declared, its workers, and how its invocations ended.
-package final class HostedFunction: Sendable {
-    package let manifest: Manifest
-    package let pool: Pool
-    package init(manifest: Manifest, pool: Pool) {
-        self.manifest = manifest
-        self.pool = pool
+extension Failure {
+    func problem(for id: InvocationID) -> Problem {
+        var problem = problem
+        problem.invocation = id
+        return problem
     }
 
-    package var statistics: FunctionStatistics { fatalError("seam") }
+    static let leaseLost = Failure(
+        outcome: .cancelled, reason: "another has the invocation now", unstarted: true,
+        problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
 }
 
-/// How the invocations of a function ended since the host came up.
-package struct FunctionStatistics: Sendable, Codable {
-    package struct Ended: Sendable, Codable {
-        package var invocation: String
-        package var trigger: TriggerKind
-        package var outcome: Outcome
-        package var ended: WallTime
-        package var milliseconds: Double
-        /// Why it did not succeed.
-        package var reason: String?
+extension Body {
+    /// Whether a second run gets the same bytes.
+    fileprivate var isReplayable: Bool {
+        switch self {
+        case .bytes: true
+        case .stream: false
+        }
+    }
+}
+
+extension Answer {
+    /// Nobody will read it: a body that still streams ends its call.
+    fileprivate func discard() {
+        if case .response(_, .stream(let stream)) = self { stream.cancel() }
     }
 
-    package var outcomes: [String: Int] = [:]
-    package var running = 0
-    /// The newest first, at most 20.
-    package var last: [Ended] = []
+    fileprivate func discarded(because failure: Failure) -> Failure {
+        discard()
+        return failure
+    }
 }

@@ -12,8 +12,8 @@ struct Unit: Sendable {
 
 /// The open transaction of the writer, as its units see it.
 struct WriteTransaction {
-    let database: Database
-    let versions: Versions
+    let database: Connection
+    fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
     func nextVersion() -> Int64 {
@@ -23,25 +23,30 @@ struct WriteTransaction {
 }
 
 /// The commit counter. It grows also with units that are undone, so that no version is ever given twice.
-final class Versions {
+private final class Versions {
     var last: Int64 = 0
     var stored: Int64 = 0
 }
 
 /// Runs units in transactions. Confined to the writer's thread.
-struct Batch {
-    let pool: DatabasePool
+final class Batch {
+    private let database: DatabaseQueue
+    private let options: Options
     private let versions = Versions()
+    private var connection: Connection?
 
-    init(pool: DatabasePool) { self.pool = pool }
+    init(database: DatabaseQueue, options: Options) {
+        self.database = database
+        self.options = options
+    }
 
     /// Runs `units` in one transaction; what it returns resumes their callers.
-    mutating func run(_ units: [Unit]) -> [Delivery] {
+    func run(_ units: [Unit]) -> [Delivery] {
         do {
-            return try pool.writeWithoutTransaction { database in
+            return try database.writeWithoutTransaction { database in
                 try database.beginTransaction(.immediate)
                 do {
-                    let deliveries = try deliveries(of: units, in: database)
+                    let deliveries = try deliveries(of: units, in: connection(of: database))
                     try database.commit()
                     return deliveries
                 } catch {
@@ -51,41 +56,48 @@ struct Batch {
             }
         } catch {
             versions.stored = 0
-            let failure = StorageError.wrapping(error, path: pool.path)
+            let failure = StorageError.wrapping(error, path: database.path)
             return units.map { unit in { unit.fail(failure) } }
         }
     }
 
+    private func connection(of database: Database) -> Connection {
+        if let connection { return connection }
+        let new = Connection(of: database, options: options)
+        connection = new
+        return new
+    }
+
     /// Throws only what spoils the whole transaction.
-    private func deliveries(of units: [Unit], in database: Database) throws -> [Delivery] {
-        if versions.stored == 0 { try loadVersions(database) }
-        let deliveries = try units.map { try delivery(of: $0, in: database) }
+    private func deliveries(of units: [Unit], in connection: Connection) throws -> [Delivery] {
+        if versions.stored == 0 { try loadVersions(connection) }
+        let deliveries = try units.map { try delivery(of: $0, in: connection) }
         if versions.last != versions.stored {
-            try database.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
+            try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
             versions.stored = versions.last
         }
         return deliveries
     }
 
-    private func delivery(of unit: Unit, in database: Database) throws -> Delivery {
-        try database.run("SAVEPOINT unit")
+    private func delivery(of unit: Unit, in connection: Connection) throws -> Delivery {
+        try connection.run("SAVEPOINT unit")
         do {
-            let delivery = try unit.run(WriteTransaction(database: database, versions: versions))
-            try database.run("RELEASE unit")
+            let delivery = try unit.run(WriteTransaction(database: connection, versions: versions))
+            try connection.run("RELEASE unit")
             return delivery
         } catch {
             // SQLite undoes the whole transaction on some errors, such as a full disk
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
-            guard database.isInsideTransaction else { throw error }
-            try database.run("ROLLBACK TO unit")
-            try database.run("RELEASE unit")
-            let failure = StorageError.wrapping(error, path: pool.path)
+            guard connection.isInsideTransaction else { throw error }
+            try connection.run("ROLLBACK TO unit")
+            try connection.run("RELEASE unit")
+            let failure = StorageError.wrapping(error, path: database.path)
             return { unit.fail(failure) }
         }
     }
 
-    private func loadVersions(_ database: Database) throws {
-        let stored = try database.first("SELECT value FROM counter WHERE name = 'version'") { $0.integer(0) } ?? 0
+    private func loadVersions(_ connection: Connection) throws {
+        let stored = try connection.first("SELECT value FROM counter WHERE name = 'version'") { $0.integer(0) } ?? 0
         versions.stored = stored
         versions.last = max(versions.last, stored)
     }

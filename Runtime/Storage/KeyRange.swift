@@ -1,5 +1,3 @@
-import GRDB
-
 /// The keys that begin with a prefix, in byte order, from some key on.
 struct KeyRange {
     /// All keys are greater than this, or equal when `includesLower`.
@@ -28,7 +26,7 @@ struct KeyRange {
 
     /// What `body` makes of the `columns` of the first `limit` keys of `namespace`.
     func rows<Result>(
-        _ columns: String, _ namespace: String, _ limit: Int, _ database: Database, body: (Columns) throws -> Result
+        _ columns: String, _ namespace: String, _ limit: Int, _ database: Connection, body: (Columns) throws -> Result
     ) throws -> [Result] {
         let sql = "SELECT \(columns) FROM state WHERE namespace = ? AND key \(includesLower ? ">=" : ">") ?"
         let limit = Binding.integer(Int64(max(0, limit)))

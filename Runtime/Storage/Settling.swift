@@ -1,7 +1,6 @@
 import Events
-import GRDB
 
-extension Database {
+extension Connection {
     /// Whether the invocation still runs for the holder of `lease`.
     func holds(_ lease: Lease) throws -> Bool {
         try exists(

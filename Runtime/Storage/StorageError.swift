@@ -52,7 +52,6 @@ extension StorageError {
         case .SQLITE_CORRUPT: .damaged
         case .SQLITE_FULL: .full
         case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .inaccessible
-        case .SQLITE_MISUSE where error.message == "Connection is closed": .closed
         default: .failed
         }
     }
@@ -63,8 +62,7 @@ extension StorageError {
         case .damaged: "\(path) is damaged; restore it from a backup, or salvage it with sqlite3's .recover"
         case .full: "no space is left for \(path); free some and try again"
         case .inaccessible: "\(path) cannot be opened for writing; check the owner and mode of the file and its folder"
-        case .closed: "the store is closed"
-        case .inUse, .newerVersion, .failed: "\(path) could not be used"
+        case .inUse, .newerVersion, .closed, .failed: "\(path) could not be used"
         }
     }
 }

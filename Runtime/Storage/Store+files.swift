@@ -1,10 +1,9 @@
 import Events
-import GRDB
 
 extension Store {
     /// The index of the file trigger `key`, by path relative to the watched directory; `nil` before its first scan.
     package func fileIndex(trigger key: String) async throws -> [String: FileStamp]? {
-        try read { database in
+        try readingSnapshot { database in
             guard try database.exists("SELECT 1 FROM file_trigger WHERE key = ?", .text(key)) else { return nil }
             let files = try database.all(
                 "SELECT path, size, modified, inode FROM file WHERE trigger = ?", .text(key)
@@ -31,7 +30,7 @@ extension Store {
     }
 }
 
-extension Database {
+extension Connection {
     fileprivate func record(_ stamp: FileStamp?, of path: String, trigger: String) throws {
         guard let stamp else {
             try run("DELETE FROM file WHERE trigger = ? AND path = ?", .text(trigger), .text(path))

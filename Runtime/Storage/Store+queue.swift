@@ -1,5 +1,4 @@
 package import Events
-import GRDB
 
 extension Store {
     /// Adds events; one whose (function, source, id) is known already is skipped. Returns how many were new.
@@ -51,7 +50,7 @@ extension Store {
     ///
     /// One that is held up by another of its trigger does not count: it becomes due when that one ends.
     package func nextDue() async throws -> [String: WallTime] {
-        try read { database in
+        try readingSnapshot { database in
             let functions = try database.all("SELECT function FROM queue_count WHERE waiting > 0") { $0.text(0) }
             var due: [String: WallTime] = [:]
             for function in functions { due[function] = try database.nextDue(function: function) }
@@ -61,7 +60,7 @@ extension Store {
 
     /// Of each function that has any.
     package func queueCounts() async throws -> [String: QueueCounts] {
-        let counts = try readOnce { database in
+        let counts = try reading { database in
             try database.all("SELECT function, enqueued, waiting, running, done, dead FROM queue_count") { row in
                 var counts = QueueCounts()
                 counts.enqueued = Int(row.integer(1))
@@ -98,7 +97,7 @@ extension Store {
     private static let pruneStep = 500
 }
 
-extension Database {
+extension Connection {
     /// Whether the event is new.
     func enqueue(_ new: NewInvocation, now: WallTime) throws -> Bool {
         let event = new.event
@@ -166,8 +165,9 @@ extension [(sequence: Int64, invocation: LeasedInvocation)] {
 extension Columns {
     /// A row of `ready`.
     fileprivate func leased(by function: String) throws -> LeasedInvocation {
-        // The column has been written from a case.
-        let kind = TriggerKind(rawValue: text(2)) ?? .topic
+        guard let kind = TriggerKind(rawValue: text(2)) else {
+            throw StorageError(.damaged, "invocation \(id(1)) has the unknown kind '\(text(2))'")
+        }
         let event = Event(
             id: text(5), source: text(4), type: text(6), subject: optionalText(7), time: time(8),
             dataContentType: optionalText(9), extensions: try ExtensionAttributes.decode(optionalText(10)),

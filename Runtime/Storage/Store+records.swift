@@ -1,11 +1,10 @@
 import Events
-import GRDB
 
 extension Store {
     /// The newest first, of `function` or of all.
     package func recent(function: String?, state: QueueState?, limit: Int) async throws -> [QueueRecord] {
         let states = state.map { [$0] } ?? QueueState.allCases
-        let found = try read { database in
+        let found = try readingSnapshot { database in
             // One short look at the end of each (function, state); there are few of them, and their rows may be many.
             try database.functions(function).flatMap { function in
                 try states.flatMap { try database.newest(limit, of: function, in: $0) }
@@ -15,7 +14,7 @@ extension Store {
     }
 }
 
-extension Database {
+extension Connection {
     fileprivate func functions(_ only: String?) throws -> [String] {
         if let only { return [only] }
         return try all("SELECT function FROM queue_count") { $0.text(0) }

@@ -1,10 +1,9 @@
 import Events
-import GRDB
 
 extension Store {
     /// The value of `key` and its version; `nil` where there is none.
     package func value(_ key: String, in namespace: String) async throws -> VersionedValue? {
-        try readOnce { database in
+        try reading { database in
             try database.first(
                 "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
             ) { VersionedValue(value: $0.blob(0), version: $0.integer(1)) }
@@ -15,7 +14,7 @@ extension Store {
     package func scan(prefix: String, after: String?, limit: Int, in namespace: String) async throws
         -> [VersionedEntry]
     {
-        try readOnce { database in
+        try reading { database in
             try KeyRange(prefix: prefix, after: after).rows("key, value, version", namespace, limit, database) {
                 VersionedEntry(key: $0.text(0), value: $0.blob(1), version: $0.integer(2))
             }
@@ -23,7 +22,7 @@ extension Store {
     }
 
     package func namespaces() async throws -> [String] {
-        try readOnce { database in
+        try reading { database in
             // From one namespace to the next, without a look at their keys.
             try database.all(
                 """
@@ -40,7 +39,7 @@ extension Store {
 
     /// Whether all that `effects` has read is still current, at one instant. Needs no writer.
     package func isCurrent(_ effects: Effects) async throws -> Bool {
-        try read { try effects.isCurrent(in: $0) }
+        try readingSnapshot { try effects.isCurrent(in: $0) }
     }
 
     /// Checks what was read, applies what was written and settles the lease, as one; returns after the `fsync`.
@@ -66,7 +65,7 @@ extension Effects {
         }
     }
 
-    fileprivate func isCurrent(in database: Database) throws -> Bool {
+    fileprivate func isCurrent(in database: Connection) throws -> Bool {
         for (key, version) in reads {
             let current = try database.first(
                 "SELECT version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
@@ -99,7 +98,7 @@ extension Effects {
     }
 }
 
-extension Database {
+extension Connection {
     fileprivate func set(_ key: String, to value: [UInt8], version: Int64, in namespace: String) throws {
         guard !key.isEmpty else { throw StateError(.invalid, "a key must not be empty") }
         try run(

@@ -1,5 +1,4 @@
 package import Events
-import GRDB
 
 /// One instant of a timer that is to be handled.
 package struct TimerFire: Sendable, Hashable {
@@ -21,7 +20,7 @@ package struct TimerFire: Sendable, Hashable {
 extension Store {
     /// What is known of each timer trigger, by its key.
     package func timers() async throws -> [String: TimerRecord] {
-        let timers = try readOnce { database in
+        let timers = try reading { database in
             try database.all("SELECT definition, handled, last_fired, key FROM timer") { ($0.text(3), $0.timer) }
         }
         return Dictionary(uniqueKeysWithValues: timers)
@@ -70,7 +69,7 @@ extension Store {
     func pruneInstants() async throws {
         for (key, timer) in try await timers() {
             let time = timer.handled.advanced(by: .zero - Self.instantsKept)
-            let isNeeded = try readOnce { database in
+            let isNeeded = try reading { database in
                 try database.exists(
                     "SELECT 1 FROM timer_instant WHERE timer = ? AND due < ? LIMIT 1", .text(key), .time(time))
             }
@@ -85,7 +84,7 @@ extension Store {
     private static let instantsKept = Duration.seconds(25 * 3600)
 }
 
-extension Database {
+extension Connection {
     fileprivate func timer(_ key: String) throws -> TimerRecord? {
         try first("SELECT definition, handled, last_fired FROM timer WHERE key = ?", .text(key)) { $0.timer }
     }

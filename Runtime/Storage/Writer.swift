@@ -24,24 +24,16 @@ package struct WriterStatistics: Sendable, Hashable {
 /// A unit that throws is undone alone; when the transaction fails, all its units fail. A caller whose task is cancelled
 /// gets its result all the same: what is recorded never depends on who still listens.
 final class Writer: Sendable {
-    /// A transaction ends after so many units or bytes, so that the first in it does not wait for long.
-    static let largestBatch = (units: 512, bytes: 4 << 20)
-
-    fileprivate struct State {
-        var units: [Unit] = []
-        var statistics = WriterStatistics()
-        var sleeps = false
-        var isClosed = false
-    }
-
-    private let pool: DatabasePool
-    private let state = Mutex(State())
-    private let wake = DispatchSemaphore(value: 0)
+    private let database: DatabaseQueue
+    private let options: Options
+    private let waiting = Waiting()
+    private let counted = Mutex(WriterStatistics())
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts the thread.
-    init(pool: DatabasePool) throws {
-        self.pool = pool
+    init(database: DatabaseQueue, options: Options) throws {
+        self.database = database
+        self.options = options
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -58,11 +50,9 @@ final class Writer: Sendable {
     }
 
     var statistics: WriterStatistics {
-        state.withLock { state in
-            var statistics = state.statistics
-            statistics.waiting = state.units.count
-            return statistics
-        }
+        var statistics = counted.withLock { $0 }
+        statistics.waiting = waiting.count
+        return statistics
     }
 
     /// Runs `work` within the next transaction; returns or throws after that is on disk.
@@ -85,63 +75,33 @@ final class Writer: Sendable {
 
     /// Finishes what is waiting, refuses what comes later, and waits for the thread.
     func close() {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
-        }
-        guard isFirst else { return }
-        wake.signal()
+        waiting.close()
         ended.wait()
-    }
-
-    private func submit(_ unit: Unit) {
-        let (isClosed, mustWake) = state.withLock { state in
-            guard !state.isClosed else { return (true, false) }
-            state.units.append(unit)
-            defer { state.sleeps = false }
-            return (false, state.sleeps)
-        }
-        if isClosed { unit.fail(StorageError(.closed, "the store is closed")) }
-        if mustWake { wake.signal() }
-    }
-
-    private func loop() {
-        var batch = Batch(pool: pool)
-        while let units = next() {
-            let outcomes = batch.run(units)
-            state.withLock { state in
-                state.statistics.commits += 1
-                state.statistics.units += units.count
-            }
-            for outcome in outcomes { outcome() }
-        }
+        // For whoever closes it at the same time, or once more.
         ended.signal()
     }
 
-    /// What is waiting, at most one batch; `nil` when the writer is closed and has nothing left. Waits.
-    private func next() -> [Unit]? {
-        while true {
-            let (units, isClosed) = state.withLock { state in
-                let units = state.takeBatch()
-                state.sleeps = units.isEmpty
-                return (units, state.isClosed)
-            }
-            if !units.isEmpty { return units }
-            if isClosed { return nil }
-            wake.wait()
-        }
+    private func submit(_ unit: Unit) {
+        if !waiting.append(unit) { unit.fail(StorageError(.closed, "the store is closed")) }
     }
-}
 
-extension Writer.State {
-    fileprivate mutating func takeBatch() -> [Unit] {
-        var bytes = 0
-        var count = 0
-        while count < units.count, count < Writer.largestBatch.units, bytes < Writer.largestBatch.bytes {
-            bytes += units[count].bytes
-            count += 1
+    private func loop() {
+        writeAll()
+        ended.signal()
+    }
+
+    private func writeAll() {
+        let batch = Batch(database: database, options: options)
+        var gathering = Gathering()
+        while let units = waiting.next(gathering) {
+            let start = ContinuousClock.now
+            let deliveries = batch.run(units)
+            gathering.ended(batch: units.count, waiting: waiting.count, in: start.duration(to: .now))
+            counted.withLock { counted in
+                counted.commits += 1
+                counted.units += units.count
+            }
+            for delivery in deliveries { delivery() }
         }
-        defer { units.removeFirst(count) }
-        return Array(units[..<count])
     }
 }

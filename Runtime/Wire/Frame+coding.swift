@@ -36,6 +36,9 @@ extension Frame {
 }
 
 extension Message {
+    /// The type of its frame, for messages to people.
+    package var name: String { "\(type)" }
+
     var type: FrameType {
         switch self {
         case .hello: .hello

@@ -175,3 +175,17 @@ package struct WireEntry: Sendable, Hashable {
         self.value = value
     }
 }
+
+extension WireID: CustomStringConvertible {
+    /// The lowercase 8-4-4-4-12 form of the UUID.
+    package var description: String {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(36)
+        for index in 0..<32 {
+            if [8, 12, 16, 20].contains(index) { digits.append(UInt8(ascii: "-")) }
+            let nibble = UInt8((index < 16 ? high : low) >> UInt64(60 - index % 16 * 4) & 0xF)
+            digits.append(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+        }
+        return String(decoding: digits, as: UTF8.self)
+    }
+}

@@ -39,7 +39,7 @@ package enum Body: Sendable {
 }
 
 /// Why a call has no answer.
-package struct CallFailure: Error, Sendable, CustomStringConvertible {
+package struct CallFailure: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// The handler threw; `permanent` says that another try is useless.
         case handlerFailed

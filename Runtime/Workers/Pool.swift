@@ -1,95 +1,186 @@
-package import Events
+import Events
 package import Manifests
+import NIOCore
+import Synchronization
 
 /// The workers of one function.
+///
+/// A thin shell around `PoolState`: every change passes through `change`, which locks, mutates, unlocks, and then acts.
 package final class Pool: Sendable {
     package let manifest: Manifest
+
+    typealias Lease = CheckedContinuation<Result<LeasedWorker, CallFailure>, Never>
+
+    struct LeasedWorker: Sendable {
+        let id: PoolState.WorkerID
+        let worker: any Worker
+    }
+
+    struct Contents: Sendable {
+        var state: PoolState
+        var workers: [PoolState.WorkerID: any Worker] = [:]
+        var waiters: [PoolState.WaiterID: Lease] = [:]
+        var lastWaiter: PoolState.WaiterID = 0
+        var timer: Scheduled<Void>?
+        var onRoom: (@Sendable () -> Void)?
+        /// Who waits for the end of draining.
+        var spectators: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var lastSpectator: UInt64 = 0
+
+        var isDrained: Bool { state.isDraining && state.workers.isEmpty }
+    }
+
+    let lanes: [Lane]
+    let budget: WorkerBudget
+    let output: WorkerOutput
+    let contents: Mutex<Contents>
+    /// Its name to the budget.
+    var identity: ObjectIdentifier { ObjectIdentifier(self) }
 
     /// - Parameters:
     ///   - lanes: where its workers may live; at least one.
     ///   - budget: the machine-wide bound on workers, shared by all pools.
     ///   - output: gets every line that a worker logs or prints.
     package init(manifest: Manifest, lanes: [Lane], budget: WorkerBudget, output: @escaping WorkerOutput) {
-        fatalError("seam")
+        precondition(!lanes.isEmpty, "a pool needs a lane to live on")
+        self.manifest = manifest
+        self.lanes = lanes
+        self.budget = budget
+        self.output = output
+        let state = PoolState(
+            policy: manifest.handler.contract.adjusted(manifest.workers), limits: manifest.limits,
+            laneCount: lanes.count)
+        contents = Mutex(Contents(state: state))
+        let member = WorkerBudget.Member(
+            grant: { [weak self] in self?.change { $0.state.slotGranted($1) } },
+            idleSince: { [weak self] in self?.contents.withLock { $0.state.surrenderable } },
+            surrender: { [weak self] in self?.change { $0.state.surrender($1) } })
+        budget.join(identity, member)
     }
+
+    deinit { budget.leave(identity) }
 
     /// Leases a worker (one on `lane` where there is a choice), gives it the call, and returns its answer. The worker is
     /// free again once the call, its response body included, has ended. Cancelling the task cancels the call.
-    package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer { fatalError("seam") }
+    package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer {
+        while true {
+            let leased = try await lease(on: lane)
+            // `nil`: it had ended before it got the call.
+            if let answer = try await leased.worker.perform(call) { return answer }
+        }
+    }
 
     /// How many more calls could run or start at once, for the queue's dispatcher: callers that wait count against it.
-    package var room: Int { fatalError("seam") }
+    package var room: Int { contents.withLock { $0.state.room(.now) } }
 
     /// Called whenever `room` may have grown.
-    package func onRoom(_ notify: @escaping @Sendable () -> Void) { fatalError("seam") }
-
-    package var snapshot: PoolSnapshot { fatalError("seam") }
+    package func onRoom(_ notify: @escaping @Sendable () -> Void) { contents.withLock { $0.onRoom = notify } }
 
     /// Starts the `min` workers and keeps them; runs until the task is cancelled or `drain` has finished.
-    package func run() async { fatalError("seam") }
+    package func run() async {
+        change { $0.state.keepMinimum($1) }
+        await drained(orCancelled: true)
+    }
 
     /// Takes no more calls, waits for those that run, at most `within`, then stops every worker and waits for its exit.
-    package func drain(within: Duration) async { fatalError("seam") }
-}
-
-/// A pool at one moment, for people.
-package struct PoolSnapshot: Sendable, Codable {
-    package struct WorkerSnapshot: Sendable, Codable {
-        package var pid: Int32
-        /// `starting`, `idle`, `busy` or `stopping`.
-        package var state: String
-        package var running: Int
-        package var invocations: Int
-        package var ageSeconds: Double
+    package func drain(within: Duration) async {
+        change { $0.state.drain($1) }
+        let limit = lanes[0].loop.scheduleTask(in: .nanoseconds(within.nanoseconds)) { self.stop() }
+        await drained(orCancelled: false)
+        limit.cancel()
     }
 
-    package var workers: [WorkerSnapshot]
-    package var waiting: Int
-    /// Calls that are being run.
-    package var running: Int
-    /// Starts since the host came up.
-    package var started: Int
-    /// Why the pool starts no worker now, while it backs off.
-    package var backingOff: String?
-}
-
-/// Bounds the workers of all pools together, fairly: a pool that waits gets its turn from pools that hold more.
-package final class WorkerBudget: Sendable {
-    package let limit: Int
-    package init(limit: Int) { self.limit = limit }
-}
-
-/// Gets one line from a worker; must not block.
-package typealias WorkerOutput = @Sendable (WorkerLine) -> Void
-
-package struct WorkerLine: Sendable {
-    package enum Source: String, Sendable, Codable {
-        /// Logged through the SDK.
-        case log
-        case stdout, stderr
-        /// Said by the host about the worker: started, died, killed.
-        case host
+    /// Takes no more calls and kills every worker at once. `drain` and `run` return when they are gone.
+    package func stop() {
+        change { $0.state.drain($1) }
+        let workers = contents.withLock { Array($0.workers.values) }
+        for worker in workers { worker.kill(because: "the host is stopping") }
     }
 
-    package var function: String
-    package var worker: Int32
-    package var invocation: InvocationID?
-    package var source: Source
-    /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
-    package var level: String
-    package var text: String
-    package var metadata: [HeaderField]
+    package var snapshot: PoolSnapshot {
+        contents.withLock { $0.state.snapshot(.now, pid: { [workers = $0.workers] in workers[$0]?.pid ?? 0 }) }
+    }
 
-    package init(
-        function: String, worker: Int32, invocation: InvocationID? = nil, source: Source, level: String, text: String,
-        metadata: [HeaderField] = []
-    ) {
-        self.function = function
-        self.worker = worker
-        self.invocation = invocation
-        self.source = source
-        self.level = level
-        self.text = text
-        self.metadata = metadata
+    // MARK: Leases
+
+    private func lease(on lane: Lane) async throws(CallFailure) -> LeasedWorker {
+        let index = lanes.firstIndex { $0 === lane } ?? 0
+        let leased = contents.withLock { contents -> LeasedWorker? in
+            guard !contents.state.isDraining, let id = contents.state.takeFree(lane: index) else { return nil }
+            return contents.workers[id].map { LeasedWorker(id: id, worker: $0) }
+        }
+        if let leased { return leased }
+        return try await standInLine(lane: index).get()
+    }
+
+    private func standInLine(lane: Int) async -> Result<LeasedWorker, CallFailure> {
+        let id = contents.withLock { contents in
+            contents.lastWaiter += 1
+            return contents.lastWaiter
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { wait($0, as: id, lane: lane) }
+        } onCancel: {
+            abandon(id)
+        }
+    }
+
+    private func wait(_ lease: Lease, as id: PoolState.WaiterID, lane: Int) {
+        var wasCancelled = false
+        change { contents, now in
+            // The cancellation handler runs before this when the task was cancelled already, and finds nobody.
+            wasCancelled = Task.isCancelled
+            if wasCancelled { return [] }
+            contents.waiters[id] = lease
+            return contents.state.wait(id, lane: lane, now: now)
+        }
+        if wasCancelled { lease.resume(returning: .failure(.cancelledByCaller)) }
+    }
+
+    private func abandon(_ id: PoolState.WaiterID) {
+        var lease: Lease?
+        change { contents, now in
+            let (wasWaiting, actions) = contents.state.abandon(id, now: now)
+            // Otherwise it has been given a worker, which will find the call cancelled.
+            if wasWaiting { lease = contents.waiters.removeValue(forKey: id) }
+            return actions
+        }
+        lease?.resume(returning: .failure(.cancelledByCaller))
+    }
+
+    // MARK: The end
+
+    private func drained(orCancelled: Bool) async {
+        let id = contents.withLock { contents in
+            contents.lastSpectator += 1
+            return contents.lastSpectator
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { spectator in
+                let isOver = contents.withLock { contents in
+                    let isOver = contents.isDrained || orCancelled && Task.isCancelled
+                    if !isOver { contents.spectators[id] = spectator }
+                    return isOver
+                }
+                if isOver { spectator.resume() }
+            }
+        } onCancel: {
+            if orCancelled { contents.withLock { $0.spectators.removeValue(forKey: id) }?.resume() }
+        }
+    }
+}
+
+extension CallFailure {
+    static let cancelledByCaller = CallFailure(.cancelled, "the caller has gone")
+}
+
+extension Handler.Contract {
+    /// A contract with one process an invocation keeps none ready, and runs one call in each.
+    func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
+        guard self == .stdio || self == .cgi else { return policy }
+        var policy = policy
+        policy.concurrency = 1
+        policy.min = 0
+        return policy
     }
 }

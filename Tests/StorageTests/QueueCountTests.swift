@@ -34,18 +34,19 @@ private struct Model {
     var running: [LeasedInvocation] = []
     var settled: [LeasedInvocation] = []
     var events = 0
+    var pruned = 0
 
     mutating func step(_ store: Store) async throws {
         switch QueueCountTests.Step.allCases.randomElement(using: &random) {
         case .enqueue: try await enqueue(store)
-        case .repeated: #expect(try await store.enqueue(events == 0 ? [] : [event(1)]) == 0)
+        case .repeated: #expect(try await store.enqueue(events == 0 || pruned > 0 ? [] : [event(1)]) == 0)
         case .lease: try await lease(store)
         case .giveBack: try await giveBack(store)
         case .done: try await settle(.done, store) { $0.done += 1 }
         case .retry:
             try await settle(.retry(at: .at(0), outcome: .failed, reason: ""), store) { $0.waiting += 1 }
         case .dead: try await settle(.dead(outcome: .failed, reason: ""), store) { $0.dead += 1 }
-        case .prune: _ = try await store.prune(doneBefore: .at(0))
+        case .prune: try await prune(store)
         case .lateSettle:
             guard let late = settled.last else { return }
             #expect(try await store.commit(Commit(effects: nil, settle: (late.lease, .done))) == .leaseLost)
@@ -93,6 +94,12 @@ private struct Model {
         let function = last.invocation.function
         counts[function]?.running -= 1
         count(&counts[function, default: QueueCounts()])
+    }
+
+    private mutating func prune(_ store: Store) async throws {
+        let removed = try await store.prune(doneBefore: .now().advanced(by: .seconds(60)))
+        #expect(removed == counts.values.reduce(0) { $0 + $1.done } - pruned)
+        pruned += removed
     }
 
     mutating func restart() {

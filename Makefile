@@ -1,0 +1,54 @@
+# Everything a clone needs beyond Swift, git and make is installed by the target that needs it.
+
+# What the host and the functions link or read: SQLite, and for functions that use FoundationNetworking libcurl.
+BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
+# What the tests compare with or drive besides.
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime python3-venv curl git
+BENCH_PACKAGES := nginx-light wrk python3
+
+SOURCES := Package.swift Runtime Functions Tests
+RELEASE := swift build -c release --static-swift-stdlib
+TEST_PYTHON := .build/test-python
+
+.PHONY: help run build test bench format lint clean packages test-packages bench-packages
+
+help: ## Says what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
+	.build/release/apus serve manifests --watch
+
+build: packages ## Builds .build/release/apus and the functions, with Swift linked in
+	$(RELEASE)
+
+test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
+	swift build --build-tests
+	$(RELEASE) --product Hello
+	swift test
+
+bench: bench-packages build ## Measures Apus beside nginx
+	Tests/Benchmarks/run
+
+format: ## Formats the sources in place
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+lint:
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+clean: ## Removes what was built; leaves the data folder .apus alone
+	rm -rf .build
+
+packages:
+	@./.ci/packages $(BUILD_PACKAGES)
+
+test-packages:
+	@./.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+bench-packages:
+	@./.ci/packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
+
+# cronsim is another's reading of cron expressions; the versions are fixed, so that a failure is ours.
+$(TEST_PYTHON)/ready: Makefile
+	python3 -m venv $(TEST_PYTHON)
+	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3
+	touch $@

@@ -1,0 +1,135 @@
+import Engine
+import Events
+import FoundationEssentials
+import Hummingbird
+import Manifests
+import NIOCore
+import Storage
+import Workers
+
+extension AdminRoutes {
+    /// Bytes of an invocation's JSON body, and of the response that is shown.
+    static let mostBytes = 32 << 20
+
+    func addFunctionRoutes(to router: Router<Context>) {
+        router.get("/v1/functions") { _, _ in try await functionList() }
+        router.get("/v1/functions/:name") { _, context in try await functionDetail(function(context)) }
+        router.post("/v1/functions/:name/invocations") { request, context in
+            try await invoke(function(context), request)
+        }
+        router.get("/v1/invocations") { request, _ in try await invocationList(request) }
+    }
+
+    private func function(_ context: Context) throws -> HostedFunction {
+        let name = try context.parameters.require("name")
+        guard let function = engine.function(named: name) else {
+            throw Problem.notFound("no function is named '\(name)'")
+        }
+        return function
+    }
+
+    private func functionList() async throws -> Response {
+        let counts = try await engine.store.queueCounts()
+        let functions = engine.functions.sorted { $0.manifest.name < $1.manifest.name }
+            .map { FunctionDocument($0, queue: counts[$0.manifest.name] ?? QueueCounts()) }
+        return try .json(FunctionListDocument(functions: functions))
+    }
+
+    private func functionDetail(_ function: HostedFunction) async throws -> Response {
+        let name = function.manifest.name
+        let counts = try await engine.store.queueCounts()[name] ?? QueueCounts()
+        let recent = try await engine.store.recent(function: name, state: nil, limit: 20)
+        return try .json(
+            FunctionDetailDocument(
+                function: FunctionDocument(function, queue: counts), declared: DeclaredDocument(function.manifest),
+                invocations: recent.map(InvocationDocument.init)))
+    }
+
+    private func invocationList(_ request: Request) async throws -> Response {
+        let state = try request.query("state")
+        guard state == nil || state.flatMap(QueueState.init(rawValue:)) != nil else {
+            let known = QueueState.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Problem.badRequest("'state' is one of \(known)")
+        }
+        let records = try await engine.store.recent(
+            function: request.query("function"), state: state.flatMap(QueueState.init(rawValue:)),
+            limit: request.limit(default: 100, most: 1000))
+        return try .json(InvocationListDocument(invocations: records.map(InvocationDocument.init)))
+    }
+
+    // MARK: Invoking
+
+    private func invoke(_ function: HostedFunction, _ request: Request) async throws -> Response {
+        var request = request
+        let buffer = try await request.collectBody(upTo: Self.mostBytes)
+        let wish: InvocationRequest
+        do {
+            wish = try JSONDecoder().decode(InvocationRequest.self, from: Data(buffer.readableBytesView))
+        } catch {
+            throw Problem.badRequest("the body is not an invocation in JSON: \(error)")
+        }
+        let id = InvocationID()
+        let plan = try wish.plan(for: function.manifest, id: id, now: .now())
+        // A caller that goes away takes its invocation with it.
+        return try await request.body.consumeWithCancellationOnInboundClose { _ in
+            try await run(plan, function: function.manifest.name, id: id)
+        }
+    }
+
+    private func run(_ plan: InvocationPlan, function: String, id: InvocationID) async throws -> Response {
+        let start = ContinuousClock.now
+        var result = InvocationResultDocument(invocation: id.description, outcome: Outcome.succeeded.rawValue)
+        switch plan {
+        case .enqueue(let new):
+            return try await enqueue(new, function: function, id: id)
+        case .event(let kind, let event):
+            try await withTaskExecutorPreference(services.lane) {
+                try await engine.handle(event, kind: kind, function: function, id: id, on: services.lane)
+            }
+        case .request(let head, let body):
+            let (answer, bytes) = try await withTaskExecutorPreference(services.lane) {
+                let reply = try await engine.respond(
+                    to: head, body: .bytes(ByteBuffer(bytes: body)), function: function, id: id, on: services.lane)
+                return (reply.head, try await reply.body.collected(upTo: Self.mostBytes))
+            }
+            result.response = ResponseDocument(
+                status: answer.status, headers: answer.headers.map { .init(name: $0.name, value: $0.value) },
+                body: BytesDocument(bytes))
+        }
+        result.milliseconds = Double((ContinuousClock.now - start).nanoseconds) / 1_000_000
+        return try .json(result)
+    }
+
+    private func enqueue(_ new: InvocationPlan.NewEvent, function: String, id: InvocationID) async throws -> Response {
+        let invocation = NewInvocation(
+            id: id, function: function, kind: new.kind, trigger: new.trigger, event: new.event, due: .now())
+        guard try await engine.store.enqueue([invocation]) == 1 else {
+            throw Problem(
+                status: 409, code: "known-event", title: "The event is known already",
+                detail: "an event with the source '\(new.event.source)' and the id '\(new.event.id)' was queued before")
+        }
+        engine.queueChanged()
+        return try .json(
+            InvocationResultDocument(invocation: id.description, outcome: "queued"), status: .accepted)
+    }
+}
+
+extension Body {
+    fileprivate func collected(upTo most: Int) async throws -> [UInt8] {
+        switch self {
+        case .bytes(let buffer): return Array(buffer.readableBytesView)
+        case .stream(let stream):
+            var bytes: [UInt8] = []
+            while let chunk = try await stream.next() {
+                guard bytes.count + chunk.readableBytes <= most else {
+                    stream.cancel()
+                    throw Problem(
+                        status: 502, code: "too-large", title: "The response is too large",
+                        detail: "call the function through the gateway for responses over \(most >> 20) MiB")
+                }
+                bytes += chunk.readableBytesView
+            }
+            return bytes
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package import Events
+package import Manifests
+
+/// What `POST /v1/functions/{name}/invocations` asks for.
+package struct InvocationRequest: Sendable, Codable, Hashable {
+    package struct EventFields: Sendable, Codable, Hashable {
+        package var id: String?
+        package var source: String?
+        package var type: String?
+        package var subject: String?
+        package var time: String?
+        package var datacontenttype: String?
+        package var extensions: [String: String]?
+
+        package init() {}
+    }
+
+    /// The function's first trigger when it is missing, or `http` when there is a method or a path.
+    package var trigger: TriggerKind?
+    package var method: String?
+    /// Percent-encoded; may have a query. Missing is fine where the function's route needs no parameter.
+    package var path: String?
+    package var headers: [String: String]?
+    /// The body of a request or the data of an event, as text …
+    package var data: String?
+    /// … or as base64.
+    package var base64: String?
+    package var event: EventFields?
+    /// Put the event into the queue and answer at once.
+    package var async: Bool?
+
+    package init() {}
+}
+
+/// What is to be done, decided from the request and the manifest alone.
+package enum InvocationPlan: Sendable, Hashable {
+    case request(RequestHead, [UInt8])
+    case event(TriggerKind, Event)
+    case enqueue(NewEvent)
+
+    package struct NewEvent: Sendable, Hashable {
+        package var kind: TriggerKind
+        /// Which trigger of the function it stands for, such as `digest/timer/0`.
+        package var trigger: String
+        package var event: Event
+    }
+}
+
+extension InvocationRequest {
+    package func plan(for manifest: Manifest, id: InvocationID, now: WallTime) throws(Problem) -> InvocationPlan {
+        let kind = try chosenTrigger(of: manifest)
+        guard let data = BytesDocument(text: data ?? (base64 == nil ? "" : nil), base64: base64).bytes else {
+            throw .badInvocation("'base64' is not base64")
+        }
+        if kind == .http {
+            guard async != true else {
+                throw .badInvocation("an HTTP request cannot be queued in this version; leave 'async' out")
+            }
+            return .request(try requestHead(for: manifest, hasData: !data.isEmpty), data)
+        }
+        let index = manifest.triggers.firstIndex { $0.kind == kind } ?? 0
+        let event = try makeEvent(kind, manifest, index: index, id: id, now: now, data: data)
+        return async == true
+            ? .enqueue(.init(kind: kind, trigger: "\(manifest.name)/\(kind.rawValue)/\(index)", event: event))
+            : .event(kind, event)
+    }
+
+    private func chosenTrigger(of manifest: Manifest) throws(Problem) -> TriggerKind {
+        let kinds = manifest.triggers.map(\.kind)
+        guard let kind = trigger ?? (method != nil || path != nil ? .http : kinds.first) else {
+            throw .badInvocation("the function '\(manifest.name)' has no trigger")
+        }
+        guard kinds.contains(kind) else {
+            let known = Set(kinds.map(\.rawValue)).sorted().joined(separator: ", ")
+            throw .badInvocation("the function '\(manifest.name)' has no \(kind.rawValue) trigger; it has: \(known)")
+        }
+        return kind
+    }
+
+    private func requestHead(for manifest: Manifest, hasData: Bool) throws(Problem) -> RequestHead {
+        let triggers = manifest.httpTriggers
+        let target: String
+        if let path { target = path } else { target = try defaultPath(of: triggers) }
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let plainPath = String(parts[0])
+        let matching = triggers.compactMap { trigger in
+            trigger.path.parameters(in: plainPath).map { (trigger, $0) }
+        }
+        guard !matching.isEmpty else {
+            let routes = triggers.map(\.path.description).joined(separator: ", ")
+            throw .badInvocation("the path '\(plainPath)' is none of the function's routes: \(routes)")
+        }
+        let method =
+            self.method?.uppercased() ?? Self.defaultMethod(matching.flatMap { $0.0.methods }, hasData: hasData)
+        guard let (_, parameters) = matching.first(where: { $0.0.methods.isEmpty || $0.0.methods.contains(method) })
+        else { throw .badInvocation("the route '\(plainPath)' does not take \(method)") }
+        return RequestHead(
+            method: method, path: plainPath, query: parts.count > 1 ? String(parts[1]) : "", parameters: parameters,
+            headers: (headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) },
+            remoteAddress: "127.0.0.1:0")
+    }
+
+    private func defaultPath(of triggers: [HTTPTrigger]) throws(Problem) -> String {
+        guard let path = triggers.lazy.compactMap({ $0.path.plainPath }).first else {
+            throw .badInvocation("the function's routes have parameters; say which 'path'")
+        }
+        return path
+    }
+
+    /// What a person means who names none: POST with a body and GET without one, where the route allows it.
+    private static func defaultMethod(_ allowed: [String], hasData: Bool) -> String {
+        let wished = hasData ? "POST" : "GET"
+        return allowed.isEmpty || allowed.contains(wished) ? wished : allowed[0]
+    }
+
+    private func makeEvent(
+        _ kind: TriggerKind, _ manifest: Manifest, index: Int, id: InvocationID, now: WallTime, data: [UInt8]
+    ) throws(Problem) -> Event {
+        let fields = event ?? EventFields()
+        var extensions = fields.extensions ?? [:]
+        var type = fields.type
+        switch kind {
+        case .timer:
+            type = type ?? "apus.timer.due"
+            extensions["due"] = extensions["due"] ?? fields.time ?? now.description
+        case .file:
+            type = type ?? "apus.file.created"
+            guard let subject = fields.subject else {
+                throw .badInvocation("a file event needs 'event.subject', the path of the file in the watched folder")
+            }
+            if case .file(let trigger) = manifest.triggers[index], extensions["path"] == nil {
+                extensions["path"] = trigger.watch + "/" + subject
+            }
+        case .http, .topic, .state:
+            throw .badInvocation("\(kind.rawValue) events cannot be made by hand in this version")
+        }
+        return Event(
+            id: fields.id ?? id.description, source: fields.source ?? "/\(kind.rawValue)s/\(manifest.name)/\(index)",
+            type: type ?? "", subject: fields.subject, time: now,
+            dataContentType: fields.datacontenttype ?? (data.isEmpty ? nil : "application/octet-stream"),
+            extensions: extensions, data: data)
+    }
+}
+
+extension Problem {
+    static func badInvocation(_ detail: String) -> Problem {
+        Problem(status: 400, code: "bad-invocation", title: "The function cannot be invoked like this", detail: detail)
+    }
+
+    static func notFound(_ detail: String) -> Problem {
+        Problem(status: 404, code: "not-found", title: "There is no such thing", detail: detail)
+    }
+
+    static func badRequest(_ detail: String) -> Problem {
+        Problem(status: 400, code: "bad-request", title: "The request cannot be understood", detail: detail)
+    }
+
+    static func unavailable(_ detail: String) -> Problem {
+        Problem(status: 503, code: "unavailable", title: "The host cannot do this now", detail: detail, retryAfter: 1)
+    }
+}

@@ -1,0 +1,173 @@
+import Events
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Speaks to the admin API of a host: one connection a request.
+struct AdminClient: Sendable {
+    /// The methods of the admin API.
+    enum Method: String {
+        case get = "GET"
+        case put = "PUT"
+        case post = "POST"
+        case delete = "DELETE"
+    }
+
+    typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+
+    let address: AdminAddress
+
+    /// Sends a request and returns the body of a 2xx answer.
+    ///
+    /// - Throws: `Failure`, also for every other answer, with what its problem document says.
+    func send(_ method: Method, _ target: Target, body: [UInt8] = [], type: String? = nil) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try await exchange(method, target, body: body, type: type) { bytes += $0 }
+        return bytes
+    }
+
+    func get<Document: Decodable>(_ type: Document.Type, _ target: Target) async throws -> Document {
+        try decode(type, await send(.get, target))
+    }
+
+    func decode<Document: Decodable>(_ type: Document.Type, _ bytes: [UInt8]) throws -> Document {
+        do {
+            return try JSONDecoder().decode(type, from: Data(bytes))
+        } catch {
+            throw Failure(.software, "what answers on \(address) is not an Apus host of this version: \(error)")
+        }
+    }
+
+    /// Calls `each` with every line of the answer as it comes.
+    func lines(_ target: Target, _ each: ([UInt8]) -> Void) async throws {
+        var rest: [UInt8] = []
+        try await exchange(.get, target, body: [], type: nil) { bytes in
+            rest += bytes
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                each(Array(rest[..<end]))
+                rest.removeSubrange(...end)
+            }
+        }
+    }
+
+    private func exchange(
+        _ method: Method, _ target: Target, body: [UInt8], type: String?, _ receive: ([UInt8]) -> Void
+    ) async throws {
+        let connection = try await connect()
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                try await outbound.write(.head(head(method, target, length: body.count, type: type)))
+                if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+                try await outbound.write(.end(nil))
+                try await read(inbound, receive)
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.inputOutput, "the connection to the host on \(address) broke: \(error)")
+        }
+    }
+
+    private func read(_ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ receive: ([UInt8]) -> Void)
+        async throws
+    {
+        var status = HTTPResponseStatus.ok
+        var failure: [UInt8] = []
+        for try await part in inbound {
+            switch part {
+            case .head(let head): status = head.status
+            case .body(let buffer):
+                let bytes = Array(buffer.readableBytesView)
+                if status.isGood { receive(bytes) } else { failure += bytes }
+            case .end:
+                guard status.isGood else { throw Failure(status: status.code, document: failure) }
+                return
+            }
+        }
+        throw Failure(.inputOutput, "the host on \(address) closed the connection in the middle of its answer")
+    }
+
+    private func head(_ method: Method, _ target: Target, length: Int, type: String?) -> HTTPRequestHead {
+        var headers: HTTPHeaders = [
+            "Host": address.description, "Connection": "close", "Content-Length": String(length),
+            "User-Agent": "apus",
+        ]
+        if let type { headers.add(name: "Content-Type", value: type) }
+        return HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: method.rawValue), uri: target.description, headers: headers)
+    }
+
+    private func connect() async throws -> Connection {
+        do {
+            return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connectTimeout(.seconds(5))
+                .connect(host: address.host, port: address.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        return try Connection(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw Failure(.unavailable, "no host answers on \(address); start one with 'apus serve'")
+        }
+    }
+}
+
+extension HTTPResponseStatus {
+    fileprivate var isGood: Bool { (200..<300).contains(code) }
+}
+
+extension Failure {
+    /// What a problem document of the admin API means for the command line.
+    init(status: UInt, document: [UInt8]) {
+        struct Document: Decodable {
+            var title: String
+            var detail: String?
+            var invocation: String?
+        }
+        let kind: Status =
+            switch status {
+            case 404: .noInput
+            case 400..<500: .data
+            case 503: .temporary
+            default: .software
+            }
+        guard let problem = try? JSONDecoder().decode(Document.self, from: Data(document)) else {
+            self.init(kind, "the host answered with HTTP status \(status)")
+            return
+        }
+        var text = problem.title + (problem.detail.map { ": " + $0 } ?? "")
+        if let invocation = problem.invocation { text += " (invocation \(invocation))" }
+        self.init(kind, text)
+    }
+}
+
+/// A path with a query, built from parts that may hold anything.
+struct Target: CustomStringConvertible, Equatable {
+    private(set) var description: String
+
+    init(_ segments: String...) { description = segments.map { "/" + Self.encoded($0) }.joined() }
+
+    /// Adds a query parameter unless `value` is `nil`.
+    func with(_ name: String, _ value: String?) -> Target {
+        guard let value else { return self }
+        var result = self
+        result.description += (description.contains("?") ? "&" : "?") + name + "=" + Self.encoded(value)
+        return result
+    }
+
+    /// Everything but the unreserved characters (RFC 3986 §2.3) as `%XX`.
+    private static func encoded(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += "%" + (digits.count < 2 ? "0" : "") + digits
+            }
+        }
+    }
+}

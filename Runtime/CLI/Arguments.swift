@@ -1,0 +1,67 @@
+import ArgumentParser
+import Events
+import Foundation
+import Manifests
+
+/// A length of time, as manifests write it.
+struct TimeSpan: ExpressibleByArgument, Equatable {
+    var duration: Duration
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        guard let duration = Quantity.duration(argument) else { return nil }
+        self.duration = duration
+    }
+
+    var defaultValueDescription: String { Quantity.text(duration) }
+}
+
+/// A point in time: RFC 3339, a date (midnight UTC), or a length of time ago, such as `15m`.
+struct Moment: ExpressibleByArgument, Equatable {
+    enum Meaning: Equatable {
+        case at(WallTime)
+        case ago(Duration)
+    }
+
+    static let now = Moment(meaning: .ago(.zero))
+
+    var meaning: Meaning
+
+    private init(meaning: Meaning) { self.meaning = meaning }
+
+    init?(argument: String) {
+        if argument == "now" {
+            self = .now
+        } else if let duration = Quantity.duration(argument) {
+            meaning = .ago(duration)
+        } else if let time = WallTime(rfc3339: argument) ?? WallTime(rfc3339: argument + "T00:00:00Z") {
+            meaning = .at(time)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String { "now" }
+
+    func time(now: WallTime = .now()) -> WallTime {
+        switch meaning {
+        case .at(let time): time
+        case .ago(let duration): now.advanced(by: .zero - duration)
+        }
+    }
+}
+
+/// Bytes from the command line: the text itself, `@FILE`, or `-` for standard input.
+enum Payload {
+    static func bytes(_ argument: String) throws -> [UInt8] {
+        if argument == "-" { return Array(FileHandle.standardInput.readDataToEndOfFile()) }
+        guard argument.hasPrefix("@") else { return Array(argument.utf8) }
+        let path = String(argument.dropFirst())
+        do {
+            return Array(try Data(contentsOf: URL(filePath: path)))
+        } catch {
+            throw Failure(.noInput, "cannot read \(path): \(error.localizedDescription)")
+        }
+    }
+}

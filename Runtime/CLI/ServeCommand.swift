@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+package import Hosting
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Runs the host.",
+        discussion: """
+            Serves the functions of the manifests given: files, or folders of them. SIGTERM or Ctrl-C drains: nothing new \
+            is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests \
+            again; when any of them has a problem, the running set stays as it is.
+
+            Examples:
+
+              apus serve            what is in manifests/
+              apus serve --watch    … and take up each change at once
+              apus serve shop/ blog.yaml --data /var/lib/apus --listen 0.0.0.0:80
+            """)
+
+    @Argument(help: "Manifest files and folders of them.", completion: .file(extensions: ["yaml", "yml"]))
+    var manifests: [String] = ["manifests"]
+
+    @Option(help: "The folder of state, queue and logs; one host at a time has it.", completion: .directory)
+    var data = ".apus"
+
+    @Option(help: ArgumentHelp("Where functions are served.", valueName: "host:port"))
+    var listen = ListenAddress(port: 8080)
+
+    @Option(help: ArgumentHelp("Where the admin API is served; it has no password.", valueName: "host:port"))
+    var admin = ListenAddress(port: 8081)
+
+    @Option(help: ArgumentHelp("Most worker processes of all functions together.", valueName: "n"))
+    var maxWorkers: Int?
+
+    @Option(help: ArgumentHelp("Event loops; default: half the processors.", valueName: "n"))
+    var lanes: Int?
+
+    @Option(help: ArgumentHelp("How long a stopping host lets run what runs.", valueName: "time"))
+    var drain = TimeSpan(.seconds(30))
+
+    @Flag(help: "Take up changed manifests and handlers at once.")
+    var watch = false
+
+    @Option(help: "How log lines look on standard error: pretty, plain or json; default: pretty on a terminal.")
+    var logFormat: LogFormat = .automatic
+
+    @Option(help: "Shows lines of this level and above: trace, debug, info, notice, warning, error or critical.")
+    var logLevel: LogLevel = .info
+
+    func validate() throws {
+        if let maxWorkers, maxWorkers < 1 { throw ValidationError("--max-workers must be at least 1") }
+        if let lanes, !(1...1024).contains(lanes) { throw ValidationError("--lanes must be between 1 and 1024") }
+    }
+
+    func run() async throws {
+        let host = Host(hostConfiguration(cores: ProcessInfo.processInfo.activeProcessorCount))
+        try await reporting { try await host.run() }
+    }
+
+    func hostConfiguration(cores: Int) -> HostConfiguration {
+        var configuration = HostConfiguration(cores: cores)
+        configuration.manifests = manifests
+        configuration.data = data
+        configuration.listen = listen
+        configuration.admin = admin
+        if let maxWorkers { configuration.maxWorkers = maxWorkers }
+        if let lanes { configuration.lanes = lanes }
+        configuration.drain = drain.duration
+        configuration.watch = watch
+        configuration.logFormat = logFormat
+        configuration.logLevel = logLevel
+        return configuration
+    }
+}
+
+extension ListenAddress: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
+
+extension LogFormat: ExpressibleByArgument {}
+extension LogLevel: ExpressibleByArgument {}

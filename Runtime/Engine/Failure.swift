@@ -1,0 +1,105 @@
+import Events
+import Storage
+import Workers
+
+/// Why an invocation did not succeed: its outcome, what the log says, and whether another try makes sense.
+struct Failure: Error, Sendable {
+    var outcome: Outcome
+    /// For the log and for operators.
+    var reason: String
+    /// Another try is useless, says the handler.
+    var permanent = false
+    /// It never reached the handler, so that the try does not count.
+    var unstarted = false
+    /// Its pool takes no more calls: the host stops, or the function has a successor.
+    var stopping = false
+    var problem: Problem
+}
+
+// Titles are the same for every problem with the code; details must not tell a client what a handler or the host knows.
+extension Failure {
+    init(_ failure: CallFailure, limits time: Duration) {
+        reason = failure.message
+        permanent = failure.permanent
+        let retryAfter = failure.retryAfter.map { max(1, Int($0.components.seconds)) } ?? 1
+        switch failure.code {
+        case .handlerFailed:
+            outcome = .failed
+            problem = Problem(
+                status: 500, code: "handler-failed", title: "The function failed",
+                detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")
+        case .timedOut:
+            outcome = .timedOut
+            problem = Problem(
+                status: 504, code: "timed-out", title: "The function took too long",
+                detail: "It ran past its limit of \(time.description); nothing of its effects was applied.")
+        case .workerDied:
+            outcome = .failed
+            problem = Problem(
+                status: 502, code: "worker-died", title: "The function's worker died",
+                detail: "Its process ended during the call; nothing of its effects was applied.")
+        case .contractBroken:
+            outcome = .failed
+            problem = Problem(
+                status: 502, code: "contract-broken", title: "The function's worker answered nonsense",
+                detail: "What it sent does not follow its contract; nothing of its effects was applied.")
+        case .startFailed:
+            outcome = .rejected
+            problem = Problem(
+                status: 503, code: "start-failed", title: "The function cannot be started",
+                detail: "Its workers end while they start; the log has the reason.", retryAfter: retryAfter)
+        case .queueFull:
+            outcome = .rejected
+            unstarted = true
+            problem = Problem(
+                status: 503, code: "too-many-waiting", title: "The function is overloaded",
+                detail: "As many calls wait for a worker as its limits.waiting allows.", retryAfter: retryAfter)
+        case .waitedTooLong:
+            outcome = .rejected
+            unstarted = true
+            problem = Problem(
+                status: 503, code: "waited-too-long", title: "The function is overloaded",
+                detail: "No worker was free within its limits.wait.", retryAfter: retryAfter)
+        case .cancelled:
+            outcome = .cancelled
+            // The status that nginx made customary for a client that closed the connection; it reaches nobody.
+            problem = Problem(status: 499, code: "cancelled", title: "The call was cancelled")
+        case .stopping:
+            outcome = .rejected
+            unstarted = true
+            stopping = true
+            problem = Problem(
+                status: 503, code: "stopping", title: "The host is stopping", retryAfter: retryAfter)
+        }
+    }
+
+    static let conflicted = Failure(
+        outcome: .conflicted, reason: "others changed what it had read, on every run",
+        problem: Problem(
+            status: 409, code: "conflicted", title: "Others changed the same state",
+            detail:
+                "What the function had read was changed by others on each of its runs; nothing was applied. Try again.",
+            retryAfter: 1))
+
+    init(unsaved error: any Error) {
+        if let error = error as? StateError {
+            self.init(
+                outcome: .failed, reason: error.message, permanent: true,
+                problem: Problem(
+                    status: 500, code: "effects-refused", title: "The function's effects were refused",
+                    detail: "They cannot be applied to the state as it is; the log has the reason."))
+        } else if let error = error as? StorageError, error.code == .full {
+            self.init(
+                outcome: .failed, reason: error.message,
+                problem: Problem(
+                    status: 507, code: "storage-full", title: "No space is left for the state",
+                    detail: "Nothing of the invocation was applied.", retryAfter: 30))
+        } else {
+            self.init(
+                outcome: .failed, reason: "the effects cannot be stored: \(error)",
+                problem: Problem(
+                    status: 503, code: "storage-unavailable", title: "The state cannot be stored now",
+                    detail: "Nothing of the invocation was applied.", retryAfter: 5))
+        }
+    }
+}

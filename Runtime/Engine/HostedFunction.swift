@@ -1,0 +1,123 @@
+package import Events
+package import Manifests
+import Synchronization
+package import Workers
+
+/// A function of the running set: what is declared, its workers, and how its invocations ended.
+package final class HostedFunction: Sendable {
+    package let manifest: Manifest
+    package let pool: Pool
+    private let tally = Mutex(InvocationTally())
+
+    private let roomWanted = Flag()
+
+    /// - Parameter roomFound: called when the pool has room again after `wantsRoom`.
+    package init(manifest: Manifest, pool: Pool, roomFound: @escaping @Sendable () -> Void) {
+        self.manifest = manifest
+        self.pool = pool
+        pool.onRoom { [roomWanted] in
+            if roomWanted.value.exchange(false, ordering: .acquiringAndReleasing) { roomFound() }
+        }
+    }
+
+    /// Asks to be told, once, when the pool has room. A request that ends with nobody asking costs one atomic exchange.
+    func wantsRoom() { roomWanted.value.store(true, ordering: .releasing) }
+
+    package var statistics: FunctionStatistics { tally.withLock { $0.statistics } }
+
+    /// Counts an invocation that begins; every one must be `ended`.
+    func began() { tally.withLock { $0.running += 1 } }
+
+    /// Takes a `began` back: the invocation goes to the function's successor.
+    func passedOn() { tally.withLock { $0.running -= 1 } }
+
+    func ended(_ invocation: Invocation, _ outcome: Outcome, after duration: Duration, reason: String? = nil) {
+        let entry = InvocationTally.Ended(
+            invocation: invocation.id, trigger: invocation.trigger, outcome: outcome, time: .now(), duration: duration,
+            reason: reason)
+        tally.withLock { $0.ended(entry) }
+    }
+}
+
+private final class Flag: Sendable {
+    let value = Atomic<Bool>(false)
+}
+
+/// How the invocations of a function ended since the host came up.
+package struct FunctionStatistics: Sendable, Codable {
+    package struct Ended: Sendable, Codable {
+        package var invocation: String
+        package var trigger: TriggerKind
+        package var outcome: Outcome
+        package var ended: WallTime
+        package var milliseconds: Double
+        /// Why it did not succeed.
+        package var reason: String?
+    }
+
+    /// How many ended with each outcome that occurred.
+    package var outcomes: [String: Int] = [:]
+    package var running = 0
+    /// The newest first, at most 20.
+    package var last: [Ended] = []
+}
+
+/// Counts without allocating: it is on the path of every request.
+struct InvocationTally {
+    struct Ended {
+        var invocation: InvocationID
+        var trigger: TriggerKind
+        var outcome: Outcome
+        var time: WallTime
+        var duration: Duration
+        var reason: String?
+    }
+
+    private static let remembered = 20
+
+    private var counts = [Int](repeating: 0, count: Outcome.allCases.count)
+    /// Once it is full, the oldest is at `oldest`.
+    private var ring: [Ended] = []
+    private var oldest = 0
+    var running = 0
+
+    mutating func ended(_ entry: Ended) {
+        running -= 1
+        counts[entry.outcome.index] += 1
+        if ring.count < Self.remembered {
+            ring.append(entry)
+        } else {
+            ring[oldest] = entry
+            oldest = (oldest + 1) % Self.remembered
+        }
+    }
+
+    var statistics: FunctionStatistics {
+        var statistics = FunctionStatistics()
+        statistics.running = running
+        for outcome in Outcome.allCases where counts[outcome.index] > 0 {
+            statistics.outcomes[outcome.rawValue] = counts[outcome.index]
+        }
+        statistics.last = (ring[oldest...] + ring[..<oldest]).reversed().map { entry in
+            FunctionStatistics.Ended(
+                invocation: entry.invocation.description, trigger: entry.trigger, outcome: entry.outcome,
+                ended: entry.time, milliseconds: Double(entry.duration.nanoseconds) / 1_000_000, reason: entry.reason)
+        }
+        return statistics
+    }
+}
+
+extension Outcome {
+    /// Its place among all cases.
+    fileprivate var index: Int {
+        switch self {
+        case .succeeded: 0
+        case .failed: 1
+        case .timedOut: 2
+        case .rejected: 3
+        case .conflicted: 4
+        case .cancelled: 5
+        case .exhausted: 6
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import Events
+import Logging
+import Manifests
+import ServiceLifecycle
+import Storage
+import Synchronization
+package import Workers
+
+/// Runs what is due in the durable queue, as far as the pools have room.
+///
+/// Requests come first, since a pool's room counts those that wait; but a function always has one queued invocation in
+/// line, so that the queue is never starved.
+package final class QueueDispatcher: Service {
+    /// Looks at the queue at least this often: the wall clock, by which retries are due, may jump.
+    private static let longestWait = Duration.seconds(5)
+    /// A function whose pool took nothing is left alone this long; so is a store that failed.
+    private static let pause = Duration.seconds(1)
+    private static let largestLease = 64
+
+    private let engine: InvocationEngine
+    private let lanes: [Lane]
+    private let loads = Mutex<[String: Load]>([:])
+    private let isStopping = Atomic<Bool>(false)
+
+    /// What is under way for one function.
+    private struct Load {
+        var isLeasing = false
+        var running = 0
+        var notBefore: ContinuousClock.Instant?
+    }
+
+    /// - Parameter lanes: at least one; invocations are spread over them.
+    package init(engine: InvocationEngine, lanes: [Lane]) {
+        self.engine = engine
+        self.lanes = lanes
+    }
+
+    /// Dispatches until the host shuts down, then waits for what runs. What is cancelled goes back to the queue.
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                while !isStopping.load(ordering: .acquiring), !Task.isCancelled {
+                    let due = await dueFunctions()
+                    for function in due.functions { group.addTask { await self.drain(function) } }
+                    await engine.queue.wait(longest: due.next, on: lanes[0].loop)
+                }
+            }
+        } onGracefulShutdown: {
+            self.isStopping.store(true, ordering: .releasing)
+            self.engine.queueChanged()
+        }
+    }
+
+    // MARK: Which functions
+
+    /// The functions that have something due and nobody at it, and how long until the next one has.
+    private func dueFunctions() async -> (functions: [HostedFunction], next: Duration) {
+        var next = Self.longestWait
+        var functions: [HostedFunction] = []
+        do {
+            let now = WallTime.now()
+            for (name, due) in try await engine.store.nextDue() {
+                guard let function = engine.function(named: name) else { continue }
+                guard due <= now else {
+                    next = min(next, due.since(now))
+                    continue
+                }
+                switch claim(name) {
+                case .claimed: functions.append(function)
+                case .taken: break
+                case .paused(let left): next = min(next, left)
+                }
+            }
+        } catch {
+            engine.logger.error("the queue cannot be read, trying again soon: \(error)")
+            next = Self.pause
+        }
+        return (functions, next)
+    }
+
+    private enum Claim {
+        case claimed, taken
+        case paused(Duration)
+    }
+
+    private func claim(_ name: String) -> Claim {
+        loads.withLock { loads in
+            var load = loads[name, default: Load()]
+            if load.isLeasing { return .taken }
+            if let notBefore = load.notBefore, notBefore > .now { return .paused(notBefore - .now) }
+            load.isLeasing = true
+            loads[name] = load
+            return .claimed
+        }
+    }
+
+    // MARK: One function
+
+    /// Leases and runs what is due until nothing is or the pool is full; returns when all of it has ended.
+    private func drain(_ function: HostedFunction) async {
+        await withDiscardingTaskGroup { group in
+            while let leased = await lease(of: function) {
+                for invocation in leased {
+                    let lane = lanes[Int(truncatingIfNeeded: invocation.lease.invocation.low % UInt64(lanes.count))]
+                    group.addTask(executorPreference: lane) {
+                        await self.run(invocation, of: function, on: lane)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What to run next; `nil`, and the claim given up, when there is nothing or no room.
+    private func lease(of function: HostedFunction) async -> [LeasedInvocation]? {
+        let name = function.manifest.name
+        let leased = await leaseIfRoom(of: function)
+        loads.withLock { loads in
+            if leased.isEmpty { loads[name]?.isLeasing = false } else { loads[name]?.running += leased.count }
+        }
+        return leased.isEmpty ? nil : leased
+    }
+
+    private func leaseIfRoom(of function: HostedFunction) async -> [LeasedInvocation] {
+        let name = function.manifest.name
+        let running = loads.withLock { $0[name]?.running ?? 0 }
+        function.wantsRoom()
+        let limit = min(max(function.pool.room, running == 0 ? 1 : 0), Self.largestLease)
+        guard limit > 0, !isStopping.load(ordering: .acquiring) else { return [] }
+        do {
+            return try await engine.store.lease(function: name, limit: limit, now: .now())
+        } catch {
+            engine.logger.error("\(name) cannot take from the queue, trying again soon: \(error)")
+            pause(name)
+            return []
+        }
+    }
+
+    private func run(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
+        let queued = leased.invocation
+        let invocation = Invocation(
+            id: queued.id, function: queued.function, cause: .event(queued.kind, queued.event), attempt: leased.attempt)
+        do {
+            _ = try await engine.run(invocation, body: .empty, of: function, on: lane, lease: leased.lease)
+        } catch {
+            await settle(leased, after: error, policy: function.manifest.retry)
+        }
+        loads.withLock { $0[queued.function]?.running -= 1 }
+        engine.queueChanged()
+    }
+
+    // MARK: Failures
+
+    private func settle(_ leased: LeasedInvocation, after failure: Failure, policy: RetryPolicy) async {
+        if failure.unstarted || failure.outcome == .cancelled {
+            pause(leased.invocation.function)
+            await persist("giving it back", of: leased) { try await self.engine.store.giveBack([leased.lease]) }
+            return
+        }
+        let settlement = RetryDecision(policy: policy).settlement(
+            after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
+            enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1))
+        await persist("recording its failure", of: leased) {
+            _ = try await self.engine.store.commit(Commit(effects: nil, settle: (leased.lease, settlement)))
+        }
+    }
+
+    /// Tries until the store takes it: an invocation must not stay marked as running. A host that is told to stop gives
+    /// up; the next one finds the invocation running, and runs it again.
+    private func persist(_ what: String, of leased: LeasedInvocation, _ body: () async throws -> Void) async {
+        while true {
+            do {
+                return try await body()
+            } catch {
+                engine.logger.error(
+                    "\(what) failed, trying again soon: \(error)", metadata: ["invocation": "\(leased.invocation.id)"])
+                do { try await Task.sleep(for: Self.pause) } catch { return }
+            }
+        }
+    }
+
+    private func pause(_ name: String) {
+        loads.withLock { $0[name]?.notBefore = .now + Self.pause }
+    }
+}

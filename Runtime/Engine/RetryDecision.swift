@@ -1,0 +1,36 @@
+package import Events
+package import Manifests
+package import Storage
+
+/// What becomes of an asynchronous invocation whose attempt failed.
+package struct RetryDecision: Sendable {
+    package var policy: RetryPolicy
+
+    package init(policy: RetryPolicy) { self.policy = policy }
+
+    /// - Parameters:
+    ///   - attempt: the one that failed; 1 for the first.
+    ///   - fraction: random, in 0..<1: full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/),
+    ///     so that what failed together does not come back together.
+    package func settlement(
+        after outcome: Outcome, reason: String, permanent: Bool, attempt: Int, enqueued: WallTime, now: WallTime,
+        fraction: Double
+    ) -> Settlement {
+        if permanent { return .dead(outcome: outcome, reason: reason) }
+        guard attempt < policy.attempts else {
+            return .dead(outcome: .exhausted, reason: "attempt \(attempt) of \(policy.attempts): \(reason)")
+        }
+        let due = now.advanced(by: delay(after: attempt) * fraction)
+        guard due.since(enqueued) <= policy.within else {
+            return .dead(outcome: .exhausted, reason: "older than retry.within: \(reason)")
+        }
+        return .retry(at: due, outcome: outcome, reason: reason)
+    }
+
+    /// The longest delay after the attempt: `first` doubled with each one, at most `longest`.
+    package func delay(after attempt: Int) -> Duration {
+        // 2^40 times a millisecond is 34 years: past every `longest`, and far from an overflow.
+        let doubled = policy.first * (1 << min(attempt - 1, 40))
+        return min(doubled, policy.longest)
+    }
+}

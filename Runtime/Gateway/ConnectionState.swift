@@ -1,0 +1,264 @@
+package import Events
+package import NIOCore
+package import NIOHTTP1
+
+/// What came in on a connection.
+package enum Input: Sendable {
+    case part(HTTPServerRequestPart)
+    /// Nothing after this can be understood.
+    case failure(Problem)
+}
+
+/// Where one connection stands. Decides; `HTTPConnection` acts.
+///
+/// One exchange at a time: what a client sends ahead waits in `inputs`, and while something waits nothing more is read
+/// from the socket, so that answers come in order and memory stays bounded.
+package struct ConnectionState: Sendable {
+    package enum Step: Sendable {
+        case head(HTTPRequestHead)
+        /// A piece of the body, and what is to become of it.
+        case collect(ByteBuffer)
+        case stream(ByteBuffer)
+        /// The body exceeds what the function takes.
+        case tooLarge(limit: Int64)
+        /// The request is complete.
+        case end
+        case failure(Problem)
+        /// The connection is not worth the rest of the body that nobody wants.
+        case giveUp
+    }
+
+    package enum Tick: Sendable, Hashable {
+        case none
+        case close
+        case reset
+        case refuse(Problem)
+    }
+
+    package enum InputClosed: Sendable, Hashable {
+        case close
+        /// The client may have gone or may wait for its answer; only sending something tells.
+        case probe
+        case wait
+    }
+
+    private enum Request: Sendable {
+        case none
+        case collecting
+        case streaming(left: Int64, limit: Int64, isPaused: Bool)
+        case discarding(left: Int)
+        case complete
+    }
+
+    private enum Response: Sendable {
+        case none, running, sending, done
+    }
+
+    private enum Waiting: Sendable {
+        /// For a request's first byte, for the rest of its head, for more of its body, for the function, for the
+        /// client's side to close.
+        case idle, head, body, function, linger
+    }
+
+    private let configuration: GatewayConfiguration
+    private var inputs = CircularBuffer<Input>(initialCapacity: 4)
+    private var request = Request.none
+    private var response = Response.none
+    private var waiting = Waiting.idle
+    private var deadline: NIODeadline
+    private var stall: (unflushed: Int, since: NIODeadline)?
+    private var keepsAlive = true
+    private var isDraining = false
+    private var sawFirstByte = false
+    /// Whether anything has been made of the bytes of this read.
+    private var madeInput = false
+    package private(set) var isInputClosed = false
+    /// Nothing more is taken from the client.
+    package private(set) var isClosing = false
+
+    package init(_ configuration: GatewayConfiguration, now: NIODeadline) {
+        self.configuration = configuration
+        deadline = now + TimeAmount(configuration.headerTime)
+    }
+
+    // MARK: Requests
+
+    package mutating func received(_ input: Input) {
+        madeInput = true
+        guard !isClosing else { return }
+        // Each waiting request is at least a head and an end.
+        guard inputs.count < 2 * configuration.pipelined || !isInputClosed else { return }
+        inputs.append(input)
+    }
+
+    /// The next thing to do with what has been received; `nil` when there is none, or the running exchange comes first.
+    package mutating func next(now: NIODeadline) -> Step? {
+        while !isClosing, let input = takeInput() {
+            switch input {
+            case .failure(let problem): return .failure(problem)
+            case .part(.head(let head)):
+                request = .collecting
+                wait(.body, until: now + TimeAmount(configuration.bodyTime))
+                return .head(head)
+            case .part(.body(let bytes)):
+                deadline = now + TimeAmount(configuration.bodyTime)
+                if let step = body(bytes) { return step }
+            case .part(.end):
+                if case .none = request { continue }
+                request = .complete
+                waiting = .function
+                if case .done = response { exchangeEnded(now: now) } else { return .end }
+            }
+        }
+        return nil
+    }
+
+    private mutating func takeInput() -> Input? {
+        if case .complete = request { return nil }
+        return inputs.popFirst()
+    }
+
+    private mutating func body(_ bytes: ByteBuffer) -> Step? {
+        switch request {
+        case .none, .complete: return nil
+        case .collecting: return .collect(bytes)
+        case .streaming(let left, let limit, let isPaused):
+            let left = left - Int64(bytes.readableBytes)
+            request = .streaming(left: left, limit: limit, isPaused: isPaused)
+            return left < 0 ? .tooLarge(limit: limit) : .stream(bytes)
+        case .discarding(let left):
+            let left = left - bytes.readableBytes
+            request = .discarding(left: left)
+            return left < 0 ? .giveUp : nil
+        }
+    }
+
+    /// The head was admitted, refused or answered; `keepsAlive` is what the client wants.
+    package mutating func accepted(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
+
+    /// The body of this request goes to its function as it comes.
+    package mutating func streams(limit: Int64) {
+        request = .streaming(left: limit, limit: limit, isPaused: false)
+    }
+
+    package mutating func pauseBody() {
+        guard case .streaming(let left, let limit, _) = request else { return }
+        request = .streaming(left: left, limit: limit, isPaused: true)
+        waiting = .function
+    }
+
+    package mutating func resumeBody(now: NIODeadline) {
+        guard case .streaming(let left, let limit, true) = request else { return }
+        request = .streaming(left: left, limit: limit, isPaused: false)
+        wait(.body, until: now + TimeAmount(configuration.bodyTime))
+    }
+
+    /// Nobody wants the rest of the body.
+    package mutating func discardBody(now: NIODeadline) {
+        switch request {
+        case .none, .complete, .discarding: return
+        case .collecting, .streaming:
+            request = .discarding(left: configuration.discardedBody)
+            wait(.body, until: now + TimeAmount(configuration.bodyTime))
+        }
+    }
+
+    // MARK: Responses
+
+    package mutating func called() { response = .running }
+
+    /// Whether the response may say that the connection stays.
+    package mutating func responding() -> Bool {
+        response = .sending
+        if isDraining || isInputClosed && inputs.isEmpty { keepsAlive = false }
+        return keepsAlive
+    }
+
+    package var isSending: Bool {
+        if case .sending = response { true } else { false }
+    }
+
+    /// Whether the connection must be closed now.
+    package mutating func responseEnded(now: NIODeadline) -> Bool {
+        response = .done
+        if !keepsAlive { return true }
+        if case .complete = request { exchangeEnded(now: now) } else { discardBody(now: now) }
+        return isInputClosed && inputs.isEmpty
+    }
+
+    private mutating func exchangeEnded(now: NIODeadline) {
+        request = .none
+        response = .none
+        sawFirstByte = false
+        wait(.idle, until: now + TimeAmount(configuration.idleTime))
+    }
+
+    // MARK: The connection
+
+    /// Whether to ask the socket for more. While a function runs there is one read outstanding, which notices a client
+    /// that goes away.
+    package var wantsRead: Bool {
+        if isInputClosed { return false }
+        if isClosing { return true }
+        if case .streaming(_, _, true) = request { return false }
+        return inputs.isEmpty
+    }
+
+    /// A read has ended: bytes that made no part yet are the beginning of a head.
+    package mutating func readEnded(now: NIODeadline) {
+        defer { madeInput = false }
+        guard case .none = request, !madeInput, !sawFirstByte, !isClosing else { return }
+        sawFirstByte = true
+        wait(.head, until: now + TimeAmount(configuration.headerTime))
+    }
+
+    package mutating func inputClosed() -> InputClosed {
+        isInputClosed = true
+        if isClosing { return .close }
+        switch (request, response) {
+        case (.complete, .running): return .probe
+        case (.complete, _): return .wait
+        case (.none, _): return inputs.isEmpty ? .close : .wait
+        // The rest of this request can no longer come.
+        case (.collecting, _), (.streaming, _), (.discarding, _): return .close
+        }
+    }
+
+    /// No more requests; whether the connection is idle and can be closed at once.
+    package mutating func drain() -> Bool {
+        isDraining = true
+        if case .none = request { return inputs.isEmpty && waiting == .idle }
+        return false
+    }
+
+    /// Nothing more is taken; the client has until then to close its side.
+    package mutating func close(now: NIODeadline) {
+        isClosing = true
+        inputs.removeAll()
+        wait(.linger, until: now + TimeAmount(configuration.lingerTime))
+    }
+
+    /// - Parameter unflushed: bytes that the client has not taken yet.
+    package mutating func tick(now: NIODeadline, unflushed: Int) -> Tick {
+        if unflushed == 0 {
+            stall = nil
+        } else if let stall, stall.unflushed == unflushed {
+            if now - stall.since >= TimeAmount(configuration.writeTime) { return .reset }
+        } else {
+            stall = (unflushed, now)
+        }
+        guard now >= deadline else { return .none }
+        switch waiting {
+        case .function: return .none
+        case .idle: return .close
+        case .linger: return unflushed == 0 ? .close : .none
+        case .head: return .refuse(.headTimedOut)
+        case .body: return .refuse(.bodyTimedOut)
+        }
+    }
+
+    private mutating func wait(_ what: Waiting, until time: NIODeadline) {
+        waiting = what
+        deadline = time
+    }
+}

@@ -1,0 +1,77 @@
+import Engine
+import Events
+import Logging
+import NIOCore
+import Synchronization
+import Workers
+
+/// What all connections share, on every lane.
+final class GatewayShared: Sendable {
+    let configuration: GatewayConfiguration
+    let respond: HTTPGateway.Respond
+    let logger: Logger
+    let router = Mutex(Router.empty)
+    let connections = ConnectionCount()
+
+    init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
+        self.configuration = configuration
+        self.respond = respond
+        self.logger = logger
+    }
+}
+
+/// The connections of one lane, and what they share without a lock. Confined to the lane's loop.
+final class GatewayLane {
+    let shared: GatewayShared
+    let lane: Lane
+    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var dateLine = DateLine()
+    private var isSweeping = false
+    private(set) var isDraining = false
+
+    init(shared: GatewayShared, lane: Lane) {
+        self.shared = shared
+        self.lane = lane
+    }
+
+    /// Returns how many connections all lanes have now.
+    func add(_ connection: HTTPConnection) -> Int {
+        connections[ObjectIdentifier(connection)] = connection
+        scheduleSweep()
+        return shared.connections.add()
+    }
+
+    func remove(_ connection: HTTPConnection) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        shared.connections.subtract()
+    }
+
+    /// The `Date` and `Server` lines of a response that is written now.
+    func responseTrailer() -> [UInt8] { dateLine.at(.now()) }
+
+    /// Closes idle connections now and the others after their running request.
+    func drain() {
+        isDraining = true
+        for connection in Array(connections.values) { connection.drain() }
+    }
+
+    /// Cancels what still runs.
+    func closeAll() {
+        for connection in Array(connections.values) { connection.abort() }
+    }
+
+    /// One timer a lane looks at the deadlines of all its connections, and rests while there are none.
+    private func scheduleSweep() {
+        guard !isSweeping else { return }
+        isSweeping = true
+        let bound = NIOLoopBound(self, eventLoop: lane.loop)
+        lane.loop.scheduleTask(in: TimeAmount(shared.configuration.sweepTime)) { bound.value.sweep() }
+    }
+
+    private func sweep() {
+        isSweeping = false
+        let now = NIODeadline.now()
+        for connection in Array(connections.values) { connection.tick(now) }
+        if !connections.isEmpty { scheduleSweep() }
+    }
+}

@@ -1,0 +1,267 @@
+import Engine
+import Events
+import NIOCore
+import NIOHTTP1
+import Workers
+
+/// A response whose body is a stream, while it is being written.
+final class OpenResponse {
+    let framing: ResponseFraming
+    /// Bytes that `Content-Length` still promises.
+    var left: Int64?
+    /// The task that waits until the client has taken enough.
+    private var waiter: CheckedContinuation<Bool, Never>?
+
+    init(_ framing: ResponseFraming) {
+        self.framing = framing
+        if case .length(let length) = framing { left = length }
+    }
+
+    func wait(_ continuation: CheckedContinuation<Bool, Never>) { waiter = continuation }
+
+    func wake() {
+        waiter?.resume(returning: true)
+        waiter = nil
+    }
+
+    func end() {
+        waiter?.resume(returning: false)
+        waiter = nil
+    }
+}
+
+extension HTTPConnection {
+    /// Bodies up to this are copied behind their head, into one buffer and one write.
+    private static let joined = 16 << 10
+
+    // MARK: The call
+
+    func call(_ request: AdmittedRequest, body: Body) {
+        state.called()
+        let id = InvocationID()
+        exchange.invocation = id
+        exchange.admitted = nil
+        let handle = ConnectionHandle(self)
+        let number = exchange.number
+        let respond = lane.shared.respond
+        let lane = self.lane.lane
+        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise.
+        exchange.task = Task(executorPreference: lane) {
+            do throws(Problem) {
+                let reply = try await respond(request.head, body, request.function, id, lane)
+                switch reply.body {
+                case .bytes(let bytes): handle.run { $0.finish(reply.head, bytes, number) }
+                case .stream(let stream): await handle.send(reply.head, stream, number)
+                }
+            } catch {
+                handle.run { $0.fail(error, number) }
+            }
+        }
+    }
+
+    private func finish(_ head: ResponseHead, _ bytes: ByteBuffer, _ number: Int) {
+        guard number == exchange.number else { return }
+        respond(head, bytes)
+        proceed()
+    }
+
+    private func fail(_ problem: Problem, _ number: Int) {
+        guard number == exchange.number else { return }
+        answer(problem)
+        proceed()
+    }
+
+    /// On to what the client has sent meanwhile.
+    private func proceed() {
+        pump()
+        read()
+    }
+
+    // MARK: Whole responses
+
+    private func respond(_ head: ResponseHead, _ bytes: ByteBuffer) {
+        do throws(Problem) {
+            try write(head, bytes)
+        } catch {
+            answer(error)
+        }
+    }
+
+    func answer(_ problem: Problem) {
+        var problem = problem
+        problem.invocation = problem.invocation ?? exchange.invocation
+        var headers = [HeaderField("Content-Type", "application/problem+json")] + problem.headers
+        if let seconds = problem.retryAfter { headers.append(HeaderField("Retry-After", String(seconds))) }
+        do throws(Problem) {
+            try write(ResponseHead(status: problem.status, headers: headers), ByteBuffer(string: problem.json))
+        } catch {
+            // A problem that cannot be written is not one of ours; the client learns what is left to say.
+            abort()
+        }
+    }
+
+    func answerOptions(_ methods: [String]) {
+        respond(
+            ResponseHead(status: 204, headers: [HeaderField("Allow", methods.joined(separator: ", "))]), ByteBuffer())
+    }
+
+    private func write(_ head: ResponseHead, _ bytes: ByteBuffer) throws(Problem) {
+        let plan = try ResponsePlan(head, length: bytes.readableBytes, context: exchange.response)
+        guard let context else { return }
+        let keepsAlive = state.responding()
+        var length = bytes.readableBytes
+        if case .absent = plan.framing { length = 0 }
+        var buffer = context.channel.allocator.buffer(capacity: 512 + (length <= Self.joined ? length : 0))
+        plan.write(
+            to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
+            trailer: lane.responseTrailer())
+        if length > 0, length <= Self.joined {
+            buffer.writeImmutableBuffer(bytes)
+            context.write(Self.wrapOutboundOut(buffer), promise: nil)
+        } else {
+            context.write(Self.wrapOutboundOut(buffer), promise: nil)
+            if length > 0 { context.write(Self.wrapOutboundOut(bytes), promise: nil) }
+        }
+        context.flush()
+        ended()
+    }
+
+    private func ended() {
+        let old = exchange
+        exchange = Exchange(number: old.number + 1, response: old.response)
+        old.stream?.fail(CancellationError())
+        if state.responseEnded(now: .now()) { closeGently() }
+    }
+
+    // MARK: Streams
+
+    /// `nil`: nobody waits for it.
+    fileprivate func open(_ head: ResponseHead, _ number: Int) -> ResponseFraming? {
+        guard number == exchange.number, let context else { return nil }
+        do throws(Problem) {
+            let plan = try ResponsePlan(head, length: nil, context: exchange.response)
+            if case .untilClose = plan.framing { state.accepted(keepsAlive: false) }
+            let keepsAlive = state.responding()
+            var buffer = context.channel.allocator.buffer(capacity: 512)
+            plan.write(
+                to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
+                trailer: lane.responseTrailer())
+            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+            exchange.writing = OpenResponse(plan.framing)
+            return plan.framing
+        } catch {
+            fail(error, number)
+            return nil
+        }
+    }
+
+    /// Writes a chunk; `continuation` learns, as soon as there is room for more, whether anyone wants it.
+    fileprivate func write(_ chunk: ByteBuffer, _ number: Int, _ continuation: CheckedContinuation<Bool, Never>) {
+        guard number == exchange.number, let context, let writing = exchange.writing else {
+            return continuation.resume(returning: false)
+        }
+        if let left = writing.left {
+            guard left >= chunk.readableBytes else {
+                abort()
+                return continuation.resume(returning: false)
+            }
+            writing.left = left - Int64(chunk.readableBytes)
+        }
+        if chunk.readableBytes > 0 {
+            var buffer = chunk
+            if case .chunked = writing.framing {
+                buffer = context.channel.allocator.buffer(capacity: chunk.readableBytes + 16)
+                buffer.writeChunk(chunk)
+            }
+            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        }
+        if context.channel.isWritable { continuation.resume(returning: true) } else { writing.wait(continuation) }
+    }
+
+    fileprivate func closeStream(_ number: Int) {
+        guard number == exchange.number, let context, let writing = exchange.writing else { return }
+        if let left = writing.left, left > 0 { return abort() }
+        if case .chunked = writing.framing {
+            var buffer = context.channel.allocator.buffer(capacity: 8)
+            buffer.writeStaticString("0\r\n\r\n")
+            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        }
+        ended()
+        proceed()
+    }
+
+    fileprivate func breakStream(_ number: Int) {
+        if number == exchange.number { abort() }
+    }
+
+    // MARK: The end
+
+    /// Answers with `problem` and closes; the running call, if there is one, is cancelled.
+    func refuse(_ problem: Problem) {
+        if state.isSending { return abort() }
+        let invocation = exchange.invocation
+        giveUpExchange(problem)
+        exchange.invocation = invocation
+        state.accepted(keepsAlive: false)
+        answer(problem)
+    }
+
+    /// Closes after all that has been written is on its way: first our side, then, when the client has closed its own
+    /// or the time for that is over, the socket.
+    func closeGently() {
+        guard let context else { return }
+        state.close(now: .now())
+        let flushed = context.eventLoop.makePromise(of: Void.self)
+        let handle = ConnectionHandle(self)
+        flushed.futureResult.whenSuccess { handle.run { $0.closeOutput() } }
+        context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer()), promise: flushed)
+        read()
+    }
+
+    private func closeOutput() {
+        state.close(now: .now())
+        context?.close(mode: state.isInputClosed ? .all : .output, promise: nil)
+    }
+}
+
+/// A connection, from anywhere: work for it is run on its loop.
+struct ConnectionHandle: Sendable {
+    private let connection: NIOLoopBound<HTTPConnection>
+
+    /// Only on the connection's loop.
+    init(_ connection: HTTPConnection) {
+        self.connection = NIOLoopBound(connection, eventLoop: connection.lane.lane.loop)
+    }
+
+    func run(_ work: @escaping @Sendable (HTTPConnection) -> Void) {
+        if connection.eventLoop.inEventLoop {
+            work(connection.value)
+        } else {
+            connection.eventLoop.execute { work(connection.value) }
+        }
+    }
+
+    /// Sends a response whose body is `stream`, at the pace of the client.
+    fileprivate func send(_ head: ResponseHead, _ stream: BodyStream, _ number: Int) async {
+        let framing = await withCheckedContinuation { continuation in
+            run { continuation.resume(returning: $0.open(head, number)) }
+        }
+        guard let framing else { return stream.cancel() }
+        if case .absent = framing {
+            stream.cancel()
+            return run { $0.closeStream(number) }
+        }
+        do {
+            while let chunk = try await stream.next() {
+                let goesOn = await withCheckedContinuation { continuation in
+                    run { $0.write(chunk, number, continuation) }
+                }
+                if !goesOn { return stream.cancel() }
+            }
+            run { $0.closeStream(number) }
+        } catch {
+            stream.cancel()
+            run { $0.breakStream(number) }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+import Engine
+import Events
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+import Workers
+
+/// One connection: executes what `ConnectionState` and `Admission` decide. Confined to its lane's loop.
+final class HTTPConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    let lane: GatewayLane
+    /// Beyond the limit on connections: the first request is refused.
+    private var isSurplus = false
+    private let decoder: RequestDecoder
+    var state: ConnectionState
+    var context: ChannelHandlerContext?
+    var exchange = Exchange()
+    private var isPumping = false
+    private var isReading = false
+    private var remoteAddress = ""
+
+    /// The request that is being read or answered.
+    struct Exchange {
+        /// Tells the results of this exchange from those of one that has been given up.
+        var number = 0
+        var response = ResponseContext()
+        var invocation: InvocationID?
+        var admitted: AdmittedRequest?
+        var collected = ByteBuffer()
+        var stream: BodyStream?
+        var task: Task<Void, Never>?
+        var writing: OpenResponse?
+    }
+
+    init(lane: GatewayLane, decoder: RequestDecoder) {
+        self.lane = lane
+        self.decoder = decoder
+        state = ConnectionState(lane.shared.configuration, now: .now())
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        isSurplus = lane.add(self) > lane.shared.configuration.connections
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        remoteAddress = context.channel.remoteAddress.map(Self.text) ?? ""
+        if lane.isDraining { drain() }
+        read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = Self.unwrapInboundIn(data)
+        if case .end = part { decoder.messageEnded() }
+        state.received(.part(part))
+        pump()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        state.readEnded(now: .now())
+        read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event as? ChannelEvent == .inputClosed else { return }
+        switch state.inputClosed() {
+        case .close: abort()
+        case .probe: probe()
+        case .wait: break
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { exchange.writing?.wake() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let failure as RequestDecoder.Failure:
+            guard failure.reason != .invalidEOFState else { return }
+            state.received(.failure(Problem(failure, lane.shared.configuration)))
+            pump()
+        case let error as HTTPParserError:
+            guard error != .invalidEOFState else { return }
+            state.received(
+                .failure(Problem(RequestDecoder.Failure(reason: error, place: .later), lane.shared.configuration)))
+            pump()
+        case is ByteToMessageDecoderError: break  // Bytes after the decoder has given up, while the client is let go.
+        default: abort()
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { gone() }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        gone()
+        self.context = nil
+    }
+
+    // MARK: Life
+
+    func drain() {
+        if state.drain() { context?.close(promise: nil) }
+    }
+
+    /// Closes without an answer, or in the middle of one, so that the client cannot take it for complete.
+    func abort() {
+        gone()
+        context?.close(promise: nil)
+    }
+
+    func tick(_ now: NIODeadline) {
+        switch state.tick(now: now, unflushed: unflushed) {
+        case .none: break
+        case .close: context?.close(promise: nil)
+        case .reset: abort()
+        case .refuse(let problem): refuse(problem)
+        }
+    }
+
+    /// Bytes that wait for the client; only looked for where that can be many.
+    private var unflushed: Int {
+        guard let context, state.isClosing || state.isSending || !context.channel.isWritable else { return 0 }
+        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// The client has gone: nobody waits for the running call.
+    private func gone() {
+        lane.remove(self)
+        giveUpExchange(CancellationError())
+        state.close(now: .now())
+    }
+
+    /// Cancels the call; whatever it still gives is ignored.
+    func giveUpExchange(_ reason: any Error) {
+        let old = exchange
+        exchange = Exchange(number: old.number + 1, response: old.response)
+        old.stream?.fail(reason)
+        old.task?.cancel()
+        old.writing?.end()
+    }
+
+    /// A client that closed its side may wait for the answer or be gone: only a packet to it tells, since the kernel
+    /// of one that is gone answers with a reset. An interim response is one that every HTTP/1.1 client can skip
+    /// (RFC 9110 §15.2).
+    private func probe() {
+        if !exchange.response.isOld { writeContinue() }
+    }
+
+    func writeContinue() {
+        guard let context else { return }
+        var buffer = context.channel.allocator.buffer(capacity: 32)
+        buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func read() {
+        guard !isReading, state.wantsRead, let context else { return }
+        isReading = true
+        context.read()
+    }
+
+    // MARK: Requests
+
+    /// Handles what has been received until an exchange must be waited for.
+    func pump() {
+        guard !isPumping else { return }
+        isPumping = true
+        while let step = state.next(now: .now()) { handle(step) }
+        isPumping = false
+    }
+
+    private func handle(_ step: ConnectionState.Step) {
+        switch step {
+        case .head(let head): begin(head)
+        case .collect(var bytes):
+            if exchange.collected.readableBytes == 0 {
+                exchange.collected = bytes
+            } else {
+                exchange.collected.writeBuffer(&bytes)
+            }
+        case .stream(let bytes):
+            if exchange.stream?.write(bytes) == false { state.pauseBody() }
+        case .tooLarge(let limit): refuse(.bodyTooLarge(limit: limit))
+        case .end:
+            if let stream = exchange.stream {
+                stream.finish()
+            } else if let admitted = exchange.admitted {
+                call(admitted, body: .bytes(exchange.collected))
+            }
+        case .failure(let problem): refuse(problem)
+        case .giveUp: closeGently()
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead) {
+        let shared = lane.shared
+        let fields = RequestFields(head.headers)
+        exchange = Exchange(number: exchange.number + 1, response: ResponseContext(head, fields))
+        if isSurplus { return refuse(.tooManyConnections) }
+        state.accepted(keepsAlive: exchange.response.keepsAlive)
+        let admission = Admission(
+            head, fields, router: shared.router.withLock { $0 }, configuration: shared.configuration,
+            remoteAddress: remoteAddress)
+        switch admission {
+        case .answer(let problem, closes: true): refuse(problem)
+        case .answer(let problem, closes: false): answer(problem)
+        case .options(let methods): answerOptions(methods)
+        case .call(let request): begin(request)
+        }
+    }
+
+    private func begin(_ request: AdmittedRequest) {
+        if request.expectsContinue { writeContinue() }
+        guard case .stream(let limit) = request.body else {
+            exchange.admitted = request
+            return
+        }
+        state.streams(limit: limit)
+        let number = exchange.number
+        let handle = ConnectionHandle(self)
+        let stream = BodyStream(
+            onDemand: { handle.run { $0.resumeBody(number) } }, onCancel: { handle.run { $0.discardBody(number) } })
+        exchange.stream = stream
+        call(request, body: .stream(stream))
+    }
+
+    private func resumeBody(_ number: Int) {
+        guard number == exchange.number else { return }
+        state.resumeBody(now: .now())
+        read()
+    }
+
+    private func discardBody(_ number: Int) {
+        guard number == exchange.number else { return }
+        state.discardBody(now: .now())
+        read()
+    }
+
+    private static func text(_ address: SocketAddress) -> String {
+        let host = address.ipAddress ?? ""
+        return (host.contains(":") ? "[\(host)]" : host) + ":\(address.port ?? 0)"
+    }
+}
+
+@available(*, unavailable)
+extension HTTPConnection: Sendable {}
+
+extension Problem {
+    /// What to tell the client whose bytes the decoder gave up on.
+    init(_ failure: RequestDecoder.Failure, _ configuration: GatewayConfiguration) {
+        switch (failure.reason, failure.place) {
+        case (.headerOverflow, .requestLine(isComplete: false)):
+            self = .targetTooLong(limit: configuration.requestLine)
+        case (.headerOverflow, _): self = .headersTooLarge(configuration)
+        case (.invalidVersion, _), (.paused, _): self = .unsupportedVersion
+        case (.invalidMethod, .requestLine(isComplete: true)): self = .notImplemented("The method is not known.")
+        default: self = .malformed(Self.explanation(failure.reason))
+        }
+    }
+
+    private static func explanation(_ reason: HTTPParserError) -> String {
+        switch reason {
+        case .invalidHeaderToken: "A header field is not valid (RFC 9112 §5)."
+        case .invalidContentLength, .unexpectedContentLength: "Its Content-Length is not one number (RFC 9112 §6.3)."
+        case .invalidChunkSize: "A chunk is not valid (RFC 9112 §7.1)."
+        case .invalidMethod, .invalidURL, .invalidConstant: "It has no valid request line (RFC 9112 §3)."
+        default: "Its framing is not valid (RFC 9112 §6)."
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package import Engine
+package import Events
+import Glibc
+package import Logging
+package import Manifests
+package import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+package import Workers
+
+/// The HTTP trigger: HTTP/1.1 and 1.0 over TCP, on every lane.
+///
+/// Connections beyond the limit are accepted and their first request is answered 503, so that clients know why; past
+/// a further 1,024 they are closed at once. Out of descriptors, accepting pauses.
+package final class HTTPGateway: Service {
+    /// Runs one request; `InvocationEngine.respond` in production.
+    package typealias Respond =
+        @Sendable (RequestHead, Body, _ function: String, InvocationID, Lane) async throws(Problem) -> Reply
+
+    /// Connections beyond the limit that get an answer.
+    static let surplus = 1024
+
+    private struct Listening {
+        var acceptor: Acceptor?
+        var lanes: [NIOLoopBound<GatewayLane>] = []
+        var address: SocketAddress?
+    }
+
+    private let shared: GatewayShared
+    private let lanes: [Lane]
+    private let listening = Mutex(Listening())
+
+    /// - Parameters:
+    ///   - lanes: at least one.
+    ///   - respond: runs one request; its task is cancelled when nobody waits for the answer any more.
+    package init(
+        configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, logger: Logger
+    ) {
+        precondition(!lanes.isEmpty, "a gateway needs a lane")
+        self.lanes = lanes
+        shared = GatewayShared(configuration: configuration, respond: respond, logger: logger)
+    }
+
+    /// Routes requests by `manifests` from now on; running requests are untouched.
+    package func update(_ manifests: [Manifest]) {
+        let router = Router(manifests)
+        shared.router.withLock { $0 = router }
+    }
+
+    /// Where it listens; `nil` before `bind`.
+    package var boundAddress: SocketAddress? { listening.withLock { $0.address } }
+
+    /// Open connections.
+    package var connectionCount: Int { shared.connections.value }
+
+    /// Binds, unless that is done, serves until graceful shutdown or cancellation, then drains.
+    package func run() async throws {
+        if boundAddress == nil { try await bind() }
+        do {
+            try await gracefulShutdown()
+        } catch {
+            return await drain(within: .zero)
+        }
+        await drain(within: shared.configuration.drainTime)
+    }
+
+    /// Listens and serves.
+    ///
+    /// - Throws: `GatewayError`, with the address and what to do.
+    package func bind() async throws {
+        let configuration = shared.configuration
+        var bound: [NIOLoopBound<GatewayLane>] = []
+        for lane in lanes {
+            try await bound.append(
+                lane.loop.submit { [shared] in
+                    NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
+                }.get())
+        }
+        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
+        let acceptor = Acceptor(descriptor: socket.descriptor, logger: shared.logger)
+        listening.withLock { $0 = Listening(acceptor: acceptor, lanes: bound, address: socket.address) }
+        let next = Atomic(0)
+        acceptor.start { [bound, shared] descriptor in
+            if shared.connections.value >= configuration.connections + Self.surplus {
+                Glibc.close(descriptor)
+                return
+            }
+            let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            Self.adopt(descriptor, bound[turn % bound.count])
+        }
+    }
+
+    /// Stops accepting, closes idle connections, and waits for running requests; what still runs after `time` is
+    /// cancelled.
+    package func drain(within time: Duration) async {
+        let (acceptor, lanes) = listening.withLock { state in
+            defer { state.acceptor = nil }
+            return (state.acceptor, state.lanes)
+        }
+        await acceptor?.stop()
+        for lane in lanes { lane.eventLoop.execute { lane.value.drain() } }
+        if time > .zero { await shared.connections.none(within: time) }
+        for lane in lanes { try? await lane.eventLoop.submit { lane.value.closeAll() }.get() }
+    }
+
+    private static func adopt(_ descriptor: CInt, _ lane: NIOLoopBound<GatewayLane>) {
+        _ = ClientBootstrap(group: lane.eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value) }
+            }
+            .withConnectedSocket(descriptor)
+    }
+
+    private static func configure(_ channel: any Channel, _ lane: GatewayLane) throws {
+        let decoder = RequestDecoder(lane.shared.configuration)
+        let connection = HTTPConnection(lane: lane, decoder: decoder)
+        try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), connection)
+    }
+}

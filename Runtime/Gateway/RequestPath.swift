@@ -1,0 +1,61 @@
+/// The path of a request: split at `/`, then percent-decoded segment by segment, so that `%2F` stays inside one.
+///
+/// Paths that a handler could be tricked with are refused rather than rewritten: `.` and `..` as a segment, or between
+/// decoded slashes, however encoded; NUL; percent-encodings that are incomplete or not UTF-8.
+package struct RequestPath: Sendable, Hashable {
+    package let segments: [String]
+
+    /// `nil` for a path that is not valid. `path` begins with `/`; `/` alone has no segments.
+    package init?(_ path: Substring) {
+        guard path.utf8.first == UInt8(ascii: "/") else { return nil }
+        guard path.utf8.count > 1 else {
+            segments = []
+            return
+        }
+        var decoded: [String] = []
+        for raw in path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            guard let segment = Self.decode(Substring(raw)), !Self.climbs(segment) else { return nil }
+            decoded.append(segment)
+        }
+        segments = decoded
+    }
+
+    /// `text` with its percent-encodings (RFC 3986 §2.1) replaced; `nil` where that gives no text.
+    static func decode(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        var iterator = text.utf8.makeIterator()
+        while let byte = iterator.next() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = iterator.next()?.hexDigit, let low = iterator.next()?.hexDigit, high | low != 0 else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// Whether a decoded segment is, or holds between slashes, `.` or `..`.
+    private static func climbs(_ segment: String) -> Bool {
+        let text = segment.utf8
+        guard text.contains(UInt8(ascii: ".")) else { return false }
+        return text.split(separator: UInt8(ascii: "/")).contains { part in
+            part.count <= 2 && part.allSatisfy { $0 == UInt8(ascii: ".") }
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package import Events
+package import NIOCore
+import NIOHTTP1
+
+/// How the end of a response's body is marked (RFC 9112 §6.3).
+package enum ResponseFraming: Sendable, Hashable {
+    /// There is no body, whatever the function gave: to `HEAD`, with 204 and 304. Says the length where it is known.
+    case absent(length: Int64?)
+    case length(Int64)
+    case chunked
+    /// The connection's end is the body's (HTTP/1.0).
+    case untilClose
+}
+
+/// A response that has been found fit to be sent.
+///
+/// Written here and not by NIO's encoder: one buffer and one write a response, and the framing is decided in one place,
+/// with `HEAD` and HTTP/1.0 in it.
+package struct ResponsePlan: Sendable {
+    package let framing: ResponseFraming
+    private let status: Int
+    private let fields: [HeaderField]
+
+    /// - Parameter length: of the body, where it is known.
+    /// - Throws: a 502 for a status or a field that would break the connection for others.
+    package init(_ head: ResponseHead, length: Int?, context: ResponseContext) throws(Problem) {
+        guard (200...599).contains(head.status) else {
+            throw .invalidResponse("Its status is \(head.status); only 200 to 599 can be sent.")
+        }
+        var declared: Int64?
+        var fields: [HeaderField] = []
+        fields.reserveCapacity(head.headers.count)
+        for field in head.headers {
+            guard field.isSendable else { throw .invalidResponse("It has a header field that is not valid HTTP.") }
+            switch OwnField(field.name) {
+            case .none: fields.append(field)
+            case .contentLength: declared = Int64(field.value)
+            case .dropped: continue
+            }
+        }
+        status = head.status
+        self.fields = fields
+        framing = Self.framing(status: head.status, length: length.map(Int64.init), declared: declared, context)
+    }
+
+    private static func framing(
+        status: Int, length: Int64?, declared: Int64?, _ context: ResponseContext
+    ) -> ResponseFraming {
+        if status == 204 || status == 304 { return .absent(length: nil) }
+        let declared = declared.flatMap { $0 >= 0 ? $0 : nil }
+        if context.isHead { return .absent(length: length == 0 ? declared ?? 0 : length ?? declared) }
+        if let length = length ?? declared { return .length(length) }
+        return context.isOld ? .untilClose : .chunked
+    }
+
+    /// - Parameters:
+    ///   - trailer: the `Date` and `Server` lines.
+    ///   - keepsAlive: whether another request may follow.
+    package func write(
+        to buffer: inout ByteBuffer, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
+        trailer: [UInt8]
+    ) {
+        if status == 200 {
+            buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+        } else {
+            buffer.writeString("HTTP/1.1 \(status) \(HTTPResponseStatus(statusCode: status).reasonPhrase)\r\n")
+        }
+        for field in fields { buffer.write(field.name, field.value) }
+        switch framing {
+        case .absent(.some(let length)), .length(let length): buffer.write("Content-Length", String(length))
+        case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        case .absent(.none), .untilClose: break
+        }
+        if let invocation { buffer.write("Apus-Invocation", invocation.description) }
+        if !keepsAlive {
+            buffer.writeStaticString("Connection: close\r\n")
+        } else if context.isOld {
+            buffer.writeStaticString("Connection: keep-alive\r\n")
+        }
+        buffer.writeBytes(trailer)
+        buffer.writeStaticString("\r\n")
+    }
+}
+
+/// The fields that the gateway writes itself, or that concern its connection alone.
+private enum OwnField {
+    case none, contentLength, dropped
+
+    init(_ name: String) {
+        func equals(_ other: StaticString) -> Bool {
+            other.withUTF8Buffer { name.utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
+        }
+        switch name.utf8.count {
+        case 2: self = equals("te") ? .dropped : .none
+        case 4: self = equals("date") ? .dropped : .none
+        case 6: self = equals("server") ? .dropped : .none
+        case 7: self = equals("trailer") || equals("upgrade") ? .dropped : .none
+        case 10: self = equals("connection") || equals("keep-alive") ? .dropped : .none
+        case 14: self = equals("content-length") ? .contentLength : .none
+        case 15: self = equals("apus-invocation") ? .dropped : .none
+        case 16: self = equals("proxy-connection") ? .dropped : .none
+        case 17: self = equals("transfer-encoding") ? .dropped : .none
+        default: self = .none
+        }
+    }
+}
+
+extension HeaderField {
+    /// A token, and a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin another field.
+    fileprivate var isSendable: Bool {
+        !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter)
+            && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isTokenCharacter: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: "!#$%&'*+.^`|~".utf8.contains(self)
+        }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func write(_ name: String, _ value: String) {
+        writeString(name)
+        writeStaticString(": ")
+        writeString(value)
+        writeStaticString("\r\n")
+    }
+
+    /// `chunk` in chunked transfer coding (RFC 9112 §7.1). An empty one would be the end.
+    mutating func writeChunk(_ chunk: ByteBuffer) {
+        writeString(String(chunk.readableBytes, radix: 16))
+        writeStaticString("\r\n")
+        writeImmutableBuffer(chunk)
+        writeStaticString("\r\n")
+    }
+}

@@ -1,0 +1,51 @@
+package import Events
+package import Manifests
+
+/// One HTTP trigger, as the gateway needs it.
+package struct Route: Sendable, Hashable {
+    package let function: String
+    /// Uppercase; empty means every method but `OPTIONS`, which the gateway answers itself unless it is listed.
+    package let methods: [String]
+    /// Bytes of a request body.
+    package let bodyLimit: Int64
+    package let segments: [RoutePattern.Segment]
+
+    package init(function: String, methods: [String], bodyLimit: Int64, pattern: RoutePattern) {
+        self.function = function
+        self.methods = methods
+        self.bodyLimit = bodyLimit
+        segments = pattern.segments == [.literal("")] ? [] : pattern.segments
+    }
+
+    /// `HEAD` is served wherever `GET` is.
+    package func serves(_ method: String) -> Bool {
+        if methods.isEmpty { return method != "OPTIONS" }
+        return methods.contains(method) || method == "HEAD" && methods.contains("GET")
+    }
+
+    /// What `Allow` says.
+    var allowed: Set<String> {
+        if methods.isEmpty { return Set(Route.common) }
+        return Set(methods).union(["OPTIONS"]).union(methods.contains("GET") ? ["HEAD"] : [])
+    }
+
+    static let common = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+    /// The values of the parameters of a path that this route matches. Those that matched nothing are left out.
+    package func parameters(of path: RequestPath) -> [HeaderField] {
+        var fields: [HeaderField] = []
+        for (index, segment) in segments.enumerated() {
+            switch segment {
+            case .literal: continue
+            case .parameter(let name): fields.append(HeaderField(name, path.segments[index]))
+            case .optional(let name):
+                guard index < path.segments.count, !path.segments[index].isEmpty else { continue }
+                fields.append(HeaderField(name, path.segments[index]))
+            case .rest(let name):
+                let rest = path.segments.dropFirst(index)
+                if !rest.isEmpty { fields.append(HeaderField(name, rest.joined(separator: "/"))) }
+            }
+        }
+        return fields
+    }
+}

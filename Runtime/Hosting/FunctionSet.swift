@@ -1,0 +1,80 @@
+import Engine
+import Logging
+import Manifests
+import ServiceLifecycle
+import Workers
+
+/// The running set: which functions there are, and the life of their pools.
+///
+/// Reloading replaces what has changed and leaves alone what has not: workers of an unchanged function stay warm.
+actor FunctionSet: Service {
+    private struct Member {
+        var function: HostedFunction
+        var handler: HandlerStamp?
+        /// Keeps the pool's warm workers until it is drained.
+        var keeper: Task<Void, Never>
+    }
+
+    private let engine: InvocationEngine
+    private let lanes: [Lane]
+    private let budget: WorkerBudget
+    private let drain: Duration
+    private let output: WorkerOutput
+    private var members: [String: Member] = [:]
+    /// Pools of functions that were replaced or removed and still have calls.
+    private var retiring: [Task<Void, Never>] = []
+
+    init(engine: InvocationEngine, lanes: [Lane], maxWorkers: Int, drain: Duration, output: @escaping WorkerOutput) {
+        self.engine = engine
+        self.lanes = lanes
+        self.drain = drain
+        self.output = output
+        budget = WorkerBudget(limit: maxWorkers)
+    }
+
+    /// Makes `manifests` the running set. Invocations that run finish on the workers that they have.
+    func apply(_ manifests: [Manifest]) {
+        var next: [String: Member] = [:]
+        for manifest in manifests {
+            let handler = HandlerStamp(of: manifest.handler)
+            if let member = members[manifest.name], member.function.manifest == manifest, member.handler == handler {
+                next[manifest.name] = member
+            } else {
+                next[manifest.name] = start(manifest, handler: handler)
+            }
+        }
+        let replaced = members.filter { next[$0.key]?.function !== $0.value.function }
+        members = next
+        engine.replace(functions: next.values.map(\.function))
+        for member in replaced.values { retire(member) }
+    }
+
+    /// What the programs of the running set are now, by function; those that are gone are left out.
+    var handlersOnDisk: [String: HandlerStamp] {
+        members.compactMapValues { HandlerStamp(of: $0.function.manifest.handler) }
+    }
+
+    /// Waits for the shutdown, then drains every pool.
+    func run() async throws {
+        try? await gracefulShutdown()
+        for member in members.values { retire(member) }
+        for task in retiring { await task.value }
+    }
+
+    private func start(_ manifest: Manifest, handler: HandlerStamp?) -> Member {
+        let pool = Pool(manifest: manifest, lanes: lanes, budget: budget, output: output)
+        let function = HostedFunction(manifest: manifest, pool: pool) { [engine] in engine.queueChanged() }
+        // It lives as long as the function does, which is not the life of any one caller.
+        return Member(function: function, handler: handler, keeper: Task { await pool.run() })
+    }
+
+    private func retire(_ member: Member) {
+        let within = drain
+        // A reload does not wait for the calls of the set before; the shutdown does.
+        retiring.append(
+            Task {
+                await member.function.pool.drain(within: within)
+                member.keeper.cancel()
+            })
+    }
+}

@@ -1,0 +1,116 @@
+import Admin
+import Engine
+import Events
+import Gateway
+import Logging
+package import Manifests
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Storage
+import Telemetry
+import Triggers
+import UnixSignals
+import Workers
+
+/// The composition root: manifests become services, in the order in which they start; they stop in the reverse one.
+package struct Host: Sendable {
+    private let configuration: HostConfiguration
+
+    package init(_ configuration: HostConfiguration) { self.configuration = configuration }
+
+    /// Serves until SIGTERM or SIGINT, and until what ran then has finished.
+    ///
+    /// - Throws: `InvalidManifests`, or whatever keeps the host from starting, in words for the operator.
+    package func run() async throws {
+        let loaded = ManifestLoader.load(configuration.manifests)
+        guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
+        let store = try Store(directory: configuration.data)
+        let logs = try HostLogs(directory: configuration.data + "/logs", configuration: configuration)
+        defer { logs.flush() }
+        let logger = logs.logger
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
+        let lanes = group.makeIterator().map { Lane(loop: $0) }
+
+        let engine = InvocationEngine(store: store, logger: logger)
+        let functions = FunctionSet(
+            engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, drain: configuration.drain,
+            output: logs.output)
+        let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
+        let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
+        let gateway = HTTPGateway(
+            configuration: gatewayConfiguration, lanes: lanes, respond: engine.respond, logger: logger)
+        let reloader = Reloader(
+            paths: configuration.manifests, functions: functions, timers: timers, files: files, gateway: gateway,
+            logger: logger)
+        let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
+        let admin = AdminServer(
+            host: configuration.admin.host, port: configuration.admin.port,
+            services: AdminServices(
+                engine: engine, lane: lanes[0], readiness: { await readiness(of: store, gateway: gateway) },
+                logs: logs.source, reload: reloader.reload),
+            logger: logger,
+            onListening: {
+                logger.notice("admin API on http://\(ListenAddress(host: configuration.admin.host, port: $0))")
+            })
+
+        try await reloader.apply(loaded.manifests)
+        // Binding comes before the services start, so that a port in use is said before anything runs.
+        try await gateway.bind()
+        var services: [any Service] = [
+            SignalWatcher(logger: logger, reload: reload),
+            functions,
+            admin,
+            Housekeeping(store: store, logger: logger),
+            QueueDispatcher(engine: engine, lanes: lanes),
+            timers,
+            files,
+            gateway,
+        ]
+        if configuration.watch {
+            services.append(ManifestWatcher(paths: configuration.manifests, functions: functions, reload: reload))
+        }
+        announce(loaded.manifests, at: gateway, logger: logger)
+        try await run(services, logger: logger)
+        try store.close()
+        try await group.shutdownGracefully()
+    }
+
+    private func announce(_ manifests: [Manifest], at gateway: HTTPGateway, logger: Logger) {
+        let address = gateway.boundAddress
+        let listen = ListenAddress(host: configuration.listen.host, port: address?.port ?? configuration.listen.port)
+        logger.notice("serves \(manifests.count) functions on http://\(listen)")
+    }
+
+    private var gatewayConfiguration: GatewayConfiguration {
+        var gateway = GatewayConfiguration()
+        gateway.host = configuration.listen.host
+        gateway.port = configuration.listen.port
+        gateway.drainTime = configuration.drain
+        return gateway
+    }
+
+    private func run(_ services: [any Service], logger: Logger) async throws {
+        var quiet = logger
+        quiet.logLevel = .warning
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        // Each service bounds its own drain; this is for one that does not keep its word.
+        group.maximumGracefulShutdownDuration = configuration.drain + .seconds(10)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Manifests that cannot be served, with every problem.
+package struct InvalidManifests: Error, CustomStringConvertible {
+    package let problems: [ManifestProblem]
+
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+@Sendable private func readiness(of store: Store, gateway: HTTPGateway) async -> [ReadinessCheck] {
+    var storage = ReadinessCheck("store")
+    do { _ = try await store.nextDue() } catch { storage.problem = "\(error)" }
+    let listening = gateway.boundAddress == nil ? "it does not listen yet" : nil
+    return [storage, ReadinessCheck("gateway", problem: listening)]
+}

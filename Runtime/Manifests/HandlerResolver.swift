@@ -1,0 +1,129 @@
+import Foundation
+
+/// Finds the program of a handler. A value, so that tests and editors can check a manifest whose program is not there.
+package struct HandlerResolver: Sendable {
+    package enum Program: Sendable, Equatable {
+        /// An executable product of a Swift package.
+        case product(String)
+        /// A program and its arguments, as written.
+        case command([String])
+    }
+
+    /// Why there is no such program, and what to do.
+    package struct Failure: Error, Sendable, Equatable {
+        package var message: String
+        /// Whether the working directory is at fault, not the program.
+        package var isOfDirectory: Bool
+
+        package init(message: String, isOfDirectory: Bool = false) {
+            self.message = message
+            self.isOfDirectory = isOfDirectory
+        }
+    }
+
+    /// From the program, its working directory and the manifest's folder, both absolute, to the command with the
+    /// program's absolute path.
+    package var locate:
+        @Sendable (_ program: Program, _ directory: String, _ folder: String) -> Result<[String], Failure>
+
+    package init(
+        locate:
+            @escaping @Sendable (_ program: Program, _ directory: String, _ folder: String)
+            -> Result<[String], Failure>
+    ) {
+        self.locate = locate
+    }
+
+    /// Looks for nothing: a product's program is its name, a command stays as it is written.
+    package static let unchecked = HandlerResolver { program, _, _ in
+        switch program {
+        case .product(let name): .success([name])
+        case .command(let words): .success(words)
+        }
+    }
+
+    /// Looks at the disk. A product is looked for beside the running program, and then in the build folder of the
+    /// nearest package at or above the manifest's folder, release before debug; a command without `/` on `PATH`.
+    package static let installed = HandlerResolver(
+        beside: Bundle.main.executablePath.map(AbsolutePath.parent),
+        searchPath: ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
+
+    /// `beside`: the folder with the products of an installation; `searchPath`: as the variable `PATH`.
+    package init(beside: String?, searchPath: String) {
+        let folders = searchPath.split(separator: ":").map(String.init)
+        locate = { program, directory, folder in
+            guard isDirectory(directory) else {
+                return .failure(Failure(message: "there is no directory \(directory)", isOfDirectory: true))
+            }
+            switch program {
+            case .product(let name):
+                return Self.product(name, beside: beside, folder: folder).map { [$0] }
+            case .command(let words):
+                return Self.program(words[0], directory: directory, searchPath: folders).map {
+                    [$0] + words.dropFirst()
+                }
+            }
+        }
+    }
+
+    private static func product(_ name: String, beside: String?, folder: String) -> Result<String, Failure> {
+        if let beside, isProgram(beside + "/" + name) { return .success(beside + "/" + name) }
+        guard let package = packageFolder(at: folder) else {
+            return .failure(
+                Failure(message: "no executable '\(name)' beside apus, and no Package.swift in \(folder) or above it"))
+        }
+        for configuration in ["release", "debug"] {
+            let path = "\(package)/.build/\(configuration)/\(name)"
+            if isProgram(path) { return .success(path) }
+        }
+        // Reading the manifest of a package properly takes seconds; that the name does not occur in it is a sure sign.
+        let declared =
+            (try? String(contentsOfFile: package + "/Package.swift", encoding: .utf8))?.contains(name) ?? true
+        let message =
+            declared
+            ? "the product '\(name)' is not built; run `swift build --product \(name)` in \(package)"
+            : "\(package)/Package.swift declares no product '\(name)'; "
+                + "correct the name, or declare it and run `swift build --product \(name)`"
+        return .failure(Failure(message: message))
+    }
+
+    private static func packageFolder(at folder: String) -> String? {
+        var folder = folder
+        while !FileManager.default.fileExists(atPath: folder + "/Package.swift") {
+            guard folder != "/" else { return nil }
+            folder = AbsolutePath.parent(folder)
+        }
+        return folder
+    }
+
+    private static func program(_ name: String, directory: String, searchPath: [String]) -> Result<String, Failure> {
+        guard name.contains("/") else {
+            guard let folder = searchPath.first(where: { isProgram($0 + "/" + name) }) else {
+                let advice =
+                    isProgram(directory + "/" + name)
+                    ? "write './\(name)' for the one in \(directory)" : "install it, or write its path"
+                return .failure(Failure(message: "no program '\(name)' on PATH; \(advice)"))
+            }
+            return .success(AbsolutePath.resolve(folder + "/" + name))
+        }
+        let path = AbsolutePath.resolve(name, from: directory)
+        if isProgram(path) { return .success(path) }
+        guard FileManager.default.fileExists(atPath: path) else {
+            return .failure(Failure(message: "the program \(path) does not exist"))
+        }
+        return .failure(
+            Failure(
+                message: isDirectory(path)
+                    ? "\(path) is a directory, not a program" : "\(path) is not executable; run `chmod +x \(path)`"))
+    }
+}
+
+private func isDirectory(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+}
+
+/// A file that this user may execute, not a directory that it may enter.
+private func isProgram(_ path: String) -> Bool {
+    FileManager.default.isExecutableFile(atPath: path) && !isDirectory(path)
+}

@@ -1,0 +1,98 @@
+import Events
+
+extension ManifestParser {
+    func workers(_ value: Value?) -> WorkerPolicy {
+        var policy = WorkerPolicy()
+        guard let mapping = value?.mapping(keys: ["min", "max", "concurrency", "idle", "instance", "retire"]) else {
+            return policy
+        }
+        policy.min = mapping["min"].flatMap { $0.integer(in: 0...10_000) } ?? policy.min
+        policy.max = mapping["max"].flatMap { $0.integer(in: 1...10_000) } ?? policy.max
+        policy.concurrency = mapping["concurrency"].flatMap { $0.integer(in: 1...10_000) } ?? policy.concurrency
+        policy.idle = mapping["idle"].flatMap { $0.duration(from: .zero) } ?? policy.idle
+        if let value = mapping["instance"], let instance = value.choice(WorkerPolicy.Instance.self) {
+            Availability.check("instance: \(instance.rawValue)", at: value.position, report)
+            policy.instance = instance
+        }
+        let retire = mapping["retire"]?.mapping(keys: ["invocations", "age"])
+        policy.retireInvocations =
+            retire?["invocations"].flatMap { $0.integer(in: 1...1_000_000_000) } ?? policy.retireInvocations
+        policy.retireAge = retire?["age"].flatMap { $0.duration(from: .seconds(1)) } ?? policy.retireAge
+        return policy
+    }
+
+    func limits(_ value: Value?) -> Limits {
+        var limits = Limits()
+        guard let mapping = value?.mapping(keys: ["time", "memory", "body", "waiting", "wait"]) else { return limits }
+        limits.time = mapping["time"].flatMap { $0.duration() } ?? limits.time
+        limits.memory = mapping["memory"].flatMap { $0.size(from: 1 << 20) } ?? limits.memory
+        limits.body = mapping["body"].flatMap { $0.size(from: 1) } ?? limits.body
+        limits.waiting = mapping["waiting"].flatMap { $0.integer(in: 1...1_000_000) } ?? limits.waiting
+        limits.wait = mapping["wait"].flatMap { $0.duration() } ?? limits.wait
+        return limits
+    }
+
+    func retry(_ value: Value?) -> RetryPolicy {
+        var policy = RetryPolicy()
+        guard let mapping = value?.mapping(keys: ["attempts", "first", "longest", "within"]) else { return policy }
+        policy.attempts = mapping["attempts"].flatMap { $0.integer(in: 1...1000) } ?? policy.attempts
+        policy.first = mapping["first"].flatMap { $0.duration() } ?? policy.first
+        policy.longest = mapping["longest"].flatMap { $0.duration() } ?? policy.longest
+        policy.within = mapping["within"].flatMap { $0.duration() } ?? policy.within
+        return policy
+    }
+
+    func destinations(_ entry: Mapping.Entry?) -> Destinations {
+        var destinations = Destinations()
+        guard let entry else { return destinations }
+        Availability.check("on", at: entry.position, report)
+        let mapping = entry.value.mapping(keys: ["success", "failure"])
+        destinations.success = mapping?["success"].flatMap(topic)
+        destinations.failure = mapping?["failure"].flatMap(topic)
+        return destinations
+    }
+
+    func sandbox(_ entry: Mapping.Entry?) -> Sandbox {
+        var sandbox = Sandbox()
+        guard let entry else { return sandbox }
+        if entry.value.isText("off") {
+            sandbox.enabled = false
+            return sandbox
+        }
+        Availability.check("sandbox", at: entry.position, report)
+        guard !entry.value.isScalar else {
+            entry.value.expected("'off' or a mapping with keys such as network, read, write")
+            return sandbox
+        }
+        guard let mapping = entry.value.mapping(keys: ["network", "read", "write"]) else { return sandbox }
+        sandbox.network = mapping["network"].flatMap { $0.choice(Sandbox.Network.self) } ?? sandbox.network
+        sandbox.read = mapping["read"]?.distinctItems("a list of paths", path) ?? []
+        sandbox.write = mapping["write"]?.distinctItems("a list of paths", path) ?? []
+        return sandbox
+    }
+
+    func environment(_ value: Value?) -> [String: String] {
+        guard let mapping = value?.mapping("a mapping from names to values, such as CURRENCY: EUR") else { return [:] }
+        var environment: [String: String] = [:]
+        for entry in mapping.entries {
+            guard isVariable(entry.key) else {
+                report.add(
+                    entry.position,
+                    "'\(entry.key)' is no variable; use letters, digits and '_', and no digit first")
+                continue
+            }
+            guard !entry.key.hasPrefix("APUS_") else {
+                report.add(entry.position, "'\(entry.key)' is reserved: names that begin with APUS_ are the host's")
+                continue
+            }
+            environment[entry.key] = entry.value.textAsWritten("text")
+        }
+        return environment
+    }
+
+    /// IEEE Std 1003.1 §3.216 (Name), lowercase letters included.
+    private func isVariable(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+        return name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+    }
+}

@@ -1,0 +1,72 @@
+/// What several manifests must agree on: names, and which requests are whose.
+enum ManifestSet {
+    static func check(_ declarations: [Declaration]) {
+        checkNames(declarations.compactMap(\.name))
+        checkRoutes(declarations.flatMap(\.routes))
+    }
+
+    private static func checkNames(_ names: [Located<String>]) {
+        var owners: [String: Located<String>] = [:]
+        for name in names {
+            guard let owner = owners[name.value] else {
+                owners[name.value] = name
+                continue
+            }
+            name.report.add(
+                name.position, "name: '\(name.value)' is taken by \(owner.place); give each function its own name")
+        }
+    }
+
+    /// Of routes with different shapes the most specific wins; of one shape, the methods decide.
+    private static func checkRoutes(_ routes: [Located<HTTPTrigger>]) {
+        var owners: [String: [Located<HTTPTrigger>]] = [:]
+        for route in routes {
+            let shape = route.value.path.shape
+            for owner in owners[shape] ?? [] {
+                let common = owner.value.served.intersection(route.value.served)
+                guard !common.isEmpty else { continue }
+                route.report.add(route.position, message(for: route.value, takenBy: owner, common))
+                break
+            }
+            owners[shape, default: []].append(route)
+        }
+        for route in routes { checkReach(of: route, owners) }
+    }
+
+    private static func message(
+        for route: HTTPTrigger, takenBy owner: Located<HTTPTrigger>, _ common: Set<String>
+    ) -> String {
+        let isSame = owner.value.path.description == route.path.description
+        let what =
+            isSame ? "'\(route.path)' is taken" : "'\(route.path)' matches the same requests as '\(owner.value.path)'"
+        let isAll = owner.value.methods.isEmpty && route.methods.isEmpty
+        let methods = isAll ? "every method" : common.sorted().joined(separator: ", ")
+        return "\(what) by \(owner.place) for \(methods); change the path or the methods"
+    }
+
+    /// `/a/{x?}` is dead beside both `/a` and `/a/{y}`: each takes its half, as the more specific.
+    private static func checkReach(of route: Located<HTTPTrigger>, _ owners: [String: [Located<HTTPTrigger>]]) {
+        let segments = route.value.path.segments
+        guard case .optional(let name)? = segments.last else { return }
+        let halves = [[], [RoutePattern.Segment.parameter(name)]].map { last in
+            owners[RoutePattern(segments: segments.dropLast() + last, description: "").shape] ?? []
+        }
+        let isDead = halves.allSatisfy { owners in
+            route.value.served.isSubset(of: owners.reduce(into: Set()) { $0.formUnion($1.value.served) })
+        }
+        guard isDead, let without = halves[0].first, let with = halves[1].first else { return }
+        route.report.add(
+            route.position,
+            "'\(route.value.path)' is never reached: '\(without.value.path)' (\(without.place)) and "
+                + "'\(with.value.path)' (\(with.place)) take all its requests")
+    }
+}
+
+extension HTTPTrigger {
+    /// The methods that reach the function, as the gateway does it: `GET` brings `HEAD` with it, and `OPTIONS` is the
+    /// gateway's own unless it is listed.
+    fileprivate var served: Set<String> {
+        guard !methods.isEmpty else { return Set(Self.knownMethods).subtracting(["OPTIONS"]) }
+        return Set(methods).union(methods.contains("GET") ? ["HEAD"] : [])
+    }
+}

@@ -1,0 +1,64 @@
+package import Wire
+
+/// A timer that was due.
+public struct TimerEvent: Sendable {
+    /// All CloudEvents attributes of the event, by name.
+    public var attributes: [String: String]
+
+    package init(attributes: [WireField]) { self.attributes = [String: String](attributes) }
+
+    /// The event's id, the same in each attempt: one due time of one trigger has one.
+    public var id: String { attributes["id"] ?? "" }
+    /// When the timer was due, which may be long ago if the host was down; RFC 3339 in UTC.
+    public var due: String { attributes["due"] ?? attributes["time"] ?? "" }
+}
+
+/// A file that changed.
+public struct FileEvent: Sendable {
+    /// What happened to a file.
+    public enum Change: String, Sendable, CaseIterable {
+        /// It appeared and has been quiet for the trigger's `settle`.
+        case created
+        /// Its content changed.
+        case modified
+        /// It is gone.
+        case deleted
+        /// It has a new name; `previousPath` is the old one.
+        case moved
+    }
+
+    /// All CloudEvents attributes of the event, by name.
+    public var attributes: [String: String]
+    /// What happened.
+    public var change: Change
+
+    package init(attributes: [WireField]) throws {
+        self.attributes = [String: String](attributes)
+        let type = self.attributes["type"] ?? ""
+        guard type.hasPrefix("apus.file."), let change = Change(rawValue: String(type.dropFirst(10))) else {
+            throw UnexpectedReply(description: "the host sent a file event of the unknown type '\(type)'")
+        }
+        self.change = change
+    }
+
+    /// The event's id, the same in each attempt.
+    public var id: String { attributes["id"] ?? "" }
+    /// The absolute path of the file.
+    public var path: String { attributes["path"] ?? "" }
+    /// The path of the file, relative to the watched folder.
+    public var name: String { attributes["name"] ?? attributes["subject"] ?? "" }
+    /// The absolute path at which a moved file was before.
+    public var previousPath: String? { attributes["oldpath"] }
+    /// Where a moved file was before, relative to the watched folder.
+    public var previousName: String? { attributes["oldname"] }
+    /// Bytes in the file when it was noticed; of a deleted one, when it was last seen.
+    public var size: Int? { attributes["size"].flatMap { Int($0) } }
+    /// When it happened; RFC 3339 in UTC.
+    public var time: String { attributes["time"] ?? "" }
+}
+
+extension [String: String] {
+    init(_ fields: [WireField]) {
+        self.init(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })
+    }
+}

@@ -1,0 +1,85 @@
+package import Wire
+
+/// The triggers that a function serves, and what it makes of a call.
+package struct Handlers: Sendable {
+    private static let largestHeader = 64 << 10
+
+    private let http: (any HTTPFunction)?
+    private let timer: (any TimerFunction)?
+    private let file: (any FileFunction)?
+
+    package init(_ function: any Function) {
+        http = function as? any HTTPFunction
+        timer = function as? any TimerFunction
+        file = function as? any FileFunction
+    }
+
+    /// Bit n stands for `CallHead.Kind` n.
+    package var triggers: UInt16 {
+        func bit(_ kind: CallHead.Kind, _ served: Bool) -> UInt16 { served ? 1 << UInt16(kind.rawValue) : 0 }
+        return bit(.http, http != nil) | bit(.timer, timer != nil) | bit(.file, file != nil)
+    }
+
+    /// Runs the handler for one call. Never throws: an error is an answer, too.
+    package func answer(_ head: CallHead, function: String, link: any CallLink) async -> HandlerAnswer {
+        let context = Context(function: function, head: head, link: link)
+        do {
+            switch head.kind {
+            case .http: return .response(try await respond(to: head, in: context, link))
+            case .timer: try await run(TimerEvent(attributes: head.attributes), in: context)
+            case .file: try await handle(try FileEvent(attributes: head.attributes), in: context)
+            case .topic, .state: throw PermanentFailure("this SDK does not serve \(head.kind) events")
+            }
+            return .acknowledgement
+        } catch {
+            return .failure(permanent: error is any PermanentError, message: describe(error))
+        }
+    }
+
+    private func respond(
+        to head: CallHead, in context: Context, _ link: any CallLink
+    ) async throws -> HTTPResponse {
+        guard let http, let request = head.request else { throw notServed("HTTPFunction") }
+        let response: HTTPResponse
+        do {
+            response = try await http.respond(to: HTTPRequest(request, body: RequestBody(link)), in: context)
+        } catch let error as HTTPError {
+            response = .text(error.message, status: error.status)
+        }
+        guard (200...599).contains(response.status) else {
+            throw PermanentFailure("the handler answered with the status \(response.status); it must be 200...599")
+        }
+        let size = response.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        guard size <= Self.largestHeader else {
+            throw PermanentFailure("the handler answered with \(size) bytes of header; the most is 64 KiB")
+        }
+        return response
+    }
+
+    private func run(_ event: TimerEvent, in context: Context) async throws {
+        guard let timer else { throw notServed("TimerFunction") }
+        try await timer.run(event, in: context)
+    }
+
+    private func handle(_ event: FileEvent, in context: Context) async throws {
+        guard let file else { throw notServed("FileFunction") }
+        try await file.handle(event, in: context)
+    }
+
+    private func notServed(_ name: String) -> PermanentFailure {
+        PermanentFailure("this function does not adopt \(name)")
+    }
+}
+
+/// What became of a call.
+package enum HandlerAnswer: Sendable {
+    case response(HTTPResponse)
+    case acknowledgement
+    case failure(permanent: Bool, message: String)
+}
+
+/// The error in words; its type's name comes along where the words alone would not say enough.
+func describe(_ error: any Error) -> String {
+    let text = String(describing: error)
+    return error is any CustomStringConvertible ? text : "\(type(of: error)): \(text)"
+}

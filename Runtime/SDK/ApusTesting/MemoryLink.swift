@@ -1,0 +1,89 @@
+import Apus
+import Synchronization
+import Wire
+
+/// A call's way to the other side, where the other side is memory.
+final class MemoryLink: CallLink {
+    private struct Contents {
+        var phase = CallPhase.running
+        var body: [[UInt8]]
+        var written: [UInt8] = []
+        var scopes: [UInt32: Transaction] = [:]
+        var lastScope: UInt32 = 0
+    }
+
+    private let contents: Mutex<Contents>
+    private let host: TestHost
+
+    init(body: [[UInt8]], host: TestHost) {
+        contents = Mutex(Contents(body: body.filter { !$0.isEmpty }))
+        self.host = host
+    }
+
+    // MARK: For the test host
+
+    var written: [UInt8] { contents.withLock { $0.written } }
+
+    func enter(_ phase: CallPhase) { contents.withLock { $0.phase = phase } }
+
+    /// Commits the call's own effects and returns them; `nil` is a conflict.
+    func commit() -> [Effect]? { commit(0) }
+
+    private func commit(_ scope: UInt32) -> [Effect]? {
+        guard let transaction = contents.withLock({ $0.scopes.removeValue(forKey: scope) }) else { return [] }
+        let applied = host.commit { transaction.commit(to: &$0) }
+        return applied ? transaction.effects : nil
+    }
+
+    // MARK: CallLink
+
+    func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply {
+        try Task.checkCancellation()
+        try contents.withLock { try $0.phase.checkState(scope) }
+        if let message = host.stateFailure { return .failed(code: "unavailable", message: message) }
+        switch operation {
+        case .commit where scope != 0:
+            guard let effects = commit(scope) else { return .conflict }
+            host.recordImmediate(effects)
+            return .done
+        case .abandon where scope != 0:
+            contents.withLock { $0.scopes[scope] = nil }
+            return .done
+        default:
+            let store = host.snapshot
+            return contents.withLock { $0.scopes[scope, default: Transaction()].operate(operation, on: store) }
+        }
+    }
+
+    func submit(_ scope: UInt32, _ operation: StateRequest) async throws {
+        if case .failed(_, let message) = try await operate(scope, operation) {
+            throw RefusedWrite(description: message)
+        }
+    }
+
+    func newScope() -> UInt32 {
+        contents.withLock { contents in
+            contents.lastScope += 1
+            return contents.lastScope
+        }
+    }
+
+    func log(_ level: LogLevel, _ text: String, _ metadata: [WireField]) {
+        host.record(TestHost.LogLine(level: level, text: text, metadata: metadata.map { ($0.name, $0.value) }))
+    }
+
+    func nextChunk() async throws -> [UInt8]? {
+        try Task.checkCancellation()
+        return contents.withLock { $0.body.isEmpty ? nil : $0.body.removeFirst() }
+    }
+
+    func write(_ bytes: [UInt8]) async throws {
+        try Task.checkCancellation()
+        contents.withLock { $0.written += bytes }
+    }
+}
+
+/// A write that the host refused; on a real host it fails the call, too.
+struct RefusedWrite: Error, CustomStringConvertible {
+    var description: String
+}

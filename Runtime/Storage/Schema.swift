@@ -1,0 +1,61 @@
+import GRDB
+
+/// Brings the file into the shape that this version knows.
+enum Schema {
+    /// Refuses a file that is not ours or of a later version, before anything is changed.
+    static func inspect(_ path: String) throws {
+        let file = try Connection(reading: path, options: Options())
+        let id = try file.first("PRAGMA application_id") { $0.integer(0) }
+        let version = try file.first("PRAGMA user_version") { $0.integer(0) } ?? 0
+        // A host may have died between making the file and filling it.
+        if try version == 0 && !file.exists("SELECT 1 FROM sqlite_master LIMIT 1") { return }
+        guard id == Migrations.applicationID else {
+            throw StorageError(
+                .foreign, "\(path) is not an Apus database; move it away or choose another data folder")
+        }
+        guard version <= Migrations.latest else { throw newerVersion(version, path) }
+    }
+
+    private static func newerVersion(_ version: Int64, _ path: String) -> StorageError {
+        StorageError(
+            .newerVersion,
+            """
+            \(path) has schema version \(version), and this Apus knows versions up to \(Migrations.latest); \
+            start the Apus that made it or a later one, or choose another data folder
+            """)
+    }
+
+    /// Opens the file for writing, migrates it, and lets wait what was running when the last host ended.
+    static func open(_ path: String, _ options: Options) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "apus"
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(Double(Options.busyMilliseconds) / 1000)
+        let file = try DatabaseQueue(path: path, configuration: configuration)
+        try file.writeWithoutTransaction { database in
+            // GRDB chooses NORMAL for WAL, which may lose commits at a power cut.
+            let pragmas = ["synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"]
+            for pragma in pragmas + options.pragmas { try database.execute(sql: "PRAGMA " + pragma) }
+        }
+        try Migrations.migrator.migrate(file)
+        try file.writeWithoutTransaction { database in
+            let connection = Connection(of: database, options: options)
+            try touchAll(connection)
+            try connection.run(
+                """
+                UPDATE invocation SET state = 'waiting' WHERE state = 'running'
+                    AND function IN (SELECT function FROM queue_count WHERE running > 0)
+                """)
+        }
+        return file
+    }
+
+    /// Finds damage early, at least where each table and index begins. A check of every page would take too long.
+    private static func touchAll(_ connection: Connection) throws {
+        for table in [
+            "counter", "state", "invocation", "queue_count", "timer", "timer_instant", "file_trigger", "file",
+        ] {
+            _ = try connection.exists("SELECT * FROM \(table) LIMIT 1")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Dispatch
+import Events
+import Synchronization
+
+/// The units that wait for the writer.
+final class Waiting: Sendable {
+    /// A transaction ends after so many units or bytes, so that the first in it does not wait for long.
+    fileprivate static let largestBatch = (units: 512, bytes: 4 << 20)
+
+    fileprivate struct State {
+        var units: [Unit] = []
+        var isClosed = false
+        /// Wakes the writer when so many are waiting; `nil` while it is awake.
+        var wakeAt: Int?
+    }
+
+    private let state = Mutex(State())
+    private let wake = DispatchSemaphore(value: 0)
+
+    var count: Int { state.withLock { $0.units.count } }
+
+    /// Refuses what comes from now on.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        wake.signal()
+    }
+
+    /// `false` when closed.
+    func append(_ unit: Unit) -> Bool {
+        let (isClosed, mustWake) = state.withLock { state in
+            if state.isClosed { return (true, false) }
+            state.units.append(unit)
+            guard let enough = state.wakeAt, state.units.count >= enough else { return (false, false) }
+            state.wakeAt = nil
+            return (false, true)
+        }
+        if mustWake { wake.signal() }
+        return !isClosed
+    }
+
+    /// The next batch; `nil` when closed and empty. Waits for the first unit, and as `gathering` says for more.
+    func next(_ gathering: Gathering) -> [Unit]? {
+        let end = DispatchTime.now() + .nanoseconds(Int(gathering.patience.nanoseconds))
+        while wantsMore(than: gathering.expected), wake.wait(timeout: end) == .success {}
+        while wantsMore(than: 1) { wake.wait() }
+        let units = state.withLock { $0.takeBatch() }
+        return units.isEmpty ? nil : units
+    }
+
+    /// Whether fewer than `enough` are waiting and more may come; if so, `wake` tells when there are enough.
+    private func wantsMore(than enough: Int) -> Bool {
+        state.withLock { state in
+            let wants = state.units.count < enough && !state.isClosed
+            state.wakeAt = wants ? enough : nil
+            return wants
+        }
+    }
+}
+
+extension Waiting.State {
+    fileprivate mutating func takeBatch() -> [Unit] {
+        var bytes = 0
+        var count = 0
+        while count < units.count, count < Waiting.largestBatch.units, bytes < Waiting.largestBatch.bytes {
+            bytes += units[count].bytes
+            count += 1
+        }
+        defer { units.removeFirst(count) }
+        return Array(units[..<count])
+    }
+}
+
+/// How long it pays to wait for company.
+///
+/// Callers that were answered together tend to come back together. Without patience, the first of them would start a
+/// commit alone, and the others would wait for all of it: with 32 callers, batches of 17 instead of 32.
+struct Gathering {
+    /// As many as were there lately.
+    private(set) var expected = 1
+    /// A part of what the last commit took, so that patience that is in vain costs little.
+    private(set) var patience = Duration.zero
+
+    /// - Parameters:
+    ///   - batch: units in the last transaction.
+    ///   - waiting: units that came meanwhile.
+    ///   - time: what the transaction took.
+    mutating func ended(batch: Int, waiting: Int, in time: Duration) {
+        expected = batch + waiting
+        patience = min(time / 4, .milliseconds(2))
+    }
+}

@@ -1,0 +1,33 @@
+package import Manifests
+
+/// Which paths below the watched folder a trigger wants.
+///
+/// Without `include`, everything that is not hidden. An `exclude` pattern that describes a directory excludes all that
+/// is below it, and its wildcards match hidden names too.
+package struct FileFilter: Sendable, Hashable {
+    private let include: [Glob]
+    private let exclude: [Glob]
+
+    package init(include: [Glob], exclude: [Glob]) {
+        self.include = include.isEmpty ? [Glob("**/*")] : include
+        self.exclude = exclude
+    }
+
+    package func matches(_ path: String) -> Bool {
+        include.contains { $0.matches(path) } && !isExcluded(path)
+    }
+
+    /// Whether a path below `directory` may match; a directory that cannot hold one needs no watch.
+    package func mayMatch(below directory: String) -> Bool {
+        include.contains { $0.mayMatch(below: directory) }
+            && !isExcluded(directory) && !exclude.contains { $0.matchesAll(below: directory, hidden: true) }
+    }
+
+    private func isExcluded(_ path: String) -> Bool {
+        guard !exclude.isEmpty else { return false }
+        if exclude.contains(where: { $0.matches(path, hidden: true) }) { return true }
+        return path.indices.contains { path[$0] == "/" && excludes(String(path[..<$0])) }
+    }
+
+    private func excludes(_ path: String) -> Bool { exclude.contains { $0.matches(path, hidden: true) } }
+}

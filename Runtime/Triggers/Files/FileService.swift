@@ -1,0 +1,115 @@
+package import Logging
+package import Manifests
+import ServiceLifecycle
+package import Storage
+
+/// The file triggers: notices what changes below watched folders and puts it into the queue.
+///
+/// A thread of its own reads inotify and decides (`FileWatcher`); the task that runs the service records what was
+/// decided, one transaction after the other. The index changes only in the transaction that enqueues, so that a host
+/// that is killed at any point finds the rest by its next scan.
+///
+/// Only regular files are told, by names that are UTF-8; symbolic links below the folder are not followed. inotify does
+/// not see what other machines do to a network file system, nor writes through `mmap`: `rescan` and the next start do.
+package final class FileService: Service {
+    private let ledger: FileLedger
+    private let notify: @Sendable () -> Void
+    private let logger: Logger
+    private let exchange = FileExchange()
+
+    /// - Parameter notify: called after something was enqueued.
+    package convenience init(store: Store, notify: @escaping @Sendable () -> Void, logger: Logger) {
+        self.init(ledger: FileLedger(store: store), notify: notify, logger: logger)
+    }
+
+    package init(ledger: FileLedger, notify: @escaping @Sendable () -> Void, logger: Logger) {
+        self.ledger = ledger
+        self.notify = notify
+        self.logger = logger
+    }
+
+    /// Makes the file triggers of `manifests` the running ones; those that stay as they are miss nothing.
+    /// Returns at once; `states` tells what has become of them.
+    package func update(_ manifests: [Manifest]) async throws {
+        exchange.send(.watch(FileWatch.all(of: manifests)))
+    }
+
+    /// Compares all watched folders with their indexes, as at start.
+    package func rescan() { exchange.send(.rescan) }
+
+    /// Where each trigger stands, by its key.
+    package var states: [String: FileTriggerState] { exchange.states }
+
+    /// Watches until the task is cancelled or shut down. What is decided but not recorded by then is found again by the
+    /// scan at the next start.
+    package func run() async throws {
+        let thread = try WatchThread(exchange: exchange, logger: logger)
+        await withTaskCancellationOrGracefulShutdownHandler {
+            for await _ in exchange.signals {
+                while !exchange.isStopped, let job = exchange.nextJob() { await perform(job) }
+            }
+        } onCancelOrGracefulShutdown: { [exchange] in
+            exchange.stop()
+        }
+        exchange.stop()
+        thread.join()
+    }
+
+    private func perform(_ job: FileExchange.Job) async {
+        switch job {
+        case .load(let id, let watch):
+            await persistently(watch) {
+                let index = try await ledger.index(watch.key)
+                exchange.send(.loaded(id, index))
+            }
+        case .record(let id, let watch, let index, let invocations):
+            await persistently(watch) {
+                try await ledger.record(watch.key, index, invocations)
+                if !invocations.isEmpty { notify() }
+                exchange.send(.recorded(id))
+            }
+        }
+    }
+
+    /// Storage that fails is tried again: nothing else may be recorded before.
+    private func persistently(_ watch: FileWatch, _ body: () async throws -> Void) async {
+        var delay = Duration.milliseconds(100)
+        while !exchange.isStopped {
+            do {
+                return try await body()
+            } catch {
+                if exchange.isStopped { return }
+                logger.error(
+                    "cannot record file changes; trying again",
+                    metadata: ["function": "\(watch.function)", "trigger": "\(watch.key)", "error": "\(error)"])
+            }
+            // Cancelled: the loop ends, since that stops the exchange too.
+            try? await Task.sleep(for: delay)
+            delay = min(delay * 2, .seconds(10))
+        }
+    }
+}
+
+/// What the file triggers need of storage.
+package struct FileLedger: Sendable {
+    /// The index of a trigger; `nil` before its first scan.
+    package var index: @Sendable (_ trigger: String) async throws -> [String: FileStamp]?
+    /// Changes the index and enqueues, as one.
+    package var record:
+        @Sendable (_ trigger: String, _ index: [String: FileStamp?], _ invocations: [NewInvocation]) async throws ->
+            Void
+
+    package init(
+        index: @escaping @Sendable (String) async throws -> [String: FileStamp]?,
+        record: @escaping @Sendable (String, [String: FileStamp?], [NewInvocation]) async throws -> Void
+    ) {
+        self.index = index
+        self.record = record
+    }
+
+    package init(store: Store) {
+        self.init(
+            index: { try await store.fileIndex(trigger: $0) },
+            record: { try await store.recordFiles(trigger: $0, changes: $1, invocations: $2) })
+    }
+}

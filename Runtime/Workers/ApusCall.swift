@@ -1,0 +1,120 @@
+import Events
+import NIOCore
+import Wire
+
+/// One call on a connection. Confined to the connection's loop.
+final class ApusCall: @unchecked Sendable {
+    // `@unchecked`: made by the caller, then touched on the connection's loop alone.
+    typealias Continuation = CheckedContinuation<Result<Answer, CallFailure>?, Never>
+
+    struct Operation {
+        /// 0 when the handler waits for no reply: where it fails, the call fails.
+        let request: UInt32
+        let scope: StateScope
+        let operation: StateOperation
+    }
+
+    let call: Call
+    let deadline: NIODeadline
+    var id: UInt32 = 0
+    /// Who waits for the answer; `nil` once it is given.
+    var continuation: Continuation?
+    /// The caller has had its answer, or has gone: what the handler still does is of no interest.
+    var isAbandoned = false
+    /// The caller has gone before the call began.
+    var isCancelled = false
+
+    /// State operations in the handler's order; the first of them may be running.
+    var operations = CircularBuffer<Operation>()
+    var isOperating = false
+    /// Why an operation failed whose reply nobody waits for.
+    var operationFailure: StateError?
+    /// What the handler has made of the call, held back until its operations are done.
+    var answer: Result<Answer, CallFailure>?
+
+    var upload: Upload
+    var download = Download()
+
+    init(_ call: Call, until deadline: NIODeadline) {
+        self.call = call
+        self.deadline = deadline
+        upload = Upload(call)
+    }
+
+    /// Tells the caller, unless it has heard already.
+    func resume(_ outcome: Result<Answer, CallFailure>?) {
+        continuation?.resume(returning: outcome)
+        continuation = nil
+    }
+
+    /// Ends the call for the caller, who may be reading the response's body already.
+    func fail(_ failure: CallFailure) {
+        isAbandoned = true
+        resume(.failure(failure))
+        download.stream?.fail(failure)
+    }
+}
+
+/// The request's body on its way to the worker.
+struct Upload {
+    /// One frame carries no more, so that the calls of a worker share its socket.
+    static let largestChunk = 64 << 10
+
+    /// Bytes that the worker takes now.
+    var credit = ApusConnection.window
+    var rest: ByteBuffer
+    /// Nothing comes after `rest`.
+    var isComplete: Bool
+    /// The last byte has been sent, or it will not be.
+    var isOver = false
+    let stream: BodyStream?
+    /// Feeds `rest` from `stream`.
+    var pump: Task<Void, Never>?
+    /// The pump, while it waits until `rest` is sent.
+    var pumpWaits: CheckedContinuation<Void, Never>?
+
+    init(_ call: Call) {
+        switch (call.invocation.cause, call.body) {
+        case (.event(_, let event), _): (rest, isComplete, stream) = (ByteBuffer(bytes: event.data), true, nil)
+        case (.request, .bytes(let bytes)): (rest, isComplete, stream) = (bytes, true, nil)
+        case (.request, .stream(let body)): (rest, isComplete, stream) = (ByteBuffer(), false, body)
+        }
+    }
+
+    /// The next bytes that may be sent, and whether they are the last; `nil` when there are none or there is no credit.
+    mutating func next() -> (ByteBuffer, end: Bool)? {
+        guard !isOver else { return nil }
+        let size = min(credit, rest.readableBytes, Self.largestChunk)
+        guard size > 0 || rest.readableBytes == 0 && isComplete, let chunk = rest.readSlice(length: size) else {
+            return nil
+        }
+        credit -= size
+        isOver = isComplete && rest.readableBytes == 0
+        return (chunk, isOver)
+    }
+}
+
+/// The response's body on its way from the worker.
+struct Download {
+    var stream: BodyStream?
+    /// Bytes that the worker may send still.
+    private(set) var allowance = ApusConnection.window
+    /// Received and not granted again.
+    private var owed = 0
+
+    /// Takes note of bytes. `false` when the worker may not send that many.
+    mutating func receive(_ count: Int) -> Bool {
+        guard count <= allowance else { return false }
+        allowance -= count
+        owed += count
+        return true
+    }
+
+    /// What to grant now that the reader keeps up, by half windows, so that small chunks don't cost a frame each.
+    mutating func grant() -> Int {
+        guard owed >= ApusConnection.window / 2 else { return 0 }
+        defer { owed = 0 }
+        allowance += owed
+        return owed
+    }
+}

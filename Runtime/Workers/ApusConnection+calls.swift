@@ -1,0 +1,238 @@
+import Events
+import NIOCore
+import Wire
+
+/// The calls of a connection, from their begin to their end.
+extension ApusConnection {
+    /// What the other calls get when their worker has to be stopped for one.
+    private static let lastMoments = TimeAmount.seconds(1)
+    /// What a handler gets to end a call that its caller has left.
+    private static let cancellationLimit = TimeAmount.seconds(2)
+    /// How long after a call's end a line counts as printed by it, when no other runs.
+    private static let lateLine = TimeAmount.milliseconds(100)
+
+    // MARK: Begin
+
+    func begin(_ call: ApusCall) {
+        guard phase == .ready else {
+            call.resume(nil)
+            return reports.released()
+        }
+        guard !call.isCancelled else {
+            call.resume(.failure(.cancelledByCaller))
+            return reports.released()
+        }
+        repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
+        call.id = lastCall
+        calls[lastCall] = call
+        let (body, end) = call.upload.next() ?? (ByteBuffer(), false)
+        let head = CallHead(call.call)
+        send(Frame(call: call.id, .call(head, body: .bytes([]), end: end)), body: body)
+        watch(call.deadline)
+        if call.upload.stream != nil { pump(call) } else { sendUpload(of: call) }
+    }
+
+    // MARK: Answer
+
+    func respond(_ id: UInt32, status: UInt16, _ headers: [WireField], _ body: ByteBuffer, end: Bool) {
+        guard let call = known(id, "RESPONSE") else { return }
+        guard case .request = call.call.invocation.cause, (200...599).contains(status) else {
+            return breakContract("a RESPONSE with status \(status) to a call by \(call.call.invocation.trigger)")
+        }
+        guard call.download.stream == nil else { return breakContract("a second RESPONSE") }
+        guard call.download.receive(body.readableBytes) else { return breakContract("a RESPONSE past its window") }
+        let head = ResponseHead(status: Int(status), headers: headers.map { HeaderField($0.name, $0.value) })
+        if end {
+            conclude(id, .success(.response(head, .bytes(body))))
+        } else {
+            let stream = makeStream(for: call)
+            stream.write(body)
+            call.download.stream = stream
+            give(call, .success(.response(head, .stream(stream))))
+        }
+    }
+
+    /// The worker has ended the call.
+    func conclude(_ id: UInt32, _ answer: Result<Answer, CallFailure>) {
+        guard let call = known(id, "ACKNOWLEDGE or FAILURE") else { return }
+        guard call.download.stream == nil else { return breakContract("a second answer to a call") }
+        if case .success(.acknowledged) = answer, case .request = call.call.invocation.cause {
+            return breakContract("an ACKNOWLEDGE to an HTTP request")
+        }
+        // First free, then answered: who hears the answer may call again at once.
+        end(call)
+        give(call, answer)
+    }
+
+    func receiveBody(_ id: UInt32, _ bytes: ByteBuffer, end isLast: Bool) {
+        guard let call = known(id, "BODY") else { return }
+        guard let stream = call.download.stream else { return breakContract("a BODY before its RESPONSE") }
+        guard call.download.receive(bytes.readableBytes) else { return breakContract("a BODY past its window") }
+        let hasRoom = stream.write(bytes)
+        if isLast {
+            end(call)
+            stream.finish()
+        } else if hasRoom {
+            grantDownload(call)
+        }
+    }
+
+    func reset(_ id: UInt32, _ reason: String) {
+        guard let call = known(id, "RESET") else { return }
+        end(call)
+        call.fail(CallFailure(.handlerFailed, "the handler failed in the middle of its response: \(reason)"))
+    }
+
+    /// Gives the caller the answer, once the operations that came before it are done.
+    private func give(_ call: ApusCall, _ answer: Result<Answer, CallFailure>) {
+        guard !call.isAbandoned else { return }
+        call.answer = answer
+        if !call.isOperating { deliver(call) }
+    }
+
+    /// The operations before the answer are done.
+    func deliver(_ call: ApusCall) {
+        guard let answer = call.answer else { return }
+        call.answer = nil
+        if case .success = answer, let error = call.operationFailure {
+            call.fail(CallFailure(.handlerFailed, "a state operation failed: \(error)"))
+        } else {
+            call.resume(answer)
+        }
+    }
+
+    private func makeStream(for call: ApusCall) -> BodyStream {
+        BodyStream {
+            self.process.lane.run { self.grantDownload(call) }
+        } onCancel: {
+            self.process.lane.run { self.cancel(call) }
+        }
+    }
+
+    private func grantDownload(_ call: ApusCall) {
+        let grant = call.download.grant()
+        if grant > 0, calls[call.id] === call { send(Frame(call: call.id, .credit(UInt32(grant)))) }
+    }
+
+    // MARK: End
+
+    /// The call is over for the worker too: its place is free.
+    private func end(_ call: ApusCall) {
+        calls[call.id] = nil
+        lastEnded = (call.call.invocation.id, .now())
+        stopUpload(of: call)
+        reports.released()
+        if phase == .closing, calls.isEmpty, process.endedBecause == nil { stopAfterTrouble() }
+    }
+
+    /// The caller has gone.
+    func cancel(_ call: ApusCall) {
+        call.isCancelled = true
+        guard calls[call.id] === call, !call.isAbandoned else { return }
+        call.fail(.cancelledByCaller)
+        send(Frame(call: call.id, .cancel))
+        loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
+            guard calls[call.id] === call else { return }
+            give(up: call, "a cancelled call did not end within 2 s")
+        }
+    }
+
+    /// Watches for `deadline`, unless an earlier one is being watched.
+    private func watch(_ deadline: NIODeadline) {
+        if let alarm, alarm <= deadline { return }
+        alarm = deadline
+        loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            guard alarm == deadline else { return }
+            alarm = nil
+            expire(.now())
+        }
+    }
+
+    private func expire(_ now: NIODeadline) {
+        for call in calls.values where call.deadline <= now && !call.isAbandoned { expire(call) }
+        if let next = calls.values.lazy.filter({ !$0.isAbandoned }).map(\.deadline).min() { watch(next) }
+    }
+
+    private func expire(_ call: ApusCall) {
+        let limit = "ran past its time limit of \(call.call.time) (limits.time)"
+        call.fail(CallFailure(.timedOut, "the handler \(limit)"))
+        send(Frame(call: call.id, .cancel))
+        give(up: call, "a call \(limit)")
+    }
+
+    /// Stops the worker because of one call: at once when it runs no other, else after a moment for the others.
+    private func give(up call: ApusCall, _ reason: String) {
+        stopReason = stopReason ?? reason
+        close()
+        if calls.count == 1 { return stopAfterTrouble() }
+        loop.assumeIsolated().scheduleTask(in: Self.lastMoments) { [self] in stopAfterTrouble() }
+    }
+
+    private func stopAfterTrouble() {
+        guard phase == .closing, let stopReason else { return }
+        process.say("warning", "worker stopped: \(stopReason)")
+        process.terminate(because: stopReason)
+    }
+
+    // MARK: Output
+
+    /// The invocation that what the worker prints now belongs to, when that is certain.
+    var currentInvocation: InvocationID? {
+        if let only = calls.first?.value { return calls.count == 1 ? only.call.invocation.id : nil }
+        guard let lastEnded, .now() - lastEnded.at < Self.lateLine else { return nil }
+        return lastEnded.invocation
+    }
+
+    func log(_ id: UInt32, _ level: UInt8, _ text: String, _ metadata: [WireField]) {
+        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        process.emit(
+            .log, level: Int(level) < levels.count ? levels[Int(level)] : "info", text: text,
+            invocation: calls[id]?.call.invocation.id ?? currentInvocation,
+            metadata: metadata.map { HeaderField($0.name, $0.value) })
+    }
+
+    /// The call with this number, without which the frame makes no sense.
+    private func known(_ id: UInt32, _ frame: String) -> ApusCall? {
+        if let call = calls[id] { return call }
+        breakContract("\(frame) for call \(id), which is not running")
+        return nil
+    }
+}
+
+extension CallHead {
+    init(_ call: Call) {
+        let invocation = call.invocation
+        let id = WireID(high: invocation.id.high, low: invocation.id.low)
+        let time = UInt64(max(0, call.time.nanoseconds / 1000))
+        let attempt = UInt32(clamping: invocation.attempt)
+        switch invocation.cause {
+        case .request(let head):
+            self.init(kind: .http, invocation: id, attempt: attempt, time: time, request: WireRequest(head))
+        case .event(let kind, let event):
+            self.init(
+                kind: kind.wireKind, invocation: id, attempt: attempt, time: time,
+                attributes: event.attributes.map { WireField($0.name, $0.value) })
+        }
+    }
+}
+
+extension WireRequest {
+    fileprivate init(_ head: RequestHead) {
+        self.init(
+            method: head.method, path: head.path, query: head.query, remoteAddress: head.remoteAddress,
+            parameters: head.parameters.map { WireField($0.name, $0.value) },
+            headers: head.headers.map { WireField($0.name, $0.value) })
+    }
+}
+
+extension TriggerKind {
+    var wireKind: CallHead.Kind {
+        switch self {
+        case .http: .http
+        case .timer: .timer
+        case .file: .file
+        case .topic: .topic
+        case .state: .state
+        }
+    }
+}

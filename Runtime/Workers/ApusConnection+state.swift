@@ -1,0 +1,72 @@
+import Events
+import Wire
+
+/// State operations of handlers: one after the other within a call, in the handler's order.
+extension ApusConnection {
+    func operate(_ id: UInt32, _ request: UInt32, _ scope: UInt32, _ operation: StateRequest) {
+        // The call may have ended meanwhile, by what the handler has left running.
+        guard let call = calls[id] else { return refuse(id, request, "the call is over; it has no state any more") }
+        if scope == 0, call.answer != nil || call.download.stream != nil {
+            return refuse(id, request, "the effects of this call are complete; use 'state.immediately' in a stream")
+        }
+        call.operations.append(.init(request: request, scope: scope, operation: StateOperation(operation)))
+        waitingOperations += 1
+        if !call.isOperating { runOperations(of: call) }
+    }
+
+    private func runOperations(of call: ApusCall) {
+        call.isOperating = true
+        // Unstructured: frames of other calls go on while the store works. It ends with the operations that are there.
+        Task(executorPreference: process.lane) { [self] in
+            while let next = call.operations.popFirst() {
+                waitingOperations -= 1
+                let result = await call.call.operate(next.scope, next.operation)
+                finish(next, of: call, result)
+            }
+            call.isOperating = false
+            deliver(call)
+        }
+    }
+
+    private func finish(_ operation: ApusCall.Operation, of call: ApusCall, _ result: Result<StateResult, StateError>) {
+        if operation.request != 0 {
+            send(Frame(call: call.id, .stateReply(request: operation.request, StateReply(result))))
+        } else if case .failure(let error) = result, call.operationFailure == nil {
+            call.operationFailure = error
+        }
+    }
+
+    private func refuse(_ id: UInt32, _ request: UInt32, _ message: String) {
+        guard request != 0 else { return }
+        send(Frame(call: id, .stateReply(request: request, .failed(code: "invalid", message: message))))
+    }
+}
+
+extension StateOperation {
+    init(_ request: StateRequest) {
+        switch request {
+        case .get(let key): self = .get(key: key)
+        case .set(let key, let value): self = .set(key: key, value: value)
+        case .delete(let key): self = .delete(key: key)
+        case .increment(let key, let amount): self = .increment(key: key, by: amount)
+        case .list(let prefix, let after, let limit): self = .list(prefix: prefix, after: after, limit: Int(limit))
+        case .commit: self = .commit
+        case .abandon: self = .abandon
+        }
+    }
+}
+
+extension StateReply {
+    init(_ result: Result<StateResult, StateError>) {
+        switch result {
+        case .success(.value(nil)): self = .absent
+        case .success(.value(let value?)): self = .value(value)
+        case .success(.number(let number)): self = .number(number)
+        case .success(.entries(let entries, let more)):
+            self = .entries(entries.map { WireEntry(key: $0.key, value: $0.value) }, more: more)
+        case .success(.done): self = .done
+        case .success(.conflict): self = .conflict
+        case .failure(let error): self = .failed(code: error.code.rawValue, message: error.message)
+        }
+    }
+}

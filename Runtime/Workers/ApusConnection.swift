@@ -1,0 +1,270 @@
+import Events
+import Manifests
+import NIOCore
+import Wire
+
+/// The host's side of the `apus` contract on one socket: calls out, answers in. `docs/worker-protocol.md` describes it.
+///
+/// Frames that are there are read at once, and what they cause is written at once.
+final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
+    // `@unchecked`: confined to `loop`, the lane's event loop, as every channel handler is.
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Body bytes that either side may send in a call before the other grants more.
+    static let window = 256 << 10
+    /// What a worker gets from its start to its first frame.
+    private static let startLimit = TimeAmount.seconds(10)
+    /// State operations that may wait, of all calls, before nothing more is read.
+    private static let operationLimit = 1024
+
+    enum Phase {
+        /// Until HELLO.
+        case starting
+        case ready
+        /// Takes no more calls.
+        case closing
+        case ended
+    }
+
+    let process: HandlerProcess
+    let reports: WorkerReports
+    var phase = Phase.starting
+    var calls: [UInt32: ApusCall] = [:]
+    var lastCall: UInt32 = 0
+    /// The earliest deadline that is being watched.
+    var alarm: NIODeadline?
+    /// Of all calls.
+    var waitingOperations = 0 { didSet { adjustReading() } }
+    /// Why the worker is being stopped, once a call gave reason to.
+    var stopReason: String?
+    /// The last call that ended, for lines that arrive after it.
+    var lastEnded: (invocation: InvocationID, at: NIODeadline)?
+
+    private var channelContext: ChannelHandlerContext?
+    private var input = ByteBuffer()
+    private var outbox = ByteWriter(reserving: 4096)
+    private var isReading = false
+    private var flushIsDue = false
+    private var isPaused = false
+    private var startTimer: Scheduled<Void>?
+    /// Why the worker cannot be used, when the host knows better than its exit says.
+    private var startFailure: String?
+
+    var loop: any EventLoop { process.lane.loop }
+    private var manifest: Manifest { process.manifest }
+
+    init(_ process: HandlerProcess, reports: WorkerReports) {
+        self.process = process
+        self.reports = reports
+        process.currentInvocation = { [unowned self] in currentInvocation }
+    }
+
+    // MARK: Life
+
+    func awaitHello() {
+        startTimer = loop.assumeIsolated().scheduleTask(in: Self.startLimit) { [self] in
+            refuse("it sent no HELLO within 10 s of its start")
+        }
+    }
+
+    func failedToStart(_ failure: CallFailure) {
+        startTimer?.cancel()
+        phase = .ended
+        process.say("error", failure.message)
+        reports.exited(failure.message)
+    }
+
+    /// The process is gone and everything that it had sent has been read.
+    func processEnded(_ exit: ProcessExit) {
+        startTimer?.cancel()
+        let wasStarting = phase == .starting
+        phase = .ended
+        let how = process.describe(exit)
+        let ended = calls.values
+        calls = [:]
+        for call in ended {
+            call.fail(CallFailure(.workerDied, "the worker ended in the middle of the call: \(how)"))
+            stopUpload(of: call)
+        }
+        reports.exited(startFailure ?? (wasStarting ? "the worker ended before it was ready: \(how)" : how))
+    }
+
+    /// Asks the worker to end. `false` when it cannot be asked.
+    func sayGoodbye() -> Bool {
+        guard phase == .ready, channelContext != nil else { return false }
+        phase = .closing
+        send(Frame(call: 0, .goodbye))
+        return true
+    }
+
+    /// Gives up on a worker that has not become ready.
+    private func refuse(_ reason: String) {
+        startFailure = "the worker cannot start: \(reason)"
+        process.say("error", "the worker cannot start: \(reason)")
+        process.kill(because: reason)
+    }
+
+    /// The worker does what the contract does not allow: nothing that it says counts from here on.
+    func breakContract(_ what: String) {
+        guard phase != .ended else { return }
+        if phase == .starting { return refuse(what) }
+        process.say("error", "worker killed: it broke the contract: \(what)")
+        for call in calls.values { call.fail(CallFailure(.contractBroken, "the worker broke the contract: \(what)")) }
+        close()
+        process.kill(because: "it broke the contract: \(what)")
+    }
+
+    /// Takes no more calls.
+    func close() {
+        guard phase == .ready else { return }
+        phase = .closing
+        reports.closing()
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) { channelContext = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { channelContext = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isReading = true
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.discardReadBytes()
+            input.writeBuffer(&bytes)
+        }
+        do {
+            while phase != .ended, try receiveFrame() {}
+        } catch {
+            breakContract("\(error)")
+        }
+        if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { adjustReading() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        channelContext = nil
+        close()
+        // A process without its socket is of no use, but usually it is about to end, and its exit says more.
+        loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [process] in
+            process.terminate(because: "it closed its connection")
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    /// Decodes and handles the next frame. `false` while it is not there as a whole.
+    private func receiveFrame() throws -> Bool {
+        var size = 0
+        let frame = try input.withUnsafeReadableBytes { try Frame.decode(from: $0, at: &size) }
+        guard let frame else { return false }
+        // The frame's own bytes: slices of them outlive what `input` does next.
+        let whole = input.readSlice(length: size) ?? ByteBuffer()
+        receive(frame) { range in
+            whole.getSlice(at: whole.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+        }
+        return true
+    }
+
+    /// Reads nothing while the worker does not read, or while its operations pile up.
+    private func adjustReading() {
+        guard let context = channelContext else { return }
+        let limit = isPaused ? Self.operationLimit / 2 : Self.operationLimit
+        let shouldPause = !context.channel.isWritable || waitingOperations > limit
+        guard shouldPause != isPaused else { return }
+        isPaused = shouldPause
+        try? context.channel.syncOptions?.setOption(.autoRead, value: !shouldPause)
+    }
+
+    // MARK: Frames in
+
+    private func receive(_ frame: Frame, bytes: (Range<Int>) -> ByteBuffer) {
+        switch frame.message {
+        case .hello(let hello): receive(hello)
+        case .log(let level, let text, let metadata): log(frame.call, level, text, metadata)
+        case .response(let status, let headers, .range(let range), let end):
+            respond(frame.call, status: status, headers, bytes(range), end: end)
+        case .acknowledge: conclude(frame.call, .success(.acknowledged))
+        case .failure(let permanent, let message):
+            conclude(frame.call, .failure(CallFailure(.handlerFailed, message, permanent: permanent)))
+        case .body(.range(let range), let end): receiveBody(frame.call, bytes(range), end: end)
+        case .reset(let reason): reset(frame.call, reason)
+        case .credit(let count): grantUpload(frame.call, Int(count))
+        case .state(let request, let scope, let operation): operate(frame.call, request, scope, operation)
+        case .response, .body, .welcome, .goodbye, .call, .cancel, .stateReply:
+            breakContract("a worker does not send this frame: type \(frame.message)")
+        }
+    }
+
+    private func receive(_ hello: Hello) {
+        guard phase == .starting else { return breakContract("a second HELLO") }
+        guard hello.version == Frame.protocolVersion else {
+            return refuse("it speaks protocol version \(hello.version), the host \(Frame.protocolVersion)")
+        }
+        if let missing = TriggerMask(hello.triggers).missing(for: manifest) { return refuse(missing) }
+        startTimer?.cancel()
+        let welcome = Welcome(
+            concurrency: UInt32(manifest.workers.concurrency), window: UInt32(Self.window), function: manifest.name)
+        send(Frame(call: 0, .welcome(welcome)))
+        phase = .ready
+        reports.ready()
+    }
+
+    // MARK: Frames out
+
+    /// Adds a frame to what is sent at the end of this round.
+    func send(_ frame: Frame) {
+        guard channelContext != nil else { return }
+        frame.encode(into: &outbox)
+        scheduleFlush()
+    }
+
+    /// Adds a frame that carries an empty body, with `body` in its place.
+    func send(_ frame: Frame, body: ByteBuffer) {
+        guard let context = channelContext else { return }
+        let start = outbox.bytes.count
+        frame.encode(into: &outbox)
+        let payload = outbox.bytes.count - start - Frame.headerSize
+        outbox.replace(at: start, with: UInt32(payload + body.readableBytes))
+        if body.readableBytes <= 16 << 10 {
+            outbox.bytes.append(contentsOf: body.readableBytesView)
+        } else {
+            writeOutbox(context)
+            context.write(wrapOutboundOut(body), promise: nil)
+        }
+        scheduleFlush()
+    }
+
+    private func scheduleFlush() {
+        guard !isReading, !flushIsDue else { return }
+        flushIsDue = true
+        loop.assumeIsolated().execute { [self] in flush() }
+    }
+
+    private func flush() {
+        flushIsDue = false
+        guard let context = channelContext else { return }
+        writeOutbox(context)
+        context.flush()
+    }
+
+    private func writeOutbox(_ context: ChannelHandlerContext) {
+        guard !outbox.bytes.isEmpty else { return }
+        context.write(wrapOutboundOut(context.channel.allocator.buffer(bytes: outbox.bytes)), promise: nil)
+        if outbox.bytes.capacity > 256 << 10 {
+            outbox = ByteWriter(reserving: 4096)
+        } else {
+            outbox.bytes.removeAll(keepingCapacity: true)
+        }
+    }
+}

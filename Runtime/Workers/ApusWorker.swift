@@ -1,0 +1,86 @@
+import Events
+import Manifests
+import NIOCore
+import NIOPosix
+
+/// A worker that speaks the `apus` contract: a process and the connection to it.
+///
+/// Its methods may be called on any thread; what they do happens on its lane.
+final class ApusWorker: Worker {
+    /// What an idle worker gets to answer a goodbye with its exit.
+    private static let farewell = TimeAmount.seconds(1)
+
+    private let process: HandlerProcess
+    private let connection: ApusConnection
+    private var lane: Lane { process.lane }
+
+    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+        process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+        connection = ApusConnection(process, reports: reports)
+    }
+
+    var pid: Int32 { process.pid }
+
+    func start() {
+        lane.run { [self] in
+            connection.awaitHello()
+            process.start(wire: Wiring.frames) { [process, connection] wiring in
+                process.readLines(wiring.output, as: .stdout)
+                process.attach(Self.connect(wiring.socket, connection, on: process.lane.loop))
+            } failed: { [connection] failure in
+                connection.failedToStart(failure)
+            } exited: { [connection] exit in
+                connection.processEnded(exit)
+            }
+        }
+    }
+
+    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
+        let live = ApusCall(call, until: .now() + .nanoseconds(call.time.nanoseconds))
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                lane.run { [connection] in
+                    live.continuation = continuation
+                    connection.begin(live)
+                }
+            }
+        } onCancel: {
+            lane.loop.execute { [connection] in connection.cancel(live) }
+        }
+        return try outcome?.get()
+    }
+
+    func stop(because reason: String) {
+        lane.run { [self] in
+            process.noteReason(reason)
+            guard connection.sayGoodbye() else { return process.terminate(because: reason) }
+            lane.loop.scheduleTask(in: Self.farewell) { [process] in process.terminate(because: reason) }
+        }
+    }
+
+    func kill(because reason: String) {
+        lane.run { [process] in process.kill(because: reason) }
+    }
+
+    private static func connect(
+        _ socket: Int32, _ connection: ApusConnection, on loop: any EventLoop
+    ) -> EventLoopFuture<any Channel> {
+        ClientBootstrap(group: loop)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16384, maximum: 128 << 10)
+            )
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(connection) }
+            }
+            .withConnectedSocket(socket)
+    }
+}
+
+extension Lane {
+    /// Runs `body` on the loop: at once when this is its thread, else soon.
+    func run(_ body: @escaping @Sendable () -> Void) {
+        if loop.inEventLoop { body() } else { loop.execute(body) }
+    }
+}

@@ -1,0 +1,86 @@
+import NIOCore
+
+/// What a `BodyStream` decides: who waits for whom, and when. Knows no threads.
+///
+/// `Consumer` stands for whoever waits for a chunk.
+struct BodyBuffer<Consumer> {
+    enum End {
+        case finished
+        case failed(any Error)
+        case cancelled
+    }
+
+    /// What the consumer gets.
+    enum Delivery {
+        case chunk(ByteBuffer, wakesProducer: Bool)
+        case end
+        case failure(any Error)
+    }
+
+    private var chunks = CircularBuffer<ByteBuffer>()
+    private var end: End?
+    /// The producer was told to pause and has not been woken yet.
+    private var producerPauses = false
+    private var consumer: Consumer?
+    /// Bytes in `chunks`.
+    private(set) var size = 0
+
+    /// Whether nothing can come in any more.
+    var isEnded: Bool { end != nil }
+
+    /// Adds a chunk, or hands it to the consumer that waits for one.
+    mutating func write(_ chunk: ByteBuffer) -> (hasRoom: Bool, handOver: Consumer?) {
+        // An empty chunk says nothing, and whoever has cancelled must not hold up the producer.
+        guard end == nil, chunk.readableBytes > 0 else { return (!producerPauses, nil) }
+        if let waiting = takeConsumer() { return (true, waiting) }
+        chunks.append(chunk)
+        size += chunk.readableBytes
+        producerPauses = size >= BodyStream.highWater
+        return (!producerPauses, nil)
+    }
+
+    /// Ends the stream from the producer's side; the first end counts. Returns the consumer to be told at once.
+    mutating func finish(_ end: End) -> Consumer? {
+        guard self.end == nil else { return nil }
+        self.end = end
+        return takeConsumer()
+    }
+
+    /// Ends the stream from the consumer's side. Returns whether the producer has to hear of it.
+    mutating func cancel() -> (tellsProducer: Bool, consumer: Consumer?) {
+        let tells = end == nil
+        end = .cancelled
+        chunks.removeAll(keepingCapacity: false)
+        size = 0
+        producerPauses = false
+        return (tells, takeConsumer())
+    }
+
+    /// What is there for the consumer now; `nil` when it has to wait.
+    mutating func next() -> Delivery? {
+        guard let chunk = chunks.popFirst() else {
+            switch end {
+            case nil: return nil
+            case .finished: return .end
+            case .failed(let error): return .failure(error)
+            case .cancelled: return .failure(CancellationError())
+            }
+        }
+        size -= chunk.readableBytes
+        let wakes = producerPauses && size <= BodyStream.highWater / 2
+        if wakes { producerPauses = false }
+        return .chunk(chunk, wakesProducer: wakes && end == nil)
+    }
+
+    /// Notes who waits, after `next()` gave nothing.
+    mutating func wait(_ consumer: Consumer) {
+        precondition(self.consumer == nil, "a body has one consumer, which awaits one chunk at a time")
+        self.consumer = consumer
+    }
+
+    /// The consumer, if one waits, which then waits no more.
+    mutating func takeConsumer() -> Consumer? {
+        defer { consumer = nil }
+        return consumer
+    }
+}

@@ -1,0 +1,38 @@
+import Events
+
+/// An event as one JSON object, in the structured mode of CloudEvents
+/// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+struct CloudEventJSON {
+    let text: String
+
+    init(_ event: Event) {
+        var fields = event.attributes.map { "\(Problem.quoted($0.name)):\(Problem.quoted($0.value))" }
+        if !event.data.isEmpty { fields.append(Self.data(of: event)) }
+        text = "{" + fields.joined(separator: ",") + "}\n"
+    }
+
+    private static func data(of event: Event) -> String {
+        guard let text = String(validating: event.data, as: UTF8.self) else {
+            return "\"data_base64\":\"\(base64(event.data))\""
+        }
+        let type = event.dataContentType?.lowercased() ?? "application/json"
+        let isJSON = type.hasPrefix("application/json") || type.contains("+json")
+        return "\"data\":\(isJSON ? text : Problem.quoted(text))"
+    }
+
+    /// RFC 4648 §4.
+    static func base64(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            let bits = group.reduce(0) { $0 << 8 | UInt32($1) } << (8 * UInt32(3 - group.count))
+            for position in 0..<4 {
+                let digit = alphabet[Int(bits >> UInt32(18 - 6 * position) & 63)]
+                text.append(position <= group.count ? digit : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

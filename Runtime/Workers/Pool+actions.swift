@@ -1,0 +1,86 @@
+import Events
+import Manifests
+import NIOCore
+import Synchronization
+
+/// How the shell acts on what its state decides.
+extension Pool {
+    private typealias Effect = @Sendable () -> Void
+
+    /// The one way in which the state changes. Actions run after the lock is free, in their order.
+    func change(_ mutate: (inout Contents, PoolState.Instant) -> [PoolState.Action]) {
+        let now = PoolState.Instant.now
+        let effects = contents.withLock { contents -> [Effect] in
+            let actions = mutate(&contents, now)
+            return actions.isEmpty ? [] : actions.compactMap { prepare($0, &contents, now) }
+        }
+        for effect in effects { effect() }
+    }
+
+    /// Looks up what an action needs, under the lock, and gives what is to be done without it.
+    private func prepare(_ action: PoolState.Action, _ contents: inout Contents, _ now: PoolState.Instant) -> Effect? {
+        switch action {
+        case .start(let id, let lane):
+            let worker = makeWorker(id, lane: lanes[lane])
+            contents.workers[id] = worker
+            return { worker.start() }
+        case .give(let id, let waiter):
+            guard let lease = contents.waiters.removeValue(forKey: waiter), let worker = contents.workers[id] else {
+                return nil
+            }
+            let leased = LeasedWorker(id: id, worker: worker)
+            return { lease.resume(returning: .success(leased)) }
+        case .fail(let waiter, let failure):
+            guard let lease = contents.waiters.removeValue(forKey: waiter) else { return nil }
+            return { lease.resume(returning: .failure(failure)) }
+        case .stop(let id, let reason):
+            guard let worker = contents.workers[id] else { return nil }
+            return { [budget] in
+                if reason == .surrendered { budget.noteSurrender() }
+                worker.stop(because: reason.rawValue)
+            }
+        case .requestSlots(let count): return { [budget, identity] in budget.request(count, for: identity) }
+        case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
+        case .releaseSlot: return { [budget, identity] in budget.release(from: identity) }
+        case .setTimer(let deadline):
+            contents.timer?.cancel()
+            let delay = TimeAmount.nanoseconds(max(0, (deadline - now).nanoseconds))
+            contents.timer = lanes[0].loop.scheduleTask(in: delay) { [weak self] in
+                self?.change { $0.state.tick($1) }
+            }
+            return nil
+        case .roomGrew: return contents.onRoom
+        case .drained:
+            let spectators = contents.spectators
+            contents.spectators = [:]
+            contents.timer?.cancel()
+            return { for spectator in spectators.values { spectator.resume() } }
+        }
+    }
+
+    private func makeWorker(_ id: PoolState.WorkerID, lane: Lane) -> any Worker {
+        let reports = WorkerReports(
+            ready: { self.change { $0.state.workerReady(id, now: $1) } },
+            released: { self.released(id) },
+            closing: { self.change { $0.state.workerCloses(id, now: $1) } },
+            exited: { reason in
+                self.change { contents, now in
+                    contents.workers[id] = nil
+                    return contents.state.workerExited(id, reason: reason, now: now)
+                }
+            })
+        switch manifest.handler.contract {
+        case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        // The manifest's check refuses the contracts that this version does not have.
+        case .apus, .http, .lambda, .cgi:
+            return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        }
+    }
+
+    private func released(_ id: PoolState.WorkerID) {
+        let hasSurplus = budget.pressure(on: identity) == .surplus
+        change { $0.state.release(id, surrenders: hasSurplus, now: $1) }
+        // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
+        if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
+    }
+}

@@ -1,0 +1,89 @@
+import Manifests
+
+/// What can be read off a pool's state, and its small moves.
+extension PoolState {
+    /// Workers that run calls, or will.
+    var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
+
+    /// How many more calls could run or start at once, those that wait taken off.
+    package func room(_ now: Instant) -> Int {
+        guard !isDraining else { return 0 }
+        var room = backoff.isActive(now) ? 0 : (policy.max - workers.count) * policy.concurrency
+        for record in workers.values where record.phase == .starting || record.phase == .ready {
+            room += policy.concurrency - record.running
+        }
+        return max(0, room - waiting.count)
+    }
+
+    var running: Int { workers.values.reduce(0) { $0 + $1.running } }
+
+    /// The worker that has run nothing for longest.
+    var oldestIdle: (id: WorkerID, since: Instant)? {
+        workers.lazy.filter { $0.value.phase == .ready && $0.value.running == 0 }
+            .map { (id: $0.key, since: $0.value.idleSince) }
+            .min { $0.since < $1.since }
+    }
+
+    /// Since when the worker that another pool could have is idle.
+    var surrenderable: Instant? { live > policy.min ? oldestIdle?.since : nil }
+
+    /// The first in line; skips those that have left.
+    var firstWaiter: WaiterID? {
+        mutating get {
+            while let first = line.first, waiting[first] == nil { line.removeFirst() }
+            return line.first
+        }
+    }
+
+    mutating func takeLast(of lane: Int) -> WorkerID? {
+        guard let id = free[lane].last else { return nil }
+        let isFull = claim(id)
+        if isFull { free[lane].removeLast() }
+        return id
+    }
+
+    /// Counts a call of `id`; returns whether it has no room for another.
+    private mutating func claim(_ id: WorkerID) -> Bool {
+        workers[id]?.running += 1
+        return (workers[id]?.running ?? 0) >= policy.concurrency
+    }
+
+    mutating func removeFree(_ id: WorkerID, lane: Int) {
+        if let index = free[lane].lastIndex(of: id) { free[lane].remove(at: index) }
+    }
+
+    /// Where the first in line for whom no worker starts yet would like it; for `min`, where the fewest are.
+    func laneForNext() -> Int {
+        let starting = workers.values.count { $0.phase == .starting } * policy.concurrency
+        if let waiter = line.lazy.compactMap({ waiting[$0] }).dropFirst(starting).first { return waiter.lane }
+        var counts = Array(repeating: 0, count: laneCount)
+        for record in workers.values { counts[record.lane] += 1 }
+        return counts.indices.min { counts[$0] < counts[$1] } ?? 0
+    }
+
+    mutating func failAll(_ failure: CallFailure, _ actions: inout [Action]) {
+        for id in line where waiting.removeValue(forKey: id) != nil { actions.append(.fail(id, failure)) }
+        line = []
+    }
+
+    /// Why a call cannot even stand in line.
+    func refusal(_ now: Instant) -> CallFailure? {
+        if isDraining { return Self.stopping }
+        if backoff.isActive(now), live == 0 { return startFailure(now) }
+        let starting = workers.values.count { $0.phase == .starting }
+        let coming = (starting + policy.max - workers.count) * policy.concurrency
+        guard waiting.count >= limits.waiting + coming else { return nil }
+        let message = "\(limits.waiting) calls wait for a worker already (limits.waiting)"
+        return CallFailure(.queueFull, message, retryAfter: .seconds(1))
+    }
+
+    func startFailure(_ now: Instant) -> CallFailure {
+        CallFailure(.startFailed, backoff.reason, retryAfter: backoff.until.map { max(.zero, $0 - now) })
+    }
+
+    var waitedTooLong: CallFailure {
+        CallFailure(.waitedTooLong, "no worker was free within \(limits.wait) (limits.wait)", retryAfter: .seconds(1))
+    }
+
+    static let stopping = CallFailure(.stopping, "the function is stopping")
+}

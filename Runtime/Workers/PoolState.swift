@@ -1,0 +1,320 @@
+package import Manifests
+
+/// What a pool decides: who runs what, who waits, when workers come and go. Knows no processes, threads or clocks; the
+/// time is an argument, and what is to be done comes back as actions.
+///
+/// Invariant after each mutation: nobody waits while a worker has room.
+package struct PoolState: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+    package typealias WorkerID = Int
+    package typealias WaiterID = UInt64
+
+    package enum Action: Sendable, Equatable {
+        case start(WorkerID, lane: Int)
+        case give(WorkerID, to: WaiterID)
+        case fail(WaiterID, CallFailure)
+        /// Ask the worker to end; it runs no call.
+        case stop(WorkerID, StopReason)
+        /// Ask the budget for slots, take the question back, or give a slot back.
+        case requestSlots(Int)
+        case withdrawSlots(Int)
+        case releaseSlot
+        /// Call `tick` then; replaces the timer before.
+        case setTimer(Instant)
+        /// `room` may have grown.
+        case roomGrew
+        /// Draining, and the last worker is gone.
+        case drained
+    }
+
+    package enum StopReason: String, Sendable {
+        case idle = "it was idle"
+        case retired = "it has served its time"
+        case surrendered = "another function needs its place"
+        case draining = "the function is stopping"
+    }
+
+    struct Record: Sendable {
+        enum Phase: Sendable {
+            case starting, ready
+            /// Runs what it has and takes no more.
+            case closing
+            case stopping
+        }
+
+        let lane: Int
+        var phase = Phase.starting
+        var running = 0
+        var invocations = 0
+        let started: Instant
+        var idleSince: Instant
+    }
+
+    struct Waiter: Sendable {
+        let lane: Int
+        let deadline: Instant
+    }
+
+    let policy: WorkerPolicy
+    let limits: Limits
+    let laneCount: Int
+
+    var workers: [WorkerID: Record] = [:]
+    /// Ready workers with room for a call, by lane; the last is the one that has been used last, so that one fills up
+    /// before the next gets a call and those that are not needed grow old.
+    var free: [[WorkerID]]
+    var waiting: [WaiterID: Waiter] = [:]
+    /// In the order of their coming; holds also some that have left `waiting`.
+    var line: ArraySlice<WaiterID> = []
+    /// Slots that the budget was asked for and has not granted.
+    var requested = 0
+    var backoff = StartBackoff()
+    var started = 0
+    var isDraining = false
+    private var keepsMinimum = false
+    private var lastWorker = 0
+    private var timer: Instant?
+
+    package init(policy: WorkerPolicy, limits: Limits, laneCount: Int) {
+        self.policy = policy
+        self.limits = limits
+        self.laneCount = laneCount
+        free = Array(repeating: [], count: laneCount)
+    }
+
+    // MARK: Calls
+
+    /// A worker with room, at once, one on `lane` where there is one. The common way, which does nothing else.
+    package mutating func takeFree(lane: Int) -> WorkerID? {
+        if let id = takeLast(of: lane) { return id }
+        for other in free.indices where other != lane {
+            if let id = takeLast(of: other) { return id }
+        }
+        return nil
+    }
+
+    /// A call that found no free worker stands in line, or is turned away.
+    package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
+        var actions: [Action] = []
+        if let failure = refusal(now) {
+            actions.append(.fail(waiter, failure))
+        } else if let worker = takeFree(lane: lane) {
+            actions.append(.give(worker, to: waiter))
+        } else {
+            waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
+            line.append(waiter)
+            settle(now, &actions)
+        }
+        return actions
+    }
+
+    /// A waiter has gone. `false` when it has been given a worker, or turned away, already.
+    package mutating func abandon(_ waiter: WaiterID, now: Instant) -> (wasWaiting: Bool, actions: [Action]) {
+        guard waiting.removeValue(forKey: waiter) != nil else { return (false, []) }
+        var actions: [Action] = [.roomGrew]
+        settle(now, &actions)
+        return (true, actions)
+    }
+
+    /// A call of worker `id` has ended.
+    ///
+    /// - Parameter surrenders: it is stopped for others even if calls wait here.
+    package mutating func release(_ id: WorkerID, surrenders: Bool = false, now: Instant) -> [Action] {
+        guard var record = workers[id] else { return [] }
+        let wasFull = record.running >= policy.concurrency
+        record.running -= 1
+        record.invocations += 1
+        record.idleSince = now
+        backoff.succeeded()
+        let retires =
+            record.invocations >= policy.retireInvocations || now - record.started >= policy.retireAge
+        if record.phase == .ready, retires {
+            record.phase = .closing
+            if !wasFull { removeFree(id, lane: record.lane) }
+        }
+        workers[id] = record
+        var actions: [Action] = []
+        switch record.phase {
+        case .closing where record.running == 0 && retires: stop(id, .retired, &actions)
+        case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
+        case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
+        case .ready:
+            if wasFull { free[record.lane].append(id) }
+            if waiting.isEmpty {
+                if record.running == 0 { arm(now + policy.idle, &actions) }
+                actions.append(.roomGrew)
+                return actions
+            }
+        case .starting, .closing, .stopping: break
+        }
+        settle(now, &actions)
+        return actions
+    }
+
+    // MARK: Workers
+
+    /// Starts the workers that `min` asks for, and keeps as many.
+    package mutating func keepMinimum(_ now: Instant) -> [Action] {
+        keepsMinimum = true
+        return settled(now)
+    }
+
+    /// The budget grants a slot.
+    package mutating func slotGranted(_ now: Instant) -> [Action] {
+        requested = max(0, requested - 1)
+        guard missingWorkers(now) > 0 else { return [.releaseSlot] + settled(now) }
+        lastWorker += 1
+        started += 1
+        let lane = laneForNext()
+        workers[lastWorker] = Record(lane: lane, started: now, idleSince: now)
+        return [.start(lastWorker, lane: lane)] + settled(now)
+    }
+
+    package mutating func workerReady(_ id: WorkerID, now: Instant) -> [Action] {
+        guard let record = workers[id], record.phase == .starting else { return [] }
+        workers[id]?.phase = .ready
+        workers[id]?.idleSince = now
+        backoff.started()
+        var actions: [Action] = []
+        if isDraining {
+            stop(id, .draining, &actions)
+        } else {
+            free[record.lane].append(id)
+            actions.append(.roomGrew)
+        }
+        settle(now, &actions)
+        return actions
+    }
+
+    /// The worker runs what it has and takes no more calls; it ends by itself.
+    package mutating func workerCloses(_ id: WorkerID, now: Instant) -> [Action] {
+        guard let record = workers[id], record.phase == .starting || record.phase == .ready else { return [] }
+        removeFree(id, lane: record.lane)
+        workers[id]?.phase = .closing
+        return settled(now)
+    }
+
+    /// The worker's process is gone, or was never there. `reason` is for those who wait for its start.
+    package mutating func workerExited(_ id: WorkerID, reason: String, now: Instant) -> [Action] {
+        guard let record = workers.removeValue(forKey: id) else { return [] }
+        removeFree(id, lane: record.lane)
+        var actions: [Action] = [.releaseSlot]
+        let diedUnused = record.phase == .ready && record.running == 0 && record.invocations == 0
+        if record.phase == .starting || diedUnused {
+            backoff.failed(reason, now: now)
+            if live == 0 { failAll(startFailure(now), &actions) }
+        }
+        settle(now, &actions)
+        if !backoff.isActive(now) { actions.append(.roomGrew) }
+        if isDraining, workers.isEmpty { actions.append(.drained) }
+        return actions
+    }
+
+    /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
+    package mutating func surrender(_ now: Instant) -> [Action] {
+        guard live > policy.min, let id = oldestIdle?.id else { return [] }
+        var actions: [Action] = []
+        stop(id, .surrendered, &actions)
+        settle(now, &actions)
+        return actions
+    }
+
+    // MARK: Time and the end
+
+    package mutating func tick(_ now: Instant) -> [Action] {
+        timer = nil
+        var actions: [Action] = []
+        while let first = firstWaiter, waiting[first].map({ $0.deadline <= now }) ?? true {
+            line.removeFirst()
+            guard waiting.removeValue(forKey: first) != nil else { continue }
+            actions.append(.fail(first, waitedTooLong))
+        }
+        stopOld(now, &actions)
+        settle(now, &actions)
+        if !backoff.isActive(now), backoff.until != nil {
+            backoff.started()
+            actions.append(.roomGrew)
+        }
+        return actions
+    }
+
+    /// Takes no more calls, turns away who waits, and stops each worker once it runs nothing.
+    package mutating func drain(_ now: Instant) -> [Action] {
+        isDraining = true
+        var actions: [Action] = []
+        failAll(Self.stopping, &actions)
+        for (id, record) in workers where record.phase == .starting || record.phase == .ready && record.running == 0 {
+            stop(id, .draining, &actions)
+        }
+        settle(now, &actions)
+        if workers.isEmpty { actions.append(.drained) }
+        return actions
+    }
+
+    // MARK: Inside
+
+    private mutating func settled(_ now: Instant) -> [Action] {
+        var actions: [Action] = []
+        settle(now, &actions)
+        return actions
+    }
+
+    /// Restores what must hold after every change: free workers serve who waits, and as many start as are missing.
+    private mutating func settle(_ now: Instant, _ actions: inout [Action]) {
+        while let first = firstWaiter, let waiter = waiting[first], let worker = takeFree(lane: waiter.lane) {
+            line.removeFirst()
+            waiting[first] = nil
+            actions.append(.give(worker, to: first))
+        }
+        let wanted = missingWorkers(now)
+        if wanted > requested { actions.append(.requestSlots(wanted - requested)) }
+        if wanted < requested { actions.append(.withdrawSlots(requested - wanted)) }
+        requested = wanted
+        if let next = nextDeadline(now) { arm(next, &actions) }
+    }
+
+    /// Workers to be started, besides those that are starting.
+    private func missingWorkers(_ now: Instant) -> Int {
+        guard !isDraining, !backoff.isActive(now) else { return 0 }
+        let starting = workers.values.count { $0.phase == .starting }
+        let unserved = waiting.count - starting * policy.concurrency
+        let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
+        let forMinimum = keepsMinimum ? policy.min - live : 0
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum)))
+    }
+
+    private mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {
+        if let timer, timer <= deadline { return }
+        timer = deadline
+        actions.append(.setTimer(deadline))
+    }
+
+    private mutating func nextDeadline(_ now: Instant) -> Instant? {
+        var next = firstWaiter.flatMap { waiting[$0]?.deadline }
+        func consider(_ instant: Instant) { next = min(next ?? instant, instant) }
+        let mayStop = live > policy.min
+        for record in workers.values where record.phase == .ready && record.running == 0 {
+            if mayStop { consider(record.idleSince + policy.idle) }
+            consider(record.started + policy.retireAge)
+        }
+        if let until = backoff.until { consider(until) }
+        return next
+    }
+
+    private mutating func stopOld(_ now: Instant, _ actions: inout [Action]) {
+        let aged = workers.filter {
+            $0.value.phase == .ready && $0.value.running == 0 && now - $0.value.started >= policy.retireAge
+        }
+        for id in aged.keys { stop(id, .retired, &actions) }
+        while live > policy.min, let oldest = oldestIdle, now - oldest.since >= policy.idle {
+            stop(oldest.id, .idle, &actions)
+        }
+    }
+
+    mutating func stop(_ id: WorkerID, _ reason: StopReason, _ actions: inout [Action]) {
+        guard let record = workers[id] else { return }
+        removeFree(id, lane: record.lane)
+        workers[id]?.phase = .stopping
+        actions.append(.stop(id, reason))
+    }
+}

@@ -1,0 +1,72 @@
+import Events
+import Manifests
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A place in which one process at a time runs an invocation by the `stdio` contract: the body, or the event as JSON, on
+/// standard input; standard output is the response; exit status 0 is success.
+///
+/// Between invocations it has no process.
+final class StdioWorker: Worker {
+    private struct Contents {
+        var current: StdioCall?
+        var hasEnded = false
+    }
+
+    private let manifest: Manifest
+    private let number: Int
+    private let lane: Lane
+    private let reports: WorkerReports
+    private let output: WorkerOutput
+    private let contents = Mutex(Contents())
+
+    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+        self.manifest = manifest
+        self.number = number
+        self.lane = lane
+        self.reports = reports
+        self.output = output
+    }
+
+    var pid: Int32 { contents.withLock { $0.current }?.process.pid ?? 0 }
+
+    func start() { reports.ready() }
+
+    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
+        let process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+        let run = StdioCall(call, process) { [self] in
+            contents.withLock { $0.current = nil }
+            reports.released()
+        }
+        let mayRun = contents.withLock { contents in
+            if !contents.hasEnded { contents.current = run }
+            return !contents.hasEnded
+        }
+        guard mayRun else {
+            reports.released()
+            return nil
+        }
+        return try await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in lane.run { run.begin(continuation) } }
+        } onCancel: {
+            lane.run { run.cancel() }
+        }.get()
+    }
+
+    func stop(because reason: String) { end { $0.process.terminate(because: reason) } }
+
+    func kill(because reason: String) { end { $0.process.kill(because: reason) } }
+
+    private func end(_ current: @escaping @Sendable (StdioCall) -> Void) {
+        let (isFirst, running) = contents.withLock { contents in
+            defer { contents.hasEnded = true }
+            return (!contents.hasEnded, contents.current)
+        }
+        if let running { lane.run { current(running) } }
+        guard isFirst else { return }
+        // Told from the lane, so that the call that runs is over first.
+        guard let running else { return reports.exited("") }
+        lane.run { [reports] in running.whenFinished { reports.exited("") } }
+    }
+}

@@ -1,0 +1,70 @@
+import CProcess
+import Glibc
+
+/// The descriptors between the host and one worker. Each has one owner at a time, who closes it.
+struct Wiring {
+    /// Write end of the worker's standard input.
+    private(set) var input: Int32 = -1
+    /// Read ends of its standard output and error.
+    private(set) var output: Int32 = -1
+    private(set) var error: Int32 = -1
+    /// The host's end of the socket pair whose other end is the worker's descriptor 3.
+    private(set) var socket: Int32 = -1
+    /// What become the worker's descriptors 0 to 3.
+    private(set) var worker: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
+
+    /// Standard input is empty; frames go over descriptor 3.
+    static func frames() throws(CallFailure) -> Wiring {
+        var wiring = Wiring()
+        do throws(CallFailure) {
+            wiring.worker.0 = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            try wiring.openOutputs()
+            (wiring.socket, wiring.worker.3) = try pair("socketpair", apus_socketpair)
+        } catch {
+            wiring.closeAll()
+            throw error
+        }
+        return wiring
+    }
+
+    /// Standard input, output and error are pipes.
+    static func pipes() throws(CallFailure) -> Wiring {
+        var wiring = Wiring()
+        do throws(CallFailure) {
+            (wiring.worker.0, wiring.input) = try pair("pipe2", apus_pipe)
+            try wiring.openOutputs()
+        } catch {
+            wiring.closeAll()
+            throw error
+        }
+        return wiring
+    }
+
+    /// After the start: the worker has its own copies.
+    mutating func closeWorkerEnds() {
+        for descriptor in [worker.0, worker.1, worker.2, worker.3] where descriptor >= 0 { close(descriptor) }
+        worker = (-1, -1, -1, -1)
+    }
+
+    mutating func closeAll() {
+        closeWorkerEnds()
+        for descriptor in [input, output, error, socket] where descriptor >= 0 { close(descriptor) }
+        (input, output, error, socket) = (-1, -1, -1, -1)
+    }
+
+    private mutating func openOutputs() throws(CallFailure) {
+        (output, worker.1) = try Self.pair("pipe2", apus_pipe)
+        (error, worker.2) = try Self.pair("pipe2", apus_pipe)
+    }
+
+    private static func pair(
+        _ step: String, _ make: (UnsafeMutablePointer<Int32>?) -> Int32
+    ) throws(CallFailure) -> (Int32, Int32) {
+        var ends: (Int32, Int32) = (-1, -1)
+        let outcome = withUnsafeMutableBytes(of: &ends) { make($0.bindMemory(to: Int32.self).baseAddress) }
+        guard outcome == 0 else {
+            throw CallFailure(.startFailed, "cannot start a worker: \(step): \(describe(-outcome))")
+        }
+        return ends
+    }
+}

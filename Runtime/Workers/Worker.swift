@@ -1,0 +1,30 @@
+/// What runs a function's calls, in whichever contract.
+protocol Worker: AnyObject, Sendable {
+    /// 0 while there is no process.
+    var pid: Int32 { get }
+
+    /// Starts it; how that goes comes as reports.
+    func start()
+
+    /// Runs a call. The pool has counted it, and hears through `released` when it has ended, its response body included.
+    ///
+    /// Returns `nil` when the worker had gone before it could take the call, so that another may.
+    func perform(_ call: Call) async throws(CallFailure) -> Answer?
+
+    /// Ends it in an orderly way, by force if that takes too long. It runs no call.
+    func stop(because reason: String)
+
+    /// Ends it by force at once, and every call with it.
+    func kill(because reason: String)
+}
+
+/// What a worker tells its pool.
+struct WorkerReports: Sendable {
+    let ready: @Sendable () -> Void
+    /// A call has ended.
+    let released: @Sendable () -> Void
+    /// It takes no more calls and will end.
+    let closing: @Sendable () -> Void
+    /// It is gone, for this reason. The last report.
+    let exited: @Sendable (String) -> Void
+}

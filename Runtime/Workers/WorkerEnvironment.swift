@@ -1,0 +1,45 @@
+import CProcess
+import Glibc
+import Manifests
+import NIOPosix
+
+/// What a worker finds around it: a clean environment and a temporary directory of its own.
+struct WorkerEnvironment {
+    private static let inherited = ["PATH", "HOME"]
+    private static let standardPath = "/usr/local/bin:/usr/bin:/bin"
+
+    /// Absolute path; removed by `remove()`.
+    let temporaryDirectory: String
+    var variables: [String: String]
+
+    /// - Parameter worker: its number within the host, from 1.
+    init(_ manifest: Manifest, worker: Int) throws(CallFailure) {
+        temporaryDirectory = try Self.makeTemporaryDirectory()
+        var variables = ["PATH": Self.standardPath, "HOME": "/", "LANG": "C.UTF-8"]
+        for name in Self.inherited {
+            if let value = getenv(name) { variables[name] = String(cString: value) }
+        }
+        // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
+        variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
+        variables.merge(manifest.environment) { _, declared in declared }
+        variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
+        variables["APUS_FUNCTION"] = manifest.name
+        variables["APUS_WORKER"] = String(worker)
+        variables["APUS_CONTRACT"] = manifest.handler.contract.rawValue
+        self.variables = variables
+    }
+
+    /// Removes the temporary directory and what is in it, on a thread that may block.
+    func remove() {
+        NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
+    }
+
+    private static func makeTemporaryDirectory() throws(CallFailure) -> String {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/apus-worker-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw CallFailure(.startFailed, "no temporary directory in \(parent): mkdtemp: \(describe(errno))")
+        }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

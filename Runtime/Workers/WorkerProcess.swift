@@ -1,0 +1,32 @@
+import CProcess
+import Glibc
+import Synchronization
+
+/// A child process that leads a process group.
+///
+/// Its number, and that of the group, stays taken until it is reaped; signals are sent under the same lock, so that none
+/// can reach a stranger who got the number afterwards.
+final class WorkerProcess: Sendable {
+    let pid: Int32
+    private let isReaped = Mutex(false)
+
+    init(pid: Int32) { self.pid = pid }
+
+    /// Signals every process of the group, if the leader has not been reaped.
+    func signalGroup(_ number: Int32) {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = kill(-pid, number) }
+        }
+    }
+
+    /// Ends what the leader has left behind, then frees its number. Only after its end.
+    func reap() -> ProcessExit {
+        let exit = apus_exit_peek(pid)
+        isReaped.withLock { isReaped in
+            _ = kill(-pid, SIGKILL)
+            apus_reap(pid)
+            isReaped = true
+        }
+        return exit.signalled != 0 ? .signal(exit.status) : .status(exit.status)
+    }
+}

@@ -1,0 +1,155 @@
+import Admin
+import Events
+import Foundation
+import Storage
+import Synchronization
+import Testing
+
+@Suite struct AdminRoutesTests {
+    @Test("a host is alive before it is ready, and says what it waits for")
+    func health() async throws {
+        var setting = AdminWorld.Setting()
+        setting.checks = [ReadinessCheck("store"), ReadinessCheck("gateway", problem: "not listening yet")]
+        try await AdminWorld.with(setting) { world async throws in
+            #expect(try await world.send("GET", "/healthz").status == 200)
+            let answer = try await world.send("GET", "/readyz")
+            #expect(answer.status == 503)
+            #expect(answer.body.contains(#""problem":"not listening yet""#))
+        }
+        try await AdminWorld.with { world async throws in
+            #expect(try await world.send("GET", "/readyz").status == 200)
+        }
+    }
+
+    @Test("what another site sends is refused before anything is done")
+    func foreign() async throws {
+        try await AdminWorld.with { world async throws in
+            let rebound = try await world.send("GET", "/v1/state", ["Host: evil.example"])
+            #expect(rebound.status == 403)
+            #expect(rebound.head.lowercased().contains("content-type: application/problem+json"))
+            let page = try await world.send("PUT", "/v1/state/a/b", ["Origin: http://evil.example"], body: "x")
+            #expect(page.status == 403)
+            #expect(try await world.store.value("b", in: "a") == nil)
+        }
+    }
+
+    @Test("errors are problem documents")
+    func problems() async throws {
+        try await AdminWorld.with { world async throws in
+            for (method, target, status) in [
+                ("GET", "/nowhere", 404), ("GET", "/v1/functions/none", 404),
+                ("POST", "/v1/functions/none/invocations", 404), ("GET", "/v1/invocations?state=odd", 400),
+                ("GET", "/v1/logs?since=yesterday", 400), ("GET", "/v1/state/a?limit=-1", 400),
+            ] {
+                let answer = try await world.send(method, target)
+                #expect(answer.status == status, "\(method) \(target)")
+                #expect(answer.head.lowercased().contains("content-type: application/problem+json"))
+                #expect(answer.body.contains("\"type\":\"urn:apus:problem:"))
+            }
+        }
+    }
+
+    @Test("a host without functions has none to show")
+    func empty() async throws {
+        try await AdminWorld.with { world async throws in
+            #expect(try await world.send("GET", "/v1/functions").body == "{\"functions\":[]}\n")
+            #expect(try await world.send("GET", "/v1/invocations").body == "{\"invocations\":[]}\n")
+        }
+    }
+
+    @Test("a reload says what is wrong")
+    func reload() async throws {
+        try await AdminWorld.with { world async throws in
+            let answer = try await world.send("POST", "/v1/reload")
+            #expect(answer.status == 200)
+            #expect(answer.body == "{\"problems\":[],\"reloaded\":true}\n")
+        }
+        var setting = AdminWorld.Setting()
+        setting.problems = ["a.yaml:1:1: wrong"]
+        try await AdminWorld.with(setting) { world async throws in
+            let answer = try await world.send("POST", "/v1/reload")
+            #expect(answer.status == 422)
+            #expect(answer.body.contains("a.yaml:1:1: wrong"))
+        }
+    }
+
+    @Test("log lines are asked for as the query says")
+    func logs() async throws {
+        var setting = AdminWorld.Setting()
+        setting.lines = ["{\"message\":\"one\"}", "{\"message\":\"two\"}"]
+        setting.coming = ["{\"message\":\"three\"}"]
+        try await AdminWorld.with(setting) { [setting] world async throws in
+            let answer = try await world.send("GET", "/v1/logs?function=a%2Db&since=1000&limit=7")
+            #expect(answer.body == "{\"message\":\"one\"}\n{\"message\":\"two\"}\n")
+            let expected = LogQuery(function: "a-b", since: WallTime(milliseconds: 1000), limit: 7)
+            let asked = setting.asked.queries.withLock { $0 }
+            #expect(asked == [expected])
+            let followed = try await world.send("GET", "/v1/logs?follow=true")
+            #expect(followed.body.split(separator: "\n").count == 3)
+        }
+    }
+
+    @Test("the document describes every path that there is, and is valid JSON")
+    func openAPI() async throws {
+        let object = try JSONSerialization.jsonObject(with: Data(OpenAPI.document.utf8))
+        let paths = try #require((object as? [String: Any])?["paths"] as? [String: [String: Any]])
+        try await AdminWorld.with { [names = Array(paths.keys)] world async throws in
+            #expect(try await world.send("GET", "/v1/openapi.json").body == OpenAPI.document)
+            for path in names {
+                let target = path.replacing("{name}", with: "n").replacing("{namespace}", with: "s").replacing(
+                    "{key}", with: "k")
+                let method =
+                    path == "/v1/reload" || path.hasSuffix("/invocations") && path != "/v1/invocations" ? "POST" : "GET"
+                let answer = try await world.send(method, target)
+                #expect(!answer.body.contains("openapi.json lists"), "\(path)")
+                #expect(answer.status != 500, "\(path)")
+            }
+        }
+    }
+}
+
+@Suite struct StateRoutesTests {
+    @Test("a value is written, read, listed and deleted, whatever its key holds")
+    func roundTrip() async throws {
+        try await AdminWorld.with { world async throws in
+            let key = "/v1/state/shop/order%2F1/%C3%A4%20?x=1"
+            #expect(try await world.send("PUT", key, body: "hello\n").status == 204)
+            let read = try await world.send("GET", key)
+            #expect(read.body == "hello\n")
+            #expect(read.head.lowercased().contains("etag: \""))
+            #expect(try await world.store.value("order/1/ä ", in: "shop")?.value == Array("hello\n".utf8))
+            #expect(try await world.send("GET", "/v1/state").body == "{\"namespaces\":[\"shop\"]}\n")
+            #expect(try await world.send("DELETE", key).status == 204)
+            #expect(try await world.send("GET", key).status == 404)
+            #expect(try await world.send("DELETE", key).status == 404)
+        }
+    }
+
+    @Test("a long list comes in pages")
+    func pages() async throws {
+        try await AdminWorld.with { world async throws in
+            var effects = Effects(namespace: "n")
+            for number in 0..<5 { effects.writes["k\(number)"] = .set([UInt8(number), 0xFF]) }
+            effects.writes["other"] = .set([])
+            _ = try await world.store.commit(Commit(effects: effects))
+            let first = try await world.send("GET", "/v1/state/n?prefix=k&limit=3")
+            #expect(first.body.contains(#""next":"k2""#))
+            #expect(first.body.contains(#""value":{"base64":"AP8="}"#))
+            let second = try await world.send("GET", "/v1/state/n?prefix=k&limit=3&after=k2")
+            #expect(second.body.contains("k3") && second.body.contains("k4"))
+            #expect(!second.body.contains("next") && !second.body.contains("other"))
+        }
+    }
+
+    @Test("keys and values have the bounds that handlers have")
+    func bounds() async throws {
+        try await AdminWorld.with { world async throws in
+            let long = String(repeating: "k", count: 1025)
+            #expect(try await world.send("PUT", "/v1/state/n/\(long)", body: "x").status == 400)
+            #expect(try await world.send("PUT", "/v1/state/n/%FF", body: "x").status == 400)
+            let big = String(repeating: "v", count: 1 << 20)
+            #expect(try await world.send("PUT", "/v1/state/n/k", body: big).status == 204)
+            #expect(try await world.send("PUT", "/v1/state/n/k", body: big + "v").status == 413)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Admin
+import Events
+import Manifests
+import Testing
+
+@Suite struct InvocationPlanTests {
+    static let id = InvocationID(high: 1, low: 2)
+    static let now = WallTime(milliseconds: 0)
+
+    static func manifest(_ triggers: Trigger...) -> Manifest {
+        Manifest(
+            name: "orders", handler: Handler(command: ["/bin/true"], contract: .stdio, directory: "/"),
+            triggers: triggers)
+    }
+
+    static func route(_ segments: RoutePattern.Segment..., methods: [String] = []) -> Trigger {
+        .http(HTTPTrigger(path: RoutePattern(segments: segments, description: "/as/written"), methods: methods))
+    }
+
+    static func plan(_ manifest: Manifest, _ change: (inout InvocationRequest) -> Void = { _ in }) throws
+        -> InvocationPlan
+    {
+        var request = InvocationRequest()
+        change(&request)
+        return try request.plan(for: manifest, id: id, now: now)
+    }
+
+    @Test("nothing said is a GET of the first route without its optional parameter")
+    func simplest() throws {
+        let manifest = Self.manifest(Self.route(.literal("orders"), .optional("id")))
+        guard case .request(let head, let body) = try Self.plan(manifest) else {
+            Issue.record("not a request")
+            return
+        }
+        #expect(head.method == "GET")
+        #expect(head.path == "/orders")
+        #expect(head.parameters.isEmpty)
+        #expect(body.isEmpty)
+    }
+
+    @Test("a path is matched, its parameters decoded, its query split off; data makes it a POST")
+    func requestWithData() throws {
+        let manifest = Self.manifest(Self.route(.literal("orders"), .parameter("id"), .rest("more")))
+        let plan = try Self.plan(manifest) {
+            $0.path = "/orders/a%20b/c/d?full=1"
+            $0.data = "hello"
+            $0.headers = ["accept": "text/plain"]
+        }
+        guard case .request(let head, let body) = plan else {
+            Issue.record("not a request")
+            return
+        }
+        #expect(head.method == "POST")
+        #expect(head.path == "/orders/a%20b/c/d")
+        #expect(head.query == "full=1")
+        #expect(head.parameters == [HeaderField("id", "a b"), HeaderField("more", "c/d")])
+        #expect(head.headers == [HeaderField("accept", "text/plain")])
+        #expect(body == Array("hello".utf8))
+    }
+
+    @Test("the only method that a route has is the one that is meant")
+    func onlyMethod() throws {
+        let manifest = Self.manifest(Self.route(.literal("x"), methods: ["DELETE"]))
+        guard case .request(let head, _) = try Self.plan(manifest) else {
+            Issue.record("not a request")
+            return
+        }
+        #expect(head.method == "DELETE")
+    }
+
+    @Test("a timer that is invoked is due now, from the trigger that it stands for")
+    func timer() throws {
+        let manifest = Self.manifest(Self.route(.literal("x")), .timer(TimerTrigger(schedule: .every(.seconds(60)))))
+        let plan = try Self.plan(manifest) { $0.trigger = .timer }
+        guard case .event(.timer, let event) = plan else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(event.type == "apus.timer.due")
+        #expect(event.source == "/timers/orders/1")
+        #expect(event.id == Self.id.description)
+        #expect(event.extensions["due"] == Self.now.description)
+    }
+
+    @Test("a file event names its file, and can be queued")
+    func file() throws {
+        let manifest = Self.manifest(.file(FileTrigger(watch: "/in")))
+        let plan = try Self.plan(manifest) {
+            $0.event = .init()
+            $0.event?.subject = "a/b.csv"
+            $0.async = true
+        }
+        guard case .enqueue(let new) = plan else {
+            Issue.record("not queued")
+            return
+        }
+        #expect(new.trigger == "orders/file/0")
+        #expect(new.event.subject == "a/b.csv")
+        #expect(new.event.extensions["path"] == "/in/a/b.csv")
+    }
+
+    @Test("base64 data is decoded")
+    func base64() throws {
+        let manifest = Self.manifest(Self.route(.literal("x")))
+        guard case .request(_, let body) = try Self.plan(manifest, { $0.base64 = "AP8=" }) else {
+            Issue.record("not a request")
+            return
+        }
+        #expect(body == [0, 255])
+    }
+
+    @Test("what cannot be done is refused with what could be")
+    func refusals() {
+        let http = Self.manifest(Self.route(.literal("orders"), .parameter("id"), methods: ["GET"]))
+        let cases: [(String, Manifest, (inout InvocationRequest) -> Void)] = [
+            ("have parameters", http, { _ in }),
+            ("none of the function's routes: /as/written", http, { $0.path = "/nowhere" }),
+            ("does not take PUT", http, { ($0.path, $0.method) = ("/orders/1", "put") }),
+            ("it has: http", http, { $0.trigger = .timer }),
+            ("cannot be queued", http, { ($0.path, $0.async) = ("/orders/1", true) }),
+            ("'base64' is not base64", http, { $0.base64 = "%" }),
+            ("event.subject", Self.manifest(.file(FileTrigger(watch: "/in"))), { _ in }),
+            ("no trigger", Self.manifest(), { _ in }),
+        ]
+        for (expected, manifest, change) in cases {
+            let problem = #expect(throws: Problem.self) { try Self.plan(manifest, change) }
+            #expect(problem?.status == 400)
+            #expect(problem?.detail?.contains(expected) == true, "\(problem?.detail ?? "")")
+        }
+    }
+}
+
+@Suite struct TriggerSummaryTests {
+    @Test("a trigger is said in one line")
+    func summaries() {
+        let cron = TimerTrigger(schedule: .cron("0 7 * * 1-5"), zone: "Europe/Berlin")
+        #expect(Trigger.timer(cron).summary == "timer cron 0 7 * * 1-5 Europe/Berlin")
+        #expect(Trigger.timer(TimerTrigger(schedule: .every(.seconds(5400)))).summary == "timer every 1h30m")
+        #expect(
+            InvocationPlanTests.route(.literal("x"), methods: ["GET", "PUT"]).summary == "http GET,PUT /as/written")
+        #expect(Trigger.file(FileTrigger(watch: "/in", include: [Glob("*.csv")])).summary == "file /in *.csv")
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Manifests
+import Support
+import Testing
+
+@testable import CLI
+
+@Suite struct NewFunctionTests {
+    static func write(
+        _ name: String, _ trigger: FunctionTemplate.Trigger, _ language: FunctionTemplate.Language,
+        _ place: NewFunction.Place
+    ) throws -> NewFunction.Written {
+        try NewFunction(template: FunctionTemplate(name: name, trigger: trigger, language: language), place: place)
+            .write()
+    }
+
+    @Test("a shell function passes the check as it is", arguments: FunctionTemplate.Trigger.allCases)
+    func shell(trigger: FunctionTemplate.Trigger) async throws {
+        try await withTemporaryFolder { folder in
+            let written = try Self.write("my-job", trigger, .shell, .scripts(folder))
+            #expect(written.files.count == 2)
+            let result = ManifestLoader.load([folder + "/manifests"])
+            #expect(result.problems.isEmpty, "\(result.problems)")
+            let manifest = try #require(result.manifests.first)
+            #expect(manifest.handler.directory == folder + "/functions/my-job")
+            #expect(manifest.triggers.map(\.kind.rawValue) == [trigger.rawValue])
+        }
+    }
+
+    @Test(
+        "a Swift package's manifest is right but for the build that it asks for",
+        arguments: FunctionTemplate.Trigger.allCases)
+    func package(trigger: FunctionTemplate.Trigger) async throws {
+        try await withTemporaryFolder { folder in
+            let written = try Self.write("my-job", trigger, .swift, .package(folder + "/my-job", apus: "/src/apus"))
+            #expect(written.next.first?.contains("swift build") == true)
+            let result = ManifestLoader.load([folder + "/my-job/manifests"], handlers: .unchecked)
+            #expect(result.problems.isEmpty, "\(result.problems)")
+            #expect(result.manifests.first?.handler.product == "MyJob")
+            let source = try String(contentsOfFile: folder + "/my-job/Sources/MyJob/MyJob.swift", encoding: .utf8)
+            #expect(source.hasPrefix("import Apus\n\n@main\nstruct MyJob: "))
+            let package = try String(contentsOfFile: folder + "/my-job/Package.swift", encoding: .utf8)
+            #expect(package.contains("path: \"/src/apus\""))
+        }
+    }
+
+    @Test("in a checkout the package gets a line more")
+    func checkout() async throws {
+        try await withTemporaryFolder { folder in
+            let package = """
+                let package = Package(
+                    name: "apus",
+                    targets: [
+                        .function("Hello"),
+                        .function("Guestbook", "ApusJSON"),
+                    ])
+                """
+            try Data(package.utf8).write(to: URL(filePath: folder + "/Package.swift"))
+            #expect(NewFunction.isCheckout(folder))
+            _ = try Self.write("my-job", .http, .swift, .checkout(folder))
+            let changed = try String(contentsOfFile: folder + "/Package.swift", encoding: .utf8)
+            #expect(
+                changed.contains("        .function(\"Guestbook\", \"ApusJSON\"),\n        .function(\"MyJob\"),\n"))
+            #expect(FileManager.default.fileExists(atPath: folder + "/Functions/MyJob/MyJob.swift"))
+            #expect(FileManager.default.fileExists(atPath: folder + "/Functions/MyJob/README.md"))
+            #expect(FileManager.default.fileExists(atPath: folder + "/manifests/my-job.yaml"))
+        }
+    }
+
+    @Test("nothing is overwritten, and nothing is half written")
+    func existing() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.createDirectory(atPath: folder + "/manifests", withIntermediateDirectories: true)
+            try Data("mine".utf8).write(to: URL(filePath: folder + "/manifests/my-job.yaml"))
+            let failure = #expect(throws: Failure.self) { try Self.write("my-job", .http, .shell, .scripts(folder)) }
+            #expect(failure?.status == .cannotCreate)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/functions"))
+            #expect(try String(contentsOfFile: folder + "/manifests/my-job.yaml", encoding: .utf8) == "mine")
+        }
+    }
+
+    @Test("a folder that is no checkout is none")
+    func noCheckout() async throws {
+        await #expect(try withTemporaryFolder { NewFunction.isCheckout($0) } == false)
+    }
+}

@@ -1,0 +1,45 @@
+import Events
+import Telemetry
+import Testing
+
+@testable import CLI
+
+@Suite struct OutputTests {
+    @Test("columns are aligned, numbers at the right, without blanks at the end")
+    func table() {
+        var table = Table([.text("NAME"), .number("N"), .text("MORE")])
+        table.add(["a", "100", "x"])
+        table.add(["long-name", "2", ""])
+        #expect(table.lines(colours: false) == ["NAME         N  MORE", "a          100  x", "long-name    2"])
+        #expect(table.lines(colours: true)[0] == "\u{1B}[1mNAME         N  MORE\u{1B}[0m")
+    }
+
+    @Test("log lines are shown with their day; what is not one is shown as it is")
+    func logs() {
+        let line = LogLine(time: WallTime(milliseconds: 0), function: "a", worker: 7, message: "hello")
+        let bytes = Array(line.json.utf8)
+        #expect(LogsCommand.text(of: bytes, .plain) == "1970-01-01T00:00:00.000 INFO    a[7] hello")
+        #expect(LogsCommand.text(of: bytes, .json) == line.json)
+        #expect(LogsCommand.text(of: Array("odd".utf8), .plain) == "odd")
+    }
+
+    @Test("a problem becomes a sentence and an exit status")
+    func problems() {
+        let document = Array(
+            Problem(status: 404, code: "not-found", title: "There is no such thing", detail: "no 'x'").json.utf8)
+        #expect(Failure(status: 404, document: document).description == "There is no such thing: no 'x'")
+        #expect(Failure(status: 404, document: document).status == .noInput)
+        #expect(Failure(status: 400, document: []).status == .data)
+        #expect(Failure(status: 503, document: []).status == .temporary)
+        #expect(Failure(status: 500, document: []).status == .software)
+        #expect(Failure(status: 500, document: []).description.contains("500"))
+    }
+
+    @Test("a value is one line, however it looks")
+    func values() {
+        #expect(StateCommand.List.shown(.init(Array("a\nb\t".utf8))) == "a\\nb\\t")
+        #expect(StateCommand.List.shown(.init([0, 1, 2])) == "(3 bytes)")
+        #expect(StateCommand.List.shown(.init([0xFF])) == "(1 bytes)")
+        #expect(StateCommand.List.shown(.init(Array(repeating: 0x61, count: 300))).count == 200)
+    }
+}

@@ -1,0 +1,147 @@
+import Apus
+import Glibc
+
+/// Does what its request asks for: the last component of the path is the operation, the query has its arguments. The
+/// contract suite and the end-to-end tests drive it.
+///
+/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, or `never`.
+@main
+struct ContractWorker: HTTPFunction, TimerFunction {
+    init() throws {
+        switch getenv("CONTRACT_START").map({ String(cString: $0) }) {
+        case "crash": kill(getpid(), SIGKILL)
+        case "refuse": throw PermanentFailure("told to refuse")
+        case "never": while true { sleep(3600) }
+        default: break
+        }
+    }
+
+    func respond(to request: HTTPRequest, in context: Context) async throws -> HTTPResponse {
+        let operation = request.path.split(separator: "/").last.map(String.init) ?? ""
+        let arguments = Arguments(request.queryParameters)
+        if let response = try await answer(operation, arguments, request) { return response }
+        if let response = try await misbehave(operation, arguments, context) { return response }
+        if let response = try await useState(operation, arguments, context.state) { return response }
+        throw HTTPError(404, "no operation '\(operation)'\n")
+    }
+
+    /// Leaves a trace in the state and in the log; fails when the environment says so.
+    func run(_ timer: TimerEvent, in context: Context) async throws {
+        context.log.info("timer", ["id": timer.id])
+        try await context.state.increment("timers")
+        if getenv("CONTRACT_FAIL") != nil { throw PermanentFailure("told to fail") }
+    }
+
+    private func answer(_ operation: String, _ arguments: Arguments, _ request: HTTPRequest) async throws
+        -> HTTPResponse?
+    {
+        switch operation {
+        case "echo": return .bytes(try await request.body.collect(upTo: 64 << 20))
+        case "echo-stream":
+            return .stream { writer in
+                for try await chunk in request.body { try await writer.write(chunk) }
+            }
+        case "count":
+            var count = 0
+            for try await chunk in request.body { count += chunk.count }
+            return .text("\(count)\n")
+        case "stream":
+            let (chunks, size) = (arguments["chunks"] ?? 10, arguments["size"] ?? 1024)
+            return .stream { writer in
+                let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: size)
+                for _ in 0..<chunks { try await writer.write(chunk) }
+            }
+        case "break":
+            return .stream { writer in
+                try await writer.write("the first part\n")
+                throw PermanentFailure("told to break off")
+            }
+        case "request": return .text(describe(request))
+        case "environment":
+            let name = arguments.text["name"] ?? ""
+            guard let value = getenv(name) else { throw HTTPError(404, "no \(name)\n") }
+            return .text(String(cString: value))
+        case "pid": return .text("\(getpid())\n")
+        default: return nil
+        }
+    }
+
+    private func misbehave(_ operation: String, _ arguments: Arguments, _ context: Context) async throws
+        -> HTTPResponse?
+    {
+        switch operation {
+        case "sleep": try await Task.sleep(for: .milliseconds(arguments["ms"] ?? 100))
+        case "stubborn":
+            // Sleeps on through cancellation.
+            let end = ContinuousClock.now + .milliseconds(arguments["ms"] ?? 60_000)
+            while .now < end { try? await Task.sleep(for: .milliseconds(1)) }
+        case "block": usleep(UInt32((arguments["ms"] ?? 100) * 1000))
+        case "ignore-term":
+            signal(SIGTERM, SIG_IGN)
+            while true { sleep(3600) }
+        case "crash": kill(getpid(), SIGKILL)
+        case "exit": _exit(Int32(arguments["status"] ?? 3))
+        case "fail": throw PermanentFailure(arguments.text["message"] ?? "told to fail")
+        case "allocate":
+            let bytes = [UInt8](repeating: 1, count: (arguments["mib"] ?? 64) << 20)
+            return .text("\(bytes.count)\n")
+        case "flood": flood((arguments["mib"] ?? 1) << 20)
+        case "garbage":
+            let garbage = [UInt8](repeating: 0xFF, count: 64)
+            write(3, garbage, garbage.count)
+            try await Task.sleep(for: .seconds(60))
+        case "print": printError((arguments.text["text"] ?? "printed") + "\n")
+        case "log": context.log.warning(arguments.text["text"] ?? "logged", ["key": "value"])
+        default: return nil
+        }
+        return .text("done\n")
+    }
+
+    private func useState(_ operation: String, _ arguments: Arguments, _ state: State) async throws -> HTTPResponse? {
+        let key = arguments.text["key"] ?? "key"
+        switch operation {
+        case "get": return .text(try await state.string(key) ?? "")
+        case "set": try await state.set(key, arguments.text["value"] ?? "")
+        case "delete": try await state.delete(key)
+        case "increment": return .text("\(try await state.increment(key, by: arguments["by"] ?? 1))\n")
+        case "add":
+            // Read, add, write: the counter that is right only if invocations are transactions.
+            let sum = (try await state.string(key).flatMap { Int($0) } ?? 0) + (arguments["by"] ?? 1)
+            try await state.set(key, "\(sum)")
+            if let pause = arguments["ms"] { try await Task.sleep(for: .milliseconds(pause)) }
+            return .text("\(sum)\n")
+        case "list":
+            let entries = try await state.list(prefix: arguments.text["prefix"] ?? "")
+            return .text(entries.map { "\($0.key)=\(String(decoding: $0.value, as: UTF8.self))\n" }.joined())
+        case "set-and-fail":
+            try await state.set(key, arguments.text["value"] ?? "")
+            throw PermanentFailure("told to fail after a write")
+        case "immediately": try await state.immediately { try await $0.set(key, "now") }
+        default: return nil
+        }
+        return .text("done\n")
+    }
+
+    private func printError(_ text: String) {
+        let bytes = [UInt8](text.utf8)
+        write(2, bytes, bytes.count)
+    }
+
+    private func flood(_ bytes: Int) {
+        let line = [UInt8](repeating: UInt8(ascii: "l"), count: 1023) + [UInt8(ascii: "\n")]
+        for _ in 0..<(bytes / line.count) { write(2, line, line.count) }
+    }
+
+    private func describe(_ request: HTTPRequest) -> String {
+        let parameters = request.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return "\(request.method) \(request.path)?\(request.query) [\(parameters.joined(separator: ","))]\n"
+    }
+}
+
+private struct Arguments {
+    let text: [String: String]
+
+    init(_ text: [String: String]) { self.text = text }
+
+    subscript(name: String) -> Int? { text[name].flatMap { Int($0) } }
+}

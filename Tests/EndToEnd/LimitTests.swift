@@ -1,0 +1,46 @@
+import Foundation
+import Support
+import Testing
+
+@Suite("Limits hold")
+struct LimitTests {
+    private static let limited = """
+        name: limited
+        handler: { command: [\(ApusHost.build)/ContractWorker], contract: apus }
+        triggers: [{ http: { path: "/{rest*}" } }]
+        workers: { max: 2, concurrency: 1 }
+        limits: { time: 500ms, memory: 96MiB }
+        """
+
+    @Test(
+        "a handler that runs past its limit is answered 504 and its process goes",
+        arguments: ["/sleep?ms=60000", "/ignore-term?ms=60000"])
+    func timeLimit(path: String) async throws {
+        try await ApusHost.with(["limited": Self.limited]) { host in
+            #expect(try host.get("/echo").status == 200)
+            let port = host.port
+            let start = ContinuousClock.now
+            let answer = try await onThreads(1) { _ in try HTTPConnection(port: port).request("GET", path) }
+            let duration = ContinuousClock.now - start
+            #expect(answer[0].status == 504)
+            #expect(answer[0].text.contains("timed-out"))
+            // The promise is 200 ms after the limit; a busy machine gets more, a host that waits for the handler does not.
+            #expect(duration >= .milliseconds(500) && duration < .seconds(10))
+            let isGone = try await eventually { host.workerPIDs.isEmpty }
+            #expect(isGone)
+            #expect(try host.get("/echo").status == 200)
+        }
+    }
+
+    @Test("a handler that allocates past its limit fails alone")
+    func memoryLimit() async throws {
+        let neighbour = Self.limited.replacingOccurrences(of: "limited", with: "neighbour")
+            .replacingOccurrences(of: "/{rest*}", with: "/neighbour/{rest*}")
+        try await ApusHost.with(["limited": Self.limited, "neighbour": neighbour]) { host in
+            #expect(try host.get("/neighbour/echo").status == 200)
+            #expect(try host.get("/allocate?mib=512").status == 502)
+            #expect(try host.get("/neighbour/echo").status == 200)
+            #expect(try host.get("/echo").status == 200)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import Support
+import Testing
+
+@Suite("Timers and files call functions")
+struct TriggerTests {
+    /// A filter that notes each event's subject and extensions in a file that the test reads.
+    private static func recorder(_ name: String, triggers: String, into file: String) -> String {
+        """
+        name: \(name)
+        handler: { command: [/bin/sh, -c, "printf '%s %s %s\\\\n' \\"$CE_TYPE\\" \\"${CE_SUBJECT:-$CE_SCHEDULED}\\" \\"$CE_MISSED\\" >> \(file)"], contract: stdio }
+        triggers: [\(triggers)]
+        workers: { max: 4 }
+        """
+    }
+
+    private static func lines(_ file: String) -> [String] {
+        ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    // MARK: Timers
+
+    @Test(
+        "due times that passed while the host was down are made up for as the manifest says",
+        arguments: [("none", 0), ("once", 1), ("all", 3)])
+    func missed(policy: String, expected: Int) async throws {
+        try await withTemporaryFolder { folder in
+            let record = folder + "/record"
+            let manifest = Self.recorder(
+                "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
+            )
+            try await ApusHost.with(["tick": manifest], environment: Self.clock("2026-06-01 10:30:00")) { host in
+                let isKnown = try await eventually { host.log.contains("functions on http://") }
+                #expect(isKnown)
+                host.kill()
+                // 11:00, 12:00 and 13:00 pass while nobody is there.
+                try await host.start(environment: Self.clock("2026-06-01 13:30:00"))
+                if expected > 0 {
+                    let isMade = try await eventually { Self.lines(record).count >= expected }
+                    #expect(isMade)
+                }
+                // Whatever else were due would have been fired before the host says that nothing waits.
+                let isQuiet = try await eventually { try host.queued("tick") == 0 }
+                #expect(isQuiet)
+                #expect(Self.lines(record).count == expected)
+            }
+        }
+    }
+
+    @Test(
+        "a host that lives through both changes of the clocks follows the rules",
+        arguments: [
+            // 02:30 does not exist on 29 March: it runs once, right after the gap.
+            ("2026-03-28 23:00:00", "2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"),
+            // 02:30 comes twice on 25 October: it runs at the first.
+            ("2026-10-24 23:00:00", "2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"),
+        ])
+    func daylightSaving(start: String, first: String, second: String) async throws {
+        try await withTemporaryFolder { folder in
+            let record = folder + "/record"
+            let manifest = Self.recorder(
+                "nightly", triggers: #"{ timer: { cron: "30 2 * * *", zone: Europe/Berlin } }"#, into: record)
+            // Ten seconds of the test are ten hours of the host.
+            try await ApusHost.with(["nightly": manifest], environment: Self.clock(start, speed: 3600)) { _ in
+                let hasPassed = try await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
+                #expect(hasPassed)
+                let fired = Self.lines(record).prefix(2).map { $0.split(separator: " ")[1] }
+                #expect(fired == [first[...], second[...]])
+            }
+        }
+    }
+
+    /// Gives a process a wall clock of its own; what it measures durations by stays real.
+    private static func clock(_ start: String, speed: Int = 1) -> [String: String] {
+        [
+            "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "TZ": "UTC",
+            "FAKETIME": "@\(start) x\(speed)", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        ]
+    }
+
+    // MARK: Files
+
+    @Test("a clone of 2,000 files, changes while the host is down, and a rename are delivered once each")
+    func files() async throws {
+        try await withTemporaryFolder { folder in
+            let (source, watched, record) = (folder + "/source", folder + "/watched", folder + "/record")
+            try FileManager.default.createDirectory(atPath: watched, withIntermediateDirectories: true)
+            try makeRepository(at: source, files: 2000)
+            let manifest = Self.recorder(
+                "inbox", triggers: #"{ file: { watch: \#(watched), exclude: ["**/.git/**"] } }"#, into: record)
+            try await ApusHost.with(["inbox": manifest]) { host in
+                try git("clone", "--quiet", source, watched + "/clone")
+                let isDelivered = try await eventually(within: .seconds(120)) { Self.lines(record).count >= 2000 }
+                #expect(isDelivered)
+                let isQuiet = try await eventually { try host.queued("inbox") == 0 }
+                #expect(isQuiet)
+                let created = Self.lines(record)
+                #expect(created.count == 2000)
+                #expect(Set(created).count == 2000)
+                #expect(created.allSatisfy { $0.hasPrefix("apus.file.created clone/") })
+
+                host.kill()
+                let manager = FileManager.default
+                try "changed".write(toFile: watched + "/clone/file-1.txt", atomically: false, encoding: .utf8)
+                try manager.removeItem(atPath: watched + "/clone/file-2.txt")
+                try manager.moveItem(atPath: watched + "/clone/file-3.txt", toPath: watched + "/clone/renamed.txt")
+                try "new".write(toFile: watched + "/new.txt", atomically: false, encoding: .utf8)
+                try await host.start()
+                let isCaughtUp = try await eventually { Self.lines(record).count >= 2004 }
+                #expect(isCaughtUp)
+                let isQuietAgain = try await eventually { try host.queued("inbox") == 0 }
+                #expect(isQuietAgain)
+                let changes = Set(Self.lines(record).dropFirst(2000).map { $0.trimmingCharacters(in: .whitespaces) })
+                #expect(
+                    changes == [
+                        "apus.file.modified clone/file-1.txt", "apus.file.deleted clone/file-2.txt",
+                        "apus.file.moved clone/renamed.txt", "apus.file.created new.txt",
+                    ])
+                #expect(Self.lines(record).count == 2004)
+            }
+        }
+    }
+
+    private func makeRepository(at path: String, files: Int) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try git("init", "--quiet", path)
+        for index in 0..<files {
+            try "file \(index)\n".write(toFile: path + "/file-\(index).txt", atomically: false, encoding: .utf8)
+        }
+        try git("-C", path, "add", ".")
+        try git(
+            "-C", path, "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m",
+            "Add files")
+    }
+
+    private func git(_ arguments: String...) throws {
+        let result = try run("/usr/bin/env", ["git"] + arguments)
+        try #require(result.status == 0, "git \(arguments): \(result.error)")
+    }
+
+    // MARK: The queue
+
+    @Test("an event that was running when the host was killed runs again with the next one")
+    func hostKilled() async throws {
+        try await withTemporaryFolder { folder in
+            let record = folder + "/record"
+            // The first try waits for its end; the next one, which finds the mark, is done at once.
+            let script = "echo try >> \(record); test -e \(folder)/mark && exit 0; touch \(folder)/mark; sleep 600"
+            let manifest = """
+                name: once
+                handler: { command: [/bin/sh, -c, "\(script)"], contract: stdio }
+                triggers: [{ timer: { at: 2026-01-01T00:00:00Z, missed: once } }]
+                limits: { time: 1h }
+                """
+            try await ApusHost.with(["once": manifest], environment: Self.clock("2025-12-31 23:59:59")) { host in
+                let isRunning = try await eventually { Self.lines(record).count == 1 }
+                #expect(isRunning)
+                host.kill()
+                try await host.start()
+                let isDone = try await eventually { try host.function("once").queue.done == 1 }
+                #expect(isDone)
+                #expect(Self.lines(record).count == 2)
+            }
+        }
+    }
+}
+
+extension ApusHost {
+    /// Invocations that wait or run.
+    func queued(_ name: String) throws -> Int {
+        let queue = try function(name).queue
+        return queue.waiting + queue.running
+    }
+}

@@ -1,0 +1,161 @@
+import Engine
+import Events
+import Storage
+import Testing
+
+@Suite("What an invocation reads and writes")
+struct EffectsBufferTests {
+    var buffer = EffectsBuffer(namespace: "orders")
+
+    @Test("a key that was read is remembered with its version")
+    mutating func readsAreRemembered() throws {
+        #expect(buffer.begin(.get(key: "a")) == .value(key: "a"))
+        let result = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
+        #expect(result == .success(.value(bytes("1"))))
+        #expect(buffer.effects.reads == ["a": 7])
+    }
+
+    @Test("a key that is not there is remembered with version 0")
+    mutating func absenceIsRemembered() {
+        _ = buffer.found(nil, for: .get(key: "a"))
+        #expect(buffer.effects.reads == ["a": 0])
+    }
+
+    @Test("a key reads the same each time, and is looked up once")
+    mutating func readsAreRepeatable() {
+        _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
+        #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(bytes("1")))))
+    }
+
+    @Test("own writes are read without a look-up and without a version")
+    mutating func ownWritesAreVisible() {
+        #expect(buffer.begin(.set(key: "a", value: bytes("x"))) == .none(.success(.done)))
+        #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(bytes("x")))))
+        #expect(buffer.begin(.delete(key: "a")) == .none(.success(.done)))
+        #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(nil))))
+        #expect(buffer.effects.reads.isEmpty)
+        #expect(buffer.effects.writes == ["a": .delete])
+    }
+
+    @Test("increments add up and depend on nothing")
+    mutating func incrementsCommute() {
+        #expect(buffer.begin(.increment(key: "n", by: 2)) == .value(key: "n"))
+        let first = buffer.found(VersionedValue(value: bytes("40"), version: 3), for: .increment(key: "n", by: 2))
+        #expect(first == .success(.number(42)))
+        #expect(buffer.begin(.increment(key: "n", by: 1)) == .none(.success(.number(43))))
+        #expect(buffer.effects.reads.isEmpty)
+        #expect(buffer.effects.writes == ["n": .increment(3)])
+    }
+
+    @Test("reading an incremented key sees the sum, and depends on what was stored")
+    mutating func readingAfterIncrement() {
+        _ = buffer.found(VersionedValue(value: bytes("40"), version: 3), for: .increment(key: "n", by: 2))
+        #expect(buffer.begin(.get(key: "n")) == .none(.success(.value(bytes("42")))))
+        #expect(buffer.effects.reads == ["n": 3])
+    }
+
+    @Test("an increment of an own write becomes a write")
+    mutating func incrementOfOwnWrite() {
+        _ = buffer.begin(.set(key: "n", value: bytes("5")))
+        _ = buffer.begin(.increment(key: "n", by: 1))
+        let result = buffer.found(nil, for: .increment(key: "n", by: 1))
+        #expect(result == .success(.number(6)))
+        #expect(buffer.effects.writes == ["n": .set(bytes("6"))])
+    }
+
+    @Test("a value that is no number cannot be incremented", arguments: ["", "x", "1.5", "9223372036854775808"])
+    func incrementOfText(text: String) {
+        var buffer = buffer
+        let result = buffer.found(VersionedValue(value: bytes(text), version: 1), for: .increment(key: "n", by: 1))
+        #expect(throws: StateError.self) { try result.get() }
+        #expect(buffer.effects.writes.isEmpty)
+    }
+
+    @Test("an increment past the range is refused")
+    mutating func overflow() {
+        let most = VersionedValue(value: bytes("\(Int64.max)"), version: 1)
+        let result = buffer.found(most, for: .increment(key: "n", by: 1))
+        #expect(throws: StateError.self) { try result.get() }
+    }
+
+    @Test("a list shows own writes in their places and hides own deletes")
+    mutating func listsMergeOwnWrites() throws {
+        _ = buffer.begin(.set(key: "k/2", value: bytes("new")))
+        _ = buffer.begin(.delete(key: "k/3"))
+        _ = buffer.begin(.set(key: "other", value: bytes("no")))
+        let list = StateOperation.list(prefix: "k/", after: nil, limit: 3)
+        #expect(buffer.begin(list) == .scan(prefix: "k/", after: nil, limit: 5))
+        let stored = [entry("k/1", 1), entry("k/3", 2), entry("k/4", 3)]
+        let page = try buffer.found(stored, scanned: 5, for: list).get()
+        #expect(keys(page) == ["k/1", "k/2", "k/4"])
+        let scan = try #require(buffer.effects.scans.first)
+        #expect(scan.seen.map(\.key) == ["k/1", "k/3", "k/4"])
+        #expect(scan.limit == 5)
+    }
+
+    @Test("own writes past the last key of a full page wait for their turn")
+    mutating func listsStopAtTheirHorizon() throws {
+        _ = buffer.begin(.set(key: "k/9", value: bytes("late")))
+        let list = StateOperation.list(prefix: "k/", after: nil, limit: 2)
+        let page = try buffer.found([entry("k/1", 1), entry("k/2", 2), entry("k/3", 3)], scanned: 3, for: list).get()
+        #expect(keys(page) == ["k/1", "k/2"])
+    }
+
+    @Test("a list begins after the given key")
+    mutating func listsBeginAfter() throws {
+        _ = buffer.begin(.set(key: "k/1", value: bytes("before")))
+        let list = StateOperation.list(prefix: "k/", after: "k/1", limit: 10)
+        let page = try buffer.found([entry("k/2", 2)], scanned: 11, for: list).get()
+        #expect(keys(page) == ["k/2"])
+    }
+
+    @Test("a list that grows too long is cut and says that there is more")
+    mutating func longListsAreCut() throws {
+        let large = [UInt8](repeating: 0, count: 1 << 20)
+        let stored = (0..<6).map { VersionedEntry(key: "k/\($0)", value: large, version: 1) }
+        let page = try buffer.found(stored, scanned: 10, for: .list(prefix: "k/", after: nil, limit: 10)).get()
+        guard case .entries(let entries, let more) = page else { return #expect(Bool(false), "\(page)") }
+        #expect(more)
+        #expect(entries.count == 3)
+    }
+
+    @Test(
+        "keys and values out of bounds are refused",
+        arguments: [
+            StateOperation.get(key: ""), .delete(key: String(repeating: "k", count: 1025)),
+            .list(prefix: "", after: nil, limit: 0),
+        ])
+    func bounds(operation: StateOperation) {
+        var buffer = buffer
+        guard case .none(.failure(let error)) = buffer.begin(operation) else {
+            return #expect(Bool(false), "\(operation) was taken")
+        }
+        #expect(error.code == .invalid)
+        #expect(buffer.isEmpty)
+    }
+
+    @Test("a value over 1 MiB is refused")
+    mutating func largeValues() {
+        let result = buffer.begin(.set(key: "k", value: [UInt8](repeating: 0, count: (1 << 20) + 1)))
+        let error = StateError(.invalid, "a value of 1048577 bytes; the most is 1048576")
+        #expect(result == .none(.failure(error)))
+    }
+
+    @Test("one invocation writes a bounded amount")
+    mutating func writtenIsBounded() {
+        let large = [UInt8](repeating: 0, count: 1 << 20)
+        let results = (0..<17).map { buffer.begin(.set(key: "k\($0)", value: large)) }
+        #expect(results.first == .none(.success(.done)))
+        #expect(results.last != .none(.success(.done)))
+    }
+
+    private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    private func entry(_ key: String, _ version: Int64) -> VersionedEntry {
+        VersionedEntry(key: key, value: [], version: version)
+    }
+
+    private func keys(_ result: StateResult) -> [String] {
+        if case .entries(let entries, _) = result { entries.map(\.key) } else { [] }
+    }
+}

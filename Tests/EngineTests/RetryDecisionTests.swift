@@ -1,0 +1,50 @@
+import Engine
+import Events
+import Manifests
+import Storage
+import Testing
+
+@Suite("What becomes of a failed attempt")
+struct RetryDecisionTests {
+    private let start = WallTime(milliseconds: 1_800_000_000_000)
+
+    private func decide(
+        _ policy: RetryPolicy = RetryPolicy(), attempt: Int, permanent: Bool = false, age: Duration = .zero,
+        fraction: Double = 0.5
+    ) -> Settlement {
+        RetryDecision(policy: policy).settlement(
+            after: .failed, reason: "boom", permanent: permanent, attempt: attempt, enqueued: start,
+            now: start.advanced(by: age), fraction: fraction)
+    }
+
+    @Test("the delay doubles with each attempt, up to the longest")
+    func delays() {
+        let decision = RetryDecision(policy: RetryPolicy())
+        #expect((1...5).map { decision.delay(after: $0) } == [1, 2, 4, 8, 16].map { .seconds($0) })
+        #expect(decision.delay(after: 1_000_000) == .seconds(300))
+    }
+
+    @Test("the next try comes at a random part of the delay")
+    func jitter() {
+        #expect(decide(attempt: 1, fraction: 0) == .retry(at: start, outcome: .failed, reason: "boom"))
+        let half = start.advanced(by: .milliseconds(500))
+        #expect(decide(attempt: 1, fraction: 0.5) == .retry(at: half, outcome: .failed, reason: "boom"))
+    }
+
+    @Test("the last attempt exhausts it")
+    func exhausted() {
+        #expect(decide(attempt: 5) == .dead(outcome: .exhausted, reason: "attempt 5 of 5: boom"))
+    }
+
+    @Test("a try that would come too late is not made")
+    func tooOld() {
+        #expect(
+            decide(attempt: 1, age: .seconds(21_600))
+                == .dead(outcome: .exhausted, reason: "older than retry.within: boom"))
+    }
+
+    @Test("a permanent failure is not tried again")
+    func permanent() {
+        #expect(decide(attempt: 1, permanent: true) == .dead(outcome: .failed, reason: "boom"))
+    }
+}

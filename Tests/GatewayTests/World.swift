@@ -1,0 +1,85 @@
+import Engine
+import Events
+import Gateway
+import Logging
+import Manifests
+import NIOCore
+import NIOPosix
+import Workers
+
+/// A gateway on a free port, and a way to it.
+struct World: Sendable {
+    let gateway: HTTPGateway
+    let port: Int
+
+    func client(receiveBuffer: CInt? = nil) throws -> Client { try Client(port: port, receiveBuffer: receiveBuffer) }
+
+    /// Sends `request` on a connection of its own.
+    func answer(_ request: String, toHead: Bool = false) async throws -> Client.Response {
+        let client = try client()
+        try await client.send(request)
+        return try await client.receive(toHead: toHead)
+    }
+}
+
+/// Runs `body` with a gateway whose functions are `manifests` and are run by `respond`.
+func withGateway<Result>(
+    _ manifests: [Manifest] = standard, configure: (inout GatewayConfiguration) -> Void = { _ in },
+    respond: @escaping HTTPGateway.Respond = echo, _ body: (World) async throws -> Result
+) async throws -> Result {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    var configuration = GatewayConfiguration()
+    configuration.port = 0
+    configure(&configuration)
+    let lanes = group.makeIterator().map { Lane(loop: $0) }
+    let gateway = HTTPGateway(
+        configuration: configuration, lanes: lanes, respond: respond, logger: Logger(label: "gateway"))
+    gateway.update(manifests)
+    try await gateway.bind()
+    do {
+        let result = try await body(World(gateway: gateway, port: gateway.boundAddress?.port ?? 0))
+        await gateway.drain(within: .zero)
+        try await group.shutdownGracefully()
+        return result
+    } catch {
+        await gateway.drain(within: .zero)
+        try? await group.shutdownGracefully()
+        throw error
+    }
+}
+
+/// A function `echo` that takes up to 20 MiB at `/echo/{path*}`, and `hello` with `GET /hello/{name?}`.
+let standard: [Manifest] = {
+    var echo = manifest("echo", "/echo/{path*}")
+    echo.limits.body = 20 << 20
+    return [echo, manifest("hello", "/hello/{name?}", ["GET"]), manifest("small", "/small", body: 10)]
+}()
+
+func manifest(_ name: String, _ path: String, _ methods: [String] = [], body: Int64 = 6 << 20) -> Manifest {
+    var manifest = Manifest(
+        name: name, handler: Handler(command: ["/bin/true"], contract: .stdio, directory: "/"),
+        triggers: [.http(HTTPTrigger(path: pattern(path), methods: methods))])
+    manifest.limits.body = body
+    return manifest
+}
+
+/// The pattern that `text` says, without the checks that manifests make.
+func pattern(_ text: String) -> RoutePattern {
+    let segments = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { part in
+        guard part.hasPrefix("{") else { return RoutePattern.Segment.literal(String(part)) }
+        let name = part.dropFirst().dropLast()
+        if name.hasSuffix("?") { return .optional(String(name.dropLast())) }
+        return name.hasSuffix("*") ? .rest(String(name.dropLast())) : .parameter(String(name))
+    }
+    return RoutePattern(segments: segments, description: text)
+}
+
+/// Answers with what it got: the body, and the method and parameters as header fields.
+let echo: HTTPGateway.Respond = { head, body, function, _, _ async throws(Problem) in
+    let parameters = head.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
+    let headers = [
+        HeaderField("Content-Type", "text/plain"), HeaderField("Function", function),
+        HeaderField("Method", head.method), HeaderField("Parameters", parameters), HeaderField("Query", head.query),
+    ]
+    return Reply(head: ResponseHead(status: 200, headers: headers), body: body)
+}

@@ -1,0 +1,253 @@
+import Events
+import Manifests
+import NIOCore
+import Support
+import Testing
+import Workers
+
+@Suite("A worker of the apus contract", .serialized, .timeLimit(.minutes(3)))
+struct ApusWorkerTests {
+    @Test("sees the request as it came")
+    func request() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let response = try await world.request("/request", query: "a=b%20c", method: "GET")
+            #expect(try await response.text() == "GET /request?a=b%20c [name=Ada]\n")
+            #expect(response.head.headers.first("content-type") == "text/plain; charset=utf-8")
+        }
+    }
+
+    @Test("stays for the next call")
+    func reuse() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let first = try await world.request("/pid").text()
+            let second = try await world.request("/pid").text()
+            #expect(first == second)
+            #expect(world.pool.snapshot.workers.map(\.state) == ["idle"])
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("reads while it writes")
+    func bothWays() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let body = BodyStream()
+            let response = try await world.request("/echo-stream", body: .stream(body))
+            guard case .stream(let stream) = response.body else { throw Unexpected(description: "no stream") }
+            for number in 0..<5 {
+                body.write(ByteBuffer(string: "part \(number)"))
+                let chunk = try await stream.next()
+                #expect(chunk == ByteBuffer(string: "part \(number)"))
+            }
+            body.finish()
+            #expect(try await stream.next() == nil)
+        }
+    }
+
+    @Test("runs as many calls at once as its manifest says")
+    func concurrency() async throws {
+        let manifest = Handlers.contractWorker {
+            $0.workers.max = 1
+            $0.workers.concurrency = 20
+        }
+        try await World.with(manifest) { world in
+            let clock = ContinuousClock()
+            let duration = try await clock.measure {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<20 {
+                        group.addTask { _ = try await world.request("/sleep", query: "ms=500") }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            #expect(duration < .seconds(9))
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("reads and writes state in the handler's order")
+    func state() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let state = MemoryState()
+            _ = try await world.request("/state/set", query: "key=a&value=1", state: state)
+            #expect(try await world.request("/state/add", query: "key=a&by=2", state: state).text() == "3\n")
+            #expect(try await world.request("/state/increment", query: "key=a", state: state).text() == "4\n")
+            #expect(try await world.request("/state/list", state: state).text() == "a=4\n")
+            #expect(try await world.request("/state/immediately", query: "key=b", state: state).text() == "done\n")
+            #expect(try await world.request("/state/get", query: "key=b", state: state).text() == "now")
+            let writes = state.operations.filter { $0 == .commit || $0 == .set(key: "a", value: Array("1".utf8)) }
+            #expect(writes.count == 2)
+        }
+    }
+
+    @Test("fails the call when a write that it did not wait for is refused")
+    func refusedWrite() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let failure = try await world.failure(of: "/state/set", query: "key=forbidden&value=x")
+            #expect(failure.code == .handlerFailed)
+        }
+    }
+
+    @Test("reports what its handler throws")
+    func handlerError() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let failure = try await world.failure(of: "/fail", query: "message=boom")
+            #expect(failure.code == .handlerFailed)
+            #expect(failure.permanent)
+            #expect(failure.message.contains("boom"))
+        }
+    }
+
+    @Test("cuts a response off whose handler fails in the middle")
+    func brokenStream() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let response = try await world.request("/break")
+            await #expect(throws: CallFailure.self) { try await response.text() }
+            #expect(try await world.request("/pid").head.status == 200)
+        }
+    }
+
+    @Test("is killed for garbage on the wire")
+    func garbage() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let failure = try await world.failure(of: "/garbage")
+            #expect(failure.code == .contractBroken)
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+        }
+    }
+
+    @Test("lets the other calls finish when one has run out of time")
+    func timeLimitBesideOthers() async throws {
+        let manifest = Handlers.contractWorker {
+            $0.workers.max = 1
+            $0.workers.concurrency = 2
+        }
+        try await World.with(manifest) { world in
+            async let other = world.request("/sleep", query: "ms=500")
+            #expect(await eventually { world.pool.snapshot.running == 1 })
+            let failure = try await world.failure(of: "/stubborn", time: .milliseconds(200))
+            #expect(failure.code == .timedOut)
+            #expect(try await other.text() == "done\n")
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+        }
+    }
+
+    @Test("ends a cancelled call by itself, and stays")
+    func cooperativeCancellation() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let pid = try await world.request("/pid").text()
+            let caller = Task { try await world.request("/sleep", query: "ms=60000") }
+            #expect(await eventually { world.pool.snapshot.running == 1 })
+            caller.cancel()
+            await #expect(throws: CallFailure.self) { try await caller.value }
+            #expect(await eventually { world.pool.snapshot.running == 0 })
+            #expect(try await world.request("/pid").text() == pid)
+        }
+    }
+
+    @Test("logs with level, fields and invocation")
+    func log() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            let id = InvocationID()
+            _ = try await world.request("/log", query: "text=seen", id: id)
+            let line = try #require(world.lines.first(.log, containing: "seen"))
+            #expect(line.level == "warning")
+            #expect(line.invocation == id)
+            #expect(line.metadata == [HeaderField("key", "value")])
+            _ = try await world.request("/print", query: "text=printed", id: id)
+            #expect(await eventually { world.lines.first(.stderr, containing: "printed")?.invocation == id })
+        }
+    }
+
+    @Test("refuses a manifest whose triggers its handler does not serve")
+    func triggers() async throws {
+        let manifest = Handlers.contractWorker([.http(Handlers.anyPath), .topic("orders")])
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/pid")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message.contains("does not serve: topic (it serves http, timer)"))
+        }
+    }
+
+    @Test("that dies while it starts makes the pool back off", arguments: ["crash", "refuse"])
+    func deadStart(_ how: String) async throws {
+        let manifest = Handlers.contractWorker { $0.environment["CONTRACT_START"] = how }
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/pid")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message.contains(how == "crash" ? "SIGKILL" : "told to refuse"))
+            #expect(failure.retryAfter != nil)
+            let started = world.pool.snapshot.started
+            for _ in 0..<50 { _ = try await world.failure(of: "/pid") }
+            #expect(world.pool.snapshot.started <= started + 5)
+        }
+    }
+
+    @Test("that never says hello is given up after ten seconds")
+    func neverReady() async throws {
+        let manifest = Handlers.contractWorker { $0.environment["CONTRACT_START"] = "never" }
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/pid")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message.contains("no HELLO within 10 s"))
+        }
+    }
+
+    @Test("that is no worker at all is refused")
+    func impostor() async throws {
+        try await World.with(Handlers.impostor("echo GARBAGE-GARBAGE >&3; sleep 60")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .startFailed)
+        }
+        try await World.with(Handlers.impostor("echo oops >&2; exit 7")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.message.contains("exit status 7"))
+            #expect(failure.message.contains("oops"))
+        }
+    }
+
+    @Test("has descriptors 0 to 3 and no others")
+    func descriptors() async throws {
+        try await World.with(Handlers.impostor("exec ls /proc/self/fd >&2")) { world in
+            _ = try await world.failure(of: "/")
+            // 4 is `ls`'s own, on the directory.
+            let open = world.lines.all.filter { $0.source == .stderr }.map(\.text)
+            #expect(open == ["0", "1", "2", "3", "4"])
+        }
+    }
+
+    @Test("is kept warm when its manifest says so, and comes back when it dies")
+    func minimum() async throws {
+        let manifest = Handlers.contractWorker { $0.workers.min = 2 }
+        try await World.with(manifest) { world in
+            let running = Task { await world.pool.run() }
+            #expect(await eventually { world.pool.snapshot.workers.filter { $0.state == "idle" }.count == 2 })
+            _ = try await world.failure(of: "/crash")
+            #expect(await eventually { world.pool.snapshot.workers.filter { $0.state == "idle" }.count == 2 })
+            await world.pool.drain(within: .seconds(5))
+            await running.value
+        }
+    }
+
+    @Test("goes when it has been idle")
+    func idle() async throws {
+        let manifest = Handlers.contractWorker { $0.workers.idle = .milliseconds(200) }
+        try await World.with(manifest) { world in
+            _ = try await world.request("/pid")
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+            _ = try await world.request("/pid")
+            #expect(world.pool.snapshot.started == 2)
+        }
+    }
+
+    @Test("finishes its call while the pool drains")
+    func drain() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            async let response = world.request("/sleep", query: "ms=300")
+            #expect(await eventually { world.pool.snapshot.workers.contains { $0.state == "busy" } })
+            await world.pool.drain(within: .seconds(30))
+            #expect(try await response.text() == "done\n")
+            let failure = try await world.failure(of: "/pid")
+            #expect(failure.code == .stopping)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import Manifests
+import Testing
+
+/// A contract, with a handler for each thing that the suite asks for.
+struct Contract: Sendable, CustomTestStringConvertible {
+    enum Task: String {
+        case echo = "cat"
+        case count = "wc -c"
+        case stream = "head -c 104857600 /dev/zero | head -c ${LENGTH:-20971520}"
+        case crash = "kill -9 $$"
+        case exit = "exit 3"
+        case sleep = "exec sleep 60"
+        case ignoreTerm = "trap '' TERM; while :; do sleep 1; done"
+        case stubborn = "trap '' TERM; sleep 60; sleep 60"
+        case flood = "head -c 104857600 /dev/zero | tr '\\0' 'l' | fold -w 1023 >&2"
+        case allocate = "exec python3 -c 'b = bytearray(512 << 20); print(len(b))'"
+        case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
+        case event = "cat; :"
+    }
+
+    let testDescription: String
+    let manifest: @Sendable (Task) -> Manifest
+
+    static let all = [
+        Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
+        Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
+    ]
+}
+
+/// Of this process (proc_pid_statm(5)).
+func residentBytes() -> Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    guard fgets(&line, 256, file) != nil else { return 0 }
+    let fields = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        .split(separator: " ")
+    return (Int(fields[1]) ?? 0) * Int(getpagesize())
+}
+
+func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+extension String {
+    var trimmed: String {
+        var text = self[...]
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text.drop(while: \.isWhitespace))
+    }
+}

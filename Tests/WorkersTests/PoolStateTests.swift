@@ -1,0 +1,351 @@
+import Manifests
+import Testing
+import Workers
+
+/// Drives a `PoolState` by hand: time moves when the test says so, and slots are granted at once unless told otherwise.
+private struct Bench {
+    var state: PoolState
+    var now = ContinuousClock.now
+    /// What the pool asked for, in order, slots and timers left out.
+    var seen: [PoolState.Action] = []
+    var timer: ContinuousClock.Instant?
+    var grantsSlots = true
+    var slots = 0
+    private var lastWaiter: UInt64 = 0
+
+    init(lanes: Int = 1, _ adjust: (inout WorkerPolicy, inout Limits) -> Void = { _, _ in }) {
+        var policy = WorkerPolicy()
+        var limits = Limits()
+        adjust(&policy, &limits)
+        state = PoolState(policy: policy, limits: limits, laneCount: lanes)
+    }
+
+    /// A call comes: the worker that it gets at once, or its number in line.
+    mutating func call(lane: Int = 0) -> (worker: Int?, waiter: UInt64) {
+        lastWaiter += 1
+        if let worker = state.takeFree(lane: lane) { return (worker, lastWaiter) }
+        note(state.wait(lastWaiter, lane: lane, now: now))
+        return (nil, lastWaiter)
+    }
+
+    mutating func note(_ actions: [PoolState.Action]) {
+        for action in actions {
+            switch action {
+            case .requestSlots(let count):
+                for _ in 0..<(grantsSlots ? count : 0) { grant() }
+            case .setTimer(let instant): timer = instant
+            case .releaseSlot: slots -= 1
+            case .withdrawSlots, .roomGrew: break
+            case .start, .give, .fail, .stop, .drained: seen.append(action)
+            }
+        }
+    }
+
+    mutating func grant() {
+        slots += 1
+        note(state.slotGranted(now))
+    }
+
+    mutating func ready(_ worker: Int) { note(state.workerReady(worker, now: now)) }
+
+    mutating func exits(_ worker: Int, _ reason: String = "exit status 1") {
+        note(state.workerExited(worker, reason: reason, now: now))
+    }
+
+    mutating func release(_ worker: Int, surrenders: Bool = false) {
+        note(state.release(worker, surrenders: surrenders, now: now))
+    }
+
+    /// Lets time pass, firing the timer on the way.
+    mutating func pass(_ duration: Duration) {
+        let end = now + duration
+        while let due = timer, due <= end {
+            timer = nil
+            now = max(now, due)
+            note(state.tick(now))
+        }
+        now = end
+    }
+
+    mutating func takeSeen() -> [PoolState.Action] {
+        defer { seen = [] }
+        return seen
+    }
+
+    /// A pool with `count` ready workers, which are idle.
+    mutating func warm(_ count: Int) {
+        let calls = (0..<count).map { _ in call() }
+        for worker in 1...count { ready(worker) }
+        for worker in 1...count { release(worker) }
+        #expect(calls.allSatisfy { $0.worker == nil })
+        seen = []
+    }
+}
+
+@Suite("A pool")
+struct PoolStateTests {
+    @Test("starts a worker for each call that finds none, and gives it the call when it is ready")
+    func scaleUp() {
+        var bench = Bench()
+        let first = bench.call()
+        let second = bench.call()
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        bench.ready(2)
+        #expect(bench.takeSeen() == [.give(2, to: first.waiter)])
+        bench.ready(1)
+        #expect(bench.takeSeen() == [.give(1, to: second.waiter)])
+    }
+
+    @Test("starts no more workers than its maximum, and serves who waits in the order of their coming")
+    func maximum() {
+        var bench = Bench { policy, _ in policy.max = 2 }
+        let calls = (0..<4).map { _ in bench.call().waiter }
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        bench.ready(1)
+        bench.ready(2)
+        bench.release(2)
+        bench.release(1)
+        #expect(
+            bench.takeSeen() == [
+                .give(1, to: calls[0]), .give(2, to: calls[1]), .give(2, to: calls[2]), .give(1, to: calls[3]),
+            ])
+    }
+
+    @Test("gives an idle worker at once, one on the caller's lane where there is one")
+    func lanes() {
+        var bench = Bench(lanes: 2)
+        _ = bench.call(lane: 0)
+        _ = bench.call(lane: 1)
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 1)])
+        bench.ready(1)
+        bench.ready(2)
+        bench.release(1)
+        bench.release(2)
+        #expect(bench.call(lane: 1).worker == 2)
+        #expect(bench.call(lane: 1).worker == 1)
+    }
+
+    @Test("fills one worker before it uses the next")
+    func concurrency() {
+        var bench = Bench { policy, _ in (policy.concurrency, policy.max) = (2, 2) }
+        for _ in 0..<3 { _ = bench.call() }
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        bench.ready(1)
+        bench.ready(2)
+        #expect(bench.takeSeen() == [.give(1, to: 1), .give(1, to: 2), .give(2, to: 3)])
+        #expect(bench.call().worker == 2)
+        bench.release(1)
+        #expect(bench.call().worker == 1)
+        #expect(bench.call().worker == nil)
+    }
+
+    @Test("rejects a call that waited too long")
+    func waitedTooLong() {
+        var bench = Bench { policy, limits in (policy.max, limits.wait) = (1, .seconds(5)) }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        let late = bench.call().waiter
+        bench.pass(.seconds(4))
+        #expect(bench.takeSeen() == [])
+        bench.pass(.seconds(2))
+        #expect(bench.failures().map(\.0) == [late])
+        #expect(bench.failures().map(\.1.code) == [.waitedTooLong])
+    }
+
+    @Test("rejects a call when too many wait")
+    func queueFull() {
+        var bench = Bench { policy, limits in (policy.max, limits.waiting) = (1, 2) }
+        bench.warm(1)
+        for _ in 0..<3 { _ = bench.call() }
+        #expect(bench.takeSeen() == [])
+        _ = bench.call()
+        #expect(bench.failures().map(\.1.code) == [.queueFull])
+        #expect(bench.failures().first?.1.retryAfter != nil)
+    }
+
+    @Test("forgets a caller that has gone")
+    func abandoned() {
+        var bench = Bench { policy, _ in policy.max = 1 }
+        bench.warm(1)
+        _ = bench.call()
+        let gone = bench.call().waiter
+        let next = bench.call().waiter
+        #expect(bench.state.abandon(gone, now: bench.now).wasWaiting)
+        #expect(!bench.state.abandon(gone, now: bench.now).wasWaiting)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.give(1, to: next)])
+    }
+
+    @Test("stops what has been idle, the longest idle first, down to its minimum")
+    func idle() {
+        var bench = Bench { policy, _ in (policy.min, policy.idle) = (1, .seconds(30)) }
+        bench.warm(3)
+        bench.pass(.seconds(20))
+        #expect(bench.call().worker == 3)
+        bench.release(3)
+        bench.pass(.seconds(11))
+        #expect(Set(bench.takeSeen().map(\.description)) == ["stop 1 idle", "stop 2 idle"])
+        bench.pass(.seconds(120))
+        #expect(bench.takeSeen() == [])
+    }
+
+    @Test("keeps its minimum, also when one dies")
+    func minimum() {
+        var bench = Bench { policy, _ in policy.min = 2 }
+        bench.note(bench.state.keepMinimum(bench.now))
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        bench.ready(1)
+        bench.ready(2)
+        #expect(bench.call().worker == 2)
+        bench.release(2)
+        bench.exits(2)
+        #expect(bench.takeSeen() == [.start(3, lane: 0)])
+    }
+
+    @Test("backs off when workers die before they are ready, longer each time, and tells who waits")
+    func backoff() {
+        var bench = Bench()
+        for (round, delay) in [100, 200, 400, 800].enumerated() {
+            _ = bench.call()
+            #expect(bench.takeSeen().count == 1)
+            bench.exits(round + 1, "no such library")
+            #expect(bench.failures().map(\.1.message) == ["no such library"])
+            bench.seen = []
+            _ = bench.call()
+            #expect(bench.failures().first?.1.retryAfter == .milliseconds(delay))
+            bench.seen = []
+            #expect(bench.state.room(bench.now) == 0)
+            bench.pass(.milliseconds(delay))
+            #expect(bench.state.room(bench.now) == 8)
+        }
+        #expect(bench.slots == 0)
+    }
+
+    @Test("never backs off for more than 30 s, and forgets after a success")
+    func longestBackoff() {
+        var backoff = StartBackoff()
+        var now = ContinuousClock.now
+        for _ in 0..<40 {
+            backoff.failed("x", now: now)
+            #expect(backoff.until.map { $0 - now <= .seconds(30) } == true)
+            now = backoff.until ?? now
+        }
+        #expect(backoff.until == now)
+        backoff.succeeded()
+        backoff.failed("x", now: now)
+        #expect(backoff.until == now + .milliseconds(100))
+    }
+
+    @Test("counts the deaths of one batch of starts once")
+    func batch() {
+        var bench = Bench()
+        for _ in 0..<5 { _ = bench.call() }
+        for worker in 1...5 { bench.exits(worker) }
+        #expect(bench.failures().count == 5)
+        bench.pass(.milliseconds(100))
+        #expect(bench.state.room(bench.now) == 8)
+    }
+
+    @Test("replaces a worker that has served its time")
+    func retire() {
+        var bench = Bench { policy, _ in (policy.retireInvocations, policy.max) = (2, 1) }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        let next = bench.call().waiter
+        bench.release(1)
+        #expect(bench.takeSeen() == [.stop(1, .retired)])
+        bench.exits(1)
+        bench.ready(2)
+        #expect(bench.takeSeen() == [.start(2, lane: 0), .give(2, to: next)])
+    }
+
+    @Test("retires an idle worker at its age")
+    func age() {
+        var bench = Bench { policy, _ in
+            (policy.min, policy.retireAge) = (1, .seconds(60))
+        }
+        bench.note(bench.state.keepMinimum(bench.now))
+        bench.ready(1)
+        bench.seen = []
+        bench.pass(.seconds(61))
+        #expect(bench.takeSeen() == [.stop(1, .retired), .start(2, lane: 0)])
+    }
+
+    @Test("gives a worker that closes no more calls")
+    func closing() {
+        var bench = Bench { policy, _ in policy.concurrency = 2 }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        bench.note(bench.state.workerCloses(1, now: bench.now))
+        #expect(bench.call().worker == nil)
+        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+    }
+
+    @Test("waits for slots of the machine, and gives one back that it has no use for")
+    func slots() {
+        var bench = Bench()
+        bench.grantsSlots = false
+        let caller = bench.call().waiter
+        #expect(bench.takeSeen() == [])
+        #expect(bench.state.abandon(caller, now: bench.now).actions.contains(.withdrawSlots(1)))
+        bench.grant()
+        #expect(bench.takeSeen() == [])
+        #expect(bench.slots == 0)
+    }
+
+    @Test("surrenders a worker to others only where nobody waits, unless it has more than its share")
+    func surrender() {
+        var bench = Bench { policy, _ in policy.max = 1 }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        let waiter = bench.call().waiter
+        bench.release(1)
+        bench.note(bench.state.surrender(bench.now))
+        #expect(bench.takeSeen() == [.give(1, to: waiter)])
+        _ = bench.call()
+        bench.release(1, surrenders: true)
+        #expect(bench.takeSeen() == [.stop(1, .surrendered)])
+    }
+
+    @Test("drains: turns away who waits, lets calls end, and is done when the last worker is gone")
+    func drain() {
+        var bench = Bench { policy, _ in policy.max = 2 }
+        bench.warm(2)
+        #expect(bench.call().worker == 2)
+        bench.note(bench.state.drain(bench.now))
+        #expect(bench.takeSeen() == [.stop(1, .draining)])
+        _ = bench.call()
+        #expect(bench.failures().map(\.1.code) == [.stopping])
+        bench.seen = []
+        bench.release(2)
+        #expect(bench.takeSeen() == [.stop(2, .draining)])
+        bench.exits(1)
+        bench.exits(2)
+        #expect(bench.takeSeen() == [.drained])
+        #expect(bench.slots == 0)
+    }
+
+    @Test("says how many more calls it could run")
+    func room() {
+        var bench = Bench { policy, _ in (policy.max, policy.concurrency) = (3, 2) }
+        #expect(bench.state.room(bench.now) == 6)
+        _ = bench.call()
+        #expect(bench.state.room(bench.now) == 5)
+        bench.ready(1)
+        #expect(bench.state.room(bench.now) == 5)
+        bench.release(1)
+        #expect(bench.state.room(bench.now) == 6)
+    }
+}
+
+extension Bench {
+    fileprivate func failures() -> [(UInt64, CallFailure)] {
+        seen.compactMap { if case .fail(let waiter, let failure) = $0 { (waiter, failure) } else { nil } }
+    }
+}
+
+extension PoolState.Action {
+    fileprivate var description: String {
+        if case .stop(let worker, let reason) = self { "stop \(worker) \(reason)" } else { "\(self)" }
+    }
+}
