@@ -98,11 +98,14 @@ private struct MonthShape {
     func days(ofWeek terms: CronTerms) -> UInt64 {
         if terms.values == CronField.dayOfWeek.all { return all }
         var days: UInt64 = 0
-        for day in 1...length {
-            let weekday = UInt64(weekday(day))
-            let isNth = terms.nth >> (7 * UInt64((day - 1) / 7) + weekday) & 1 == 1
-            let isLast = day + 7 > length && terms.lastOfMonth >> weekday & 1 == 1
-            if isNth || isLast || terms.values >> weekday & 1 == 1 { days |= 1 << UInt64(day) }
+        for weekday in 0..<7 {
+            let first = (weekday - firstWeekday + 7) % 7 + 1
+            // Bits 0, 7, 14, 21 and 28.
+            let same = 0x1020_4081 << UInt64(first) & all
+            if terms.values >> UInt64(weekday) & 1 == 1 { days |= same }
+            if terms.lastOfMonth >> UInt64(weekday) & 1 == 1 { days |= 1 << UInt64(63 - same.leadingZeroBitCount) }
+            let weeks = terms.nth >> UInt64(weekday) & 0x1020_4081
+            days |= weeks << UInt64(first) & all
         }
         return days
     }
@@ -119,7 +122,13 @@ private struct MonthShape {
 
 extension UInt64 {
     /// The positions of its ones, ascending.
-    fileprivate var bits: [Int] { (0..<64).filter { self >> UInt64($0) & 1 == 1 } }
+    fileprivate var bits: UnfoldSequence<Int, UInt64> {
+        sequence(state: self) { rest in
+            guard rest != 0 else { return nil }
+            defer { rest &= rest - 1 }
+            return rest.trailingZeroBitCount
+        }
+    }
 
     /// The position of its first one at `start` or above.
     fileprivate func firstBit(from start: Int) -> Int? {

@@ -18,6 +18,8 @@ package struct CronExpression: Sendable, Hashable {
     let dayOfWeek: CronTerms
     /// Whether the minute or the hour begins with `*`: such a job follows elapsed time when the clocks change.
     package let followsElapsedTime: Bool
+    /// Whether there is any day that it matches, within the 400 years after which the calendar repeats.
+    package private(set) var fires = false
 
     /// - Throws: which field is wrong, what was found and what is allowed. An expression that never fires, such as
     ///   `0 0 31 2 *`, is no error here; see `fires`.
@@ -38,10 +40,8 @@ package struct CronExpression: Sendable, Hashable {
         months = terms[3].values
         dayOfWeek = terms[4]
         followsElapsedTime = terms[0].startsWithStar || terms[1].startsWithStar
+        fires = nextDay(from: CivilDate(year: 2000, month: 1, day: 1)) != nil
     }
-
-    /// Whether there is any day that it matches, within the 400 years after which the calendar repeats.
-    package var fires: Bool { nextDay(from: CivilDate(year: 2000, month: 1, day: 1)) != nil }
 
     private static let macros = [
         "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
