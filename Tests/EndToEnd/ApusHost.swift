@@ -65,7 +65,7 @@ final class ApusHost {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 }
         let path = folder + "/host.log"
         let before = log.utf8.count
-        if before == 0 { FileManager.default.createFile(atPath: path, contents: nil) }
+        if before == 0 { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         guard let output = FileHandle(forWritingAtPath: path) else {
             throw Failure(description: "cannot write \(path)")
         }
@@ -179,7 +179,7 @@ func run(
     defer { try? FileManager.default.removeItem(at: folder) }
     func file(_ name: String) throws -> FileHandle {
         let url = folder.appendingPathComponent(name)
-        FileManager.default.createFile(atPath: url.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
         return try FileHandle(forWritingTo: url)
     }
     process.standardOutput = try file("out")

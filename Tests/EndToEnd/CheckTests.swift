@@ -40,7 +40,7 @@ struct CheckTests {
         try await ApusHost.with(["hello": Self.hello], arguments: ["--watch"]) { host in
             #expect(try host.get("/hello/Ada").text == "Hello, Ada!\n")
             try host.write(manifest: "hello", Self.hello.replacingOccurrences(of: "handler:", with: "handle:"))
-            let isTold = try await eventually { host.log.contains("unknown key 'handle'") }
+            let isTold = await eventually { host.log.contains("unknown key 'handle'") }
             #expect(isTold)
             #expect(try host.get("/hello/Ada").text == "Hello, Ada!\n")
             try host.write(manifest: "hello", Self.hello.replacingOccurrences(of: "/hello/", with: "/hi/"))
@@ -77,7 +77,8 @@ struct CheckTests {
             let isRunning = try await eventually { try host.function("slow").running == 1 }
             #expect(isRunning)
             #expect(host.terminate() == 0)
-            #expect(try await answer[0].status == 200)
+            let answers = try await answer
+            #expect(answers[0].status == 200)
         }
     }
 }

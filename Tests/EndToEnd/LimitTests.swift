@@ -26,7 +26,7 @@ struct LimitTests {
             #expect(answer[0].text.contains("timed-out"))
             // The promise is 200 ms after the limit; a busy machine gets more, a host that waits for the handler does not.
             #expect(duration >= .milliseconds(500) && duration < .seconds(10))
-            let isGone = try await eventually { host.workerPIDs.isEmpty }
+            let isGone = await eventually { host.workerPIDs.isEmpty }
             #expect(isGone)
             #expect(try host.get("/echo").status == 200)
         }

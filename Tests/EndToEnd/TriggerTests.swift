@@ -30,13 +30,13 @@ struct TriggerTests {
                 "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
             )
             try await ApusHost.with(["tick": manifest], environment: Self.clock("2026-06-01 10:30:00")) { host in
-                let isKnown = try await eventually { host.log.contains("functions on http://") }
+                let isKnown = await eventually { host.log.contains("functions on http://") }
                 #expect(isKnown)
                 host.kill()
                 // 11:00, 12:00 and 13:00 pass while nobody is there.
                 try await host.start(environment: Self.clock("2026-06-01 13:30:00"))
                 if expected > 0 {
-                    let isMade = try await eventually { Self.lines(record).count >= expected }
+                    let isMade = await eventually { Self.lines(record).count >= expected }
                     #expect(isMade)
                 }
                 // Whatever else were due would have been fired before the host says that nothing waits.
@@ -62,7 +62,7 @@ struct TriggerTests {
                 "nightly", triggers: #"{ timer: { cron: "30 2 * * *", zone: Europe/Berlin } }"#, into: record)
             // Ten seconds of the test are ten hours of the host.
             try await ApusHost.with(["nightly": manifest], environment: Self.clock(start, speed: 3600)) { _ in
-                let hasPassed = try await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
+                let hasPassed = await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
                 #expect(hasPassed)
                 let fired = Self.lines(record).prefix(2).map { $0.split(separator: " ")[1] }
                 #expect(fired == [first[...], second[...]])
@@ -90,7 +90,7 @@ struct TriggerTests {
                 "inbox", triggers: #"{ file: { watch: \#(watched), exclude: ["**/.git/**"] } }"#, into: record)
             try await ApusHost.with(["inbox": manifest]) { host in
                 try git("clone", "--quiet", source, watched + "/clone")
-                let isDelivered = try await eventually(within: .seconds(120)) { Self.lines(record).count >= 2000 }
+                let isDelivered = await eventually(within: .seconds(120)) { Self.lines(record).count >= 2000 }
                 #expect(isDelivered)
                 let isQuiet = try await eventually { try host.queued("inbox") == 0 }
                 #expect(isQuiet)
@@ -106,7 +106,7 @@ struct TriggerTests {
                 try manager.moveItem(atPath: watched + "/clone/file-3.txt", toPath: watched + "/clone/renamed.txt")
                 try "new".write(toFile: watched + "/new.txt", atomically: false, encoding: .utf8)
                 try await host.start()
-                let isCaughtUp = try await eventually { Self.lines(record).count >= 2004 }
+                let isCaughtUp = await eventually { Self.lines(record).count >= 2004 }
                 #expect(isCaughtUp)
                 let isQuietAgain = try await eventually { try host.queued("inbox") == 0 }
                 #expect(isQuietAgain)
@@ -153,7 +153,7 @@ struct TriggerTests {
                 limits: { time: 1h }
                 """
             try await ApusHost.with(["once": manifest], environment: Self.clock("2025-12-31 23:59:59")) { host in
-                let isRunning = try await eventually { Self.lines(record).count == 1 }
+                let isRunning = await eventually { Self.lines(record).count == 1 }
                 #expect(isRunning)
                 host.kill()
                 try await host.start()
