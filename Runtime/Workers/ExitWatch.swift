@@ -19,6 +19,8 @@ final class ExitWatch: Sendable {
     private let thread = NIOThreadPool(numberOfThreads: 1)
 
     private init() {
+        // Without it, `add` fails, and with it each start.
+        guard epoll >= 0 else { return }
         thread.start()
         thread.submit { [self] _ in
             while true { waitForExits() }

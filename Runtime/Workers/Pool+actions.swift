@@ -23,7 +23,7 @@ extension Pool {
         case .start(let id, let lane):
             let worker = makeWorker(id, lane: lanes[lane])
             contents.workers[id] = worker
-            return { worker.start() }
+            return { if let worker { worker.start() } else { self.refuseContract(id) } }
         case .give(let id, let waiter):
             guard let lease = contents.waiters.removeValue(forKey: waiter), let worker = contents.workers[id] else {
                 return nil
@@ -58,7 +58,7 @@ extension Pool {
         }
     }
 
-    private func makeWorker(_ id: PoolState.WorkerID, lane: Lane) -> any Worker {
+    private func makeWorker(_ id: PoolState.WorkerID, lane: Lane) -> (any Worker)? {
         let reports = WorkerReports(
             ready: { self.change { $0.state.workerReady(id, now: $1) } },
             released: { self.released(id) },
@@ -71,10 +71,14 @@ extension Pool {
             })
         switch manifest.handler.contract {
         case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        // The manifest's check refuses the contracts that this version does not have.
-        case .apus, .http, .lambda, .cgi:
-            return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .http, .lambda, .cgi: return nil
         }
+    }
+
+    private func refuseContract(_ id: PoolState.WorkerID) {
+        let reason = "the contract '\(manifest.handler.contract.rawValue)' is not available in this version"
+        change { $0.state.workerExited(id, reason: reason, now: $1) }
     }
 
     private func released(_ id: PoolState.WorkerID) {

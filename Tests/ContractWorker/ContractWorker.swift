@@ -72,6 +72,7 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         switch operation {
         case "sleep": try await Task.sleep(for: .milliseconds(arguments["ms"] ?? 100))
         case "stubborn":
+            printError("stubborn\n")
             // A task of its own is not cancelled with the call.
             await Task { try? await Task.sleep(for: .milliseconds(arguments["ms"] ?? 60_000)) }.value
         case "block": usleep(UInt32((arguments["ms"] ?? 100) * 1000))

@@ -216,6 +216,24 @@ struct ApusWorkerTests {
         }
     }
 
+    @Test("of a contract that this version does not have is refused")
+    func unknownContract() async throws {
+        try await World.with(Handlers.contractWorker { $0.handler.contract = .lambda }) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message == "the contract 'lambda' is not available in this version")
+        }
+    }
+
+    @Test("is a new process for each call when its manifest asks for that")
+    func fresh() async throws {
+        try await World.with(Handlers.contractWorker { $0.workers.instance = .fresh }) { world in
+            let first = try await world.request("/pid").text()
+            let second = try await world.request("/pid").text()
+            #expect(first != second)
+        }
+    }
+
     @Test("is kept warm when its manifest says so, and comes back when it dies")
     func minimum() async throws {
         let manifest = Handlers.contractWorker { $0.workers.min = 2 }

@@ -12,7 +12,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case exit = "exit 3"
         case sleep = "exec sleep 60"
         case ignoreTerm = "trap '' TERM; while :; do sleep 1; done"
-        case stubborn = "trap '' TERM; sleep 60; sleep 60"
+        case stubborn = "trap '' TERM; echo stubborn >&2; sleep 60; sleep 60"
         case flood = "head -c 104857600 /dev/zero | tr '\\0' 'l' | fold -w 1023 >&2"
         case allocate = "x=$(head -c 536870912 /dev/zero | tr '\\0' x); echo ${#x}"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""

@@ -109,7 +109,7 @@ struct ContractTests {
     func cancellation(_ contract: Contract) async throws {
         try await World.with(contract.manifest(.stubborn)) { world in
             let caller = Task { try await world.request("/stubborn") }
-            #expect(await eventually { world.pool.snapshot.workers.contains { $0.state == "busy" } })
+            #expect(await eventually { world.lines.first(.stderr, containing: "stubborn") != nil })
             caller.cancel()
             let failure = await #expect(throws: CallFailure.self) { try await caller.value }
             #expect(failure?.code == .cancelled)

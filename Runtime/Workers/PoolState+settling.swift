@@ -1,0 +1,69 @@
+import Manifests
+
+/// What must hold after every change of a pool, and when it has to look again.
+extension PoolState {
+    mutating func settled(_ now: Instant) -> [Action] {
+        var actions: [Action] = []
+        settle(now, &actions)
+        return actions
+    }
+
+    /// Restores what must hold after every change: free workers serve who waits, and as many start as are missing.
+    mutating func settle(_ now: Instant, _ actions: inout [Action]) {
+        while let first = firstWaiter, let waiter = waiting[first], let worker = takeFree(lane: waiter.lane) {
+            line.removeFirst()
+            waiting[first] = nil
+            actions.append(.give(worker, to: first))
+        }
+        let wanted = missingWorkers(now)
+        if wanted > requested { actions.append(.requestSlots(wanted - requested)) }
+        if wanted < requested { actions.append(.withdrawSlots(requested - wanted)) }
+        requested = wanted
+        if let next = nextDeadline(now) { arm(next, &actions) }
+    }
+
+    /// Workers to be started, besides those that are starting.
+    func missingWorkers(_ now: Instant) -> Int {
+        guard !isDraining, !backoff.isActive(now) else { return 0 }
+        let starting = workers.values.count { $0.phase == .starting }
+        let unserved = waiting.count - starting * policy.concurrency
+        let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
+        let forMinimum = keepsMinimum ? policy.min - live : 0
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum)))
+    }
+
+    mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {
+        if let timer, timer <= deadline { return }
+        timer = deadline
+        actions.append(.setTimer(deadline))
+    }
+
+    mutating func nextDeadline(_ now: Instant) -> Instant? {
+        var next = firstWaiter.flatMap { waiting[$0]?.deadline }
+        func consider(_ instant: Instant) { next = min(next ?? instant, instant) }
+        let mayStop = live > policy.min
+        for record in workers.values where record.phase == .ready && record.running == 0 {
+            if mayStop { consider(record.idleSince + policy.idle) }
+            consider(record.started + policy.retireAge)
+        }
+        if let until = backoff.until { consider(until) }
+        return next
+    }
+
+    mutating func stopOld(_ now: Instant, _ actions: inout [Action]) {
+        let aged = workers.filter {
+            $0.value.phase == .ready && $0.value.running == 0 && now - $0.value.started >= policy.retireAge
+        }
+        for id in aged.keys { stop(id, .retired, &actions) }
+        while live > policy.min, let oldest = oldestIdle, now - oldest.since >= policy.idle {
+            stop(oldest.id, .idle, &actions)
+        }
+    }
+
+    mutating func stop(_ id: WorkerID, _ reason: StopReason, _ actions: inout [Action]) {
+        guard let record = workers[id] else { return }
+        removeFree(id, lane: record.lane)
+        workers[id]?.phase = .stopping
+        actions.append(.stop(id, reason))
+    }
+}
