@@ -116,7 +116,7 @@ package enum OpenAPI {
                 ],
                 "responses": {
                   "200": {
-                    "description": "One JSON object a line; `{\"skipped\":n}` where a reader was too slow.",
+                    "description": "One JSON object a line; one of them says so where a reader was too slow.",
                     "content": { "application/jsonl": { "schema": { "$ref": "#/components/schemas/LogLine" } } }
                   },
                   "default": { "$ref": "#/components/responses/Problem" }

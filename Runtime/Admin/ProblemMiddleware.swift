@@ -17,6 +17,8 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             return try await next(request, context)
         } catch let problem as Problem {
             return .problem(problem)
+        } catch is NIOTooManyBytesError {
+            return .problem(Problem(status: 413, code: "too-large", title: "The request body is too large"))
         } catch let error as HTTPError {
             return .problem(Problem(error, path: request.uri.path))
         } catch {
@@ -37,8 +39,6 @@ extension Problem {
     fileprivate init(_ error: HTTPError, path: String) {
         switch error.status {
         case .notFound: self = .notFound("there is nothing at \(path); /v1/openapi.json lists what there is")
-        case .contentTooLarge:
-            self.init(status: 413, code: "too-large", title: "The request body is too large", detail: error.body)
         default:
             self.init(
                 status: error.status.code, code: "bad-request", title: "The request cannot be understood",

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Events
-import Foundation
 import Telemetry
 
 struct LogsCommand: AsyncParsableCommand {
@@ -52,16 +51,9 @@ struct LogsCommand: AsyncParsableCommand {
             .with("limit", "\(limit ?? (follow ? 10 : 100))").with("follow", follow ? "true" : nil)
     }
 
-    /// One line for the screen. What is not a log line says how many of them were skipped.
+    /// One line for the screen; what is not a log line is shown as it is.
     static func text(of bytes: [UInt8], _ format: Console.Format) -> String {
-        struct Gap: Decodable { var skipped: Int }
-        if format == .json { return String(decoding: bytes, as: UTF8.self) }
-        if let line = LogLine(json: bytes) {
-            return String(line.time.description.prefix(11)) + format.text(of: line)
-        }
-        if let gap = try? JSONDecoder().decode(Gap.self, from: Data(bytes)) {
-            return "… \(gap.skipped) lines were skipped: they came faster than they could be shown"
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        guard format != .json, let line = LogLine(json: bytes) else { return String(decoding: bytes, as: UTF8.self) }
+        return String(line.time.description.prefix(11)) + format.text(of: line)
     }
 }
