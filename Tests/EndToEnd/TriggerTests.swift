@@ -29,12 +29,12 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
             )
-            try await ApusHost.with(["tick": manifest], environment: Self.clock("2026-06-01 10:30:00")) { host in
+            try await ApusHost.with(["tick": manifest], environment: try Self.clock("2026-06-01 10:30:00")) { host in
                 let isKnown = await eventually { host.log.contains("functions on http://") }
                 #expect(isKnown)
                 host.kill()
                 // 11:00, 12:00 and 13:00 pass while nobody is there.
-                try await host.start(environment: Self.clock("2026-06-01 13:30:00"))
+                try await host.start(environment: try Self.clock("2026-06-01 13:30:00"))
                 if expected > 0 {
                     let isMade = await eventually { Self.lines(record).count >= expected }
                     #expect(isMade)
@@ -61,7 +61,7 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "nightly", triggers: #"{ timer: { cron: "30 2 * * *", zone: Europe/Berlin } }"#, into: record)
             // Ten seconds of the test are ten hours of the host.
-            try await ApusHost.with(["nightly": manifest], environment: Self.clock(start, speed: 3600)) { _ in
+            try await ApusHost.with(["nightly": manifest], environment: try Self.clock(start, speed: 3600)) { _ in
                 let hasPassed = await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
                 #expect(hasPassed)
                 let fired = Self.lines(record).prefix(2).map { $0.split(separator: " ")[1] }
@@ -70,11 +70,16 @@ struct TriggerTests {
         }
     }
 
-    /// Gives a process a wall clock of its own; what it measures durations by stays real.
-    private static func clock(_ start: String, speed: Int = 1) -> [String: String] {
-        [
-            "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "TZ": "UTC",
+    /// Gives a process a wall clock of its own (libfaketime, Debian's `faketime`); what it measures durations by stays
+    /// real.
+    private static func clock(_ start: String, speed: Int = 1) throws -> [String: String] {
+        let library = try run("/bin/sh", ["-c", "ls /usr/lib/*/faketime/libfaketime.so.1"]).output
+        try #require(!library.isEmpty, "libfaketime is missing; `make test` installs it")
+        return [
+            "LD_PRELOAD": library.trimmingCharacters(in: .whitespacesAndNewlines), "TZ": "UTC",
             "FAKETIME": "@\(start) x\(speed)", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            // Unset, the library adds it to the environment before main, where Swift looks for the arguments.
+            "FAKETIME_SHARED": "/none /none",
         ]
     }
 
@@ -152,7 +157,7 @@ struct TriggerTests {
                 triggers: [{ timer: { at: 2026-01-01T00:00:00Z, missed: once } }]
                 limits: { time: 1h }
                 """
-            try await ApusHost.with(["once": manifest], environment: Self.clock("2025-12-31 23:59:59")) { host in
+            try await ApusHost.with(["once": manifest], environment: try Self.clock("2025-12-31 23:59:59")) { host in
                 let isRunning = await eventually { Self.lines(record).count == 1 }
                 #expect(isRunning)
                 host.kill()
