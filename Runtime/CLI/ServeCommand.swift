@@ -54,7 +54,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let host = Host(hostConfiguration(cores: ProcessInfo.processInfo.activeProcessorCount))
-        try await reporting { try await host.run() }
+        try await reporting {
+            do {
+                try await host.run()
+            } catch let invalid as InvalidManifests {
+                throw Failure(.configuration, "nothing is served, since the manifests have problems:\n\(invalid)")
+            }
+        }
     }
 
     func hostConfiguration(cores: Int) -> HostConfiguration {

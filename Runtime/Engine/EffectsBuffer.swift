@@ -95,6 +95,12 @@ package struct EffectsBuffer: Sendable {
         return .success(Self.page(merged, limit: min(limit, Self.maximumLimit), complete: horizon == nil))
     }
 
+    /// Forgets what was written; what was read stays.
+    package mutating func abandonWrites() {
+        effects.writes = [:]
+        written = 0
+    }
+
     private mutating func lookup(_ key: String, for operation: StateOperation) -> Lookup {
         guard let known = seen[key] else { return .value(key: key) }
         return .none(found(known, for: operation))

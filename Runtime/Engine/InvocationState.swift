@@ -32,12 +32,15 @@ final class InvocationState: Sendable {
 
     func operate(_ scope: StateScope, _ operation: StateOperation) async -> Result<StateResult, StateError> {
         switch operation {
-        case .commit where scope != 0: return await commit(scope)
-        case .abandon where scope != 0:
+        case .commit where scope == 0:
+            return .failure(StateError(.invalid, "the invocation's own effects commit when its handler succeeds"))
+        case .commit: return await commit(scope)
+        case .abandon where scope == 0:
+            // What it has read stays remembered, since its answer depends on it.
+            return withBuffer(scope) { $0.abandonWrites() }.map { .done }
+        case .abandon:
             buffers.withLock { $0.open[scope] = nil }
             return .success(.done)
-        case .commit, .abandon:
-            return .failure(StateError(.invalid, "the invocation's own effects commit when its handler succeeds"))
         case .get, .set, .delete, .increment, .list: return await perform(scope, operation)
         }
     }

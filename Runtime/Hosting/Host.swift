@@ -29,6 +29,7 @@ package struct Host: Sendable {
         let logs = try HostLogs(directory: configuration.data + "/logs", configuration: configuration)
         defer { logs.flush() }
         let logger = logs.logger
+        TemporaryFolders.sweep()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let lanes = group.makeIterator().map { Lane(loop: $0) }
 

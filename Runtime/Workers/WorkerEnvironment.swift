@@ -34,12 +34,35 @@ struct WorkerEnvironment {
         NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
     }
 
+    private static var parent: String { TemporaryFolders.parent }
+
     private static func makeTemporaryDirectory() throws(CallFailure) -> String {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/apus-worker-XXXXXX".utf8CString)
+        var template = Array("\(parent)/\(TemporaryFolders.prefix)\(getpid())-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw CallFailure(.startFailed, "no temporary directory in \(parent): mkdtemp: \(describe(errno))")
         }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// The temporary directories of all hosts on this machine; each has its host's process id in its name.
+package enum TemporaryFolders {
+    static let prefix = "apus-worker-"
+
+    static var parent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
+    /// Removes those whose host was killed before it could. Blocks.
+    package static func sweep() {
+        guard let folder = opendir(parent) else { return }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix(prefix), let host = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }) else {
+                continue
+            }
+            if kill(host, 0) == -1, errno == ESRCH { apus_remove_tree("\(parent)/\(name)") }
+        }
     }
 }

@@ -78,6 +78,15 @@ struct EffectsBufferTests {
         #expect(throws: StateError.self) { try result.get() }
     }
 
+    @Test("abandoning forgets the writes and remembers the reads")
+    mutating func abandonment() {
+        _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
+        _ = buffer.begin(.set(key: "b", value: bytes("x")))
+        buffer.abandonWrites()
+        #expect(buffer.effects.writes.isEmpty)
+        #expect(buffer.effects.reads == ["a": 7])
+    }
+
     @Test("a list shows own writes in their places and hides own deletes")
     mutating func listsMergeOwnWrites() throws {
         _ = buffer.begin(.set(key: "k/2", value: bytes("new")))

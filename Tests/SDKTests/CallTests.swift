@@ -19,11 +19,15 @@ struct CallTests {
         #expect(await answer("/permanent") == .failure(permanent: true, message: "no use"))
     }
 
-    @Test("that throws an HTTPError is answered with it")
+    @Test("that throws an HTTPError is answered with it, and its writes are abandoned")
     func httpError() async {
+        let host = FakeHost { Probe() }
+        _ = await host.greet()
+        host.get("/teapot")
         let type = WireField("Content-Type", "text/plain; charset=utf-8")
+        #expect(await host.next()?.message == .state(request: 0, scope: 0, .abandon))
         #expect(
-            await answer("/teapot")
+            await host.next()?.message
                 == .response(
                     status: 418, headers: [type], body: .bytes([UInt8]("short and stout".utf8)), end: true))
     }

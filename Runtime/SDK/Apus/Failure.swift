@@ -11,7 +11,7 @@ public struct PermanentFailure: PermanentError, CustomStringConvertible {
 }
 
 /// Thrown in an HTTP handler, it is the answer: the status with the message as plain text. Nothing that the call wrote
-/// to its state before is undone by it; see `HTTPFunction`.
+/// to its state is applied; to answer an error and keep the writes, return a response with its status.
 public struct HTTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// 400...599.
     public var status: Int

@@ -14,7 +14,7 @@ public protocol HTTPFunction: Function {
     /// Answers one request.
     ///
     /// Whatever the call wrote to its state is committed after this returns and before the client sees the response.
-    /// A thrown `HTTPError` is an answer, too; every other error becomes a 500 and nothing of the call is applied.
+    /// When it throws, nothing of the call is applied: a thrown `HTTPError` is the answer, every other error a 500.
     func respond(to request: HTTPRequest, in context: Context) async throws -> HTTPResponse
 }
 

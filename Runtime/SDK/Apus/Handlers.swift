@@ -44,6 +44,8 @@ package struct Handlers: Sendable {
         do {
             response = try await http.respond(to: HTTPRequest(request, body: RequestBody(link)), in: context)
         } catch let error as HTTPError {
+            // It is an answer, but of a handler that has failed: what it wrote must not be applied.
+            try await link.submit(0, .abandon)
             response = .text(error.message, status: error.status)
         }
         guard (200...599).contains(response.status) else {

@@ -49,6 +49,9 @@ final class MemoryLink: CallLink {
         case .abandon where scope != 0:
             contents.withLock { $0.scopes[scope] = nil }
             return .done
+        case .abandon:
+            contents.withLock { $0.scopes[scope]?.abandonWrites() }
+            return .done
         default:
             let store = host.snapshot
             return contents.withLock { $0.scopes[scope, default: Transaction()].operate(operation, on: store) }

@@ -30,6 +30,12 @@ struct Transaction {
         }
     }
 
+    /// Forgets what was written; what was read stays.
+    mutating func abandonWrites() {
+        effects = []
+        writes = [:]
+    }
+
     /// Applies the effects; `false` when something that was read has changed.
     func commit(to store: inout MemoryStore.Contents) -> Bool {
         let current = store

@@ -23,7 +23,7 @@ package struct TimerDefinition: Sendable {
     package var scheduleText: String {
         switch trigger.schedule {
         case .cron(let text): text
-        case .every(let period): "every \(period)"
+        case .every(let period): "every \(Quantity.text(period))"
         case .at(let instant): "at \(instant)"
         }
     }
