@@ -30,6 +30,9 @@ func withGateway<Result>(
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     var configuration = GatewayConfiguration()
     configuration.port = 0
+    // Only a test that is about a time-out waits for one: on a busy machine a client may be slow.
+    (configuration.headerTime, configuration.idleTime) = (.seconds(600), .seconds(600))
+    (configuration.bodyTime, configuration.writeTime) = (.seconds(600), .seconds(600))
     configure(&configuration)
     let lanes = group.makeIterator().map { Lane(loop: $0) }
     let gateway = HTTPGateway(

@@ -11,8 +11,10 @@ struct BodyTests {
         _ = await host.greet()
         host.request("POST", "/short", body: [UInt8]("12345".utf8), end: true)
         host.request("POST", "/short", call: 2, body: [0xFF], end: true)
-        #expect(await host.next()?.bodyBytes == [UInt8]("The body is longer than 4 bytes.\n".utf8))
-        #expect(await host.next()?.bodyBytes == [UInt8]("The body is not UTF-8 text.\n".utf8))
+        for text in ["The body is longer than 4 bytes.\n", "The body is not UTF-8 text.\n"] {
+            #expect(await host.next()?.message == .state(request: 0, scope: 0, .abandon))
+            #expect(await host.next()?.bodyBytes == [UInt8](text.utf8))
+        }
     }
 
     @Test("a reader grants credit as it reads, and only then")
