@@ -29,15 +29,18 @@ final class ApusHost {
 
     /// Runs `body` with a host that is ready; whatever happens, the host is gone afterwards.
     ///
-    /// - Parameter manifests: YAML by file name without its ending.
+    /// - Parameters:
+    ///   - manifests: YAML by file name without its ending.
+    ///   - prepare: puts beside them what they need.
     static func with<Result>(
         _ manifests: [String: String], arguments: [String] = [], environment: [String: String] = [:],
-        _ body: (ApusHost) async throws -> Result
+        prepare: (_ folder: String) throws -> Void = { _ in }, _ body: (ApusHost) async throws -> Result
     ) async throws -> Result {
         try await withTemporaryFolder { folder in
             let host = ApusHost(folder: folder, arguments: arguments, environment: environment)
             try FileManager.default.createDirectory(atPath: folder + "/manifests", withIntermediateDirectories: true)
             for (name, text) in manifests { try host.write(manifest: name, text) }
+            try prepare(folder)
             try await host.start()
             do {
                 let result = try await body(host)

@@ -1,0 +1,119 @@
+import Foundation
+import Support
+import Testing
+
+/// The repository that holds this test.
+let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+@Suite("The examples behave as the README says")
+struct ExampleTests {
+    /// Runs `body` with a host that serves what `make run` serves, from a copy.
+    private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
+        var manifests: [String: String] = [:]
+        for name in ["hello", "guestbook", "inbox", "uptime", "wordcount"] {
+            manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
+        }
+        try await ApusHost.with(
+            manifests,
+            prepare: { folder in
+                try FileManager.default.createDirectory(
+                    atPath: folder + "/manifests/inbox", withIntermediateDirectories: true)
+                try FileManager.default.copyItem(atPath: repository + "/Functions", toPath: folder + "/Functions")
+            }, body)
+    }
+
+    @Test("Hello greets")
+    func hello() async throws {
+        try await withExamples { host in
+            let named = try host.get("/hello/Ada")
+            #expect(named.text == "Hello, Ada!\n")
+            #expect(try host.get("/hello").text == "Hello, world!\n")
+        }
+    }
+
+    @Test("Guestbook takes entries, lists them and refuses what does not fit")
+    func guestbook() async throws {
+        try await withExamples { host in
+            let signed = try host.post("/guestbook", #"{"name": "Ada", "message": "Hello!"}"#)
+            #expect(signed.status == 201)
+            let listed = try host.get("/guestbook?limit=1").text
+            #expect(listed.contains(#""message":"Hello!""#) && listed.contains(#""total":1"#))
+            let refused = try host.post("/guestbook", #"{"name": "Ada"}"#)
+            #expect(refused.status == 400 && refused.text.contains("'message' is missing"))
+            #expect(try host.post("/guestbook", String(repeating: " ", count: 20_000)).status == 413)
+        }
+    }
+
+    @Test("Inbox sums up a file that appears, and forgets one that goes")
+    func inbox() async throws {
+        try await withExamples { host in
+            let file = host.folder + "/manifests/inbox/shop.csv"
+            try "item,amount\napple,1.10\npear,2.20\n".write(toFile: file, atomically: false, encoding: .utf8)
+            let isIn = try await eventually { try host.get("/inbox").text.contains(#""sums":{"amount":3.3}"#) }
+            #expect(isIn)
+            #expect(try host.get("/inbox?column=amount").text == "3.3\n")
+            try FileManager.default.removeItem(atPath: file)
+            let isOut = try await eventually { try host.get("/inbox").text.contains(#""files":0"#) }
+            #expect(isOut)
+        }
+    }
+
+    @Test("Uptime shows what its timer found")
+    func uptime() async throws {
+        try await withExamples { host in
+            let invoked = try host.cli("invoke", "uptime", "--trigger", "timer")
+            #expect(invoked.status == 0, "\(invoked.error)")
+            #expect(try host.get("/uptime").text.contains("http://127.0.0.1:8080/hello"))
+        }
+    }
+
+    @Test("wordcount counts through a shell pipeline")
+    func wordcount() async throws {
+        try await withExamples { host in
+            let counted = try host.post("/wordcount", "the cat the dog").text
+            #expect(
+                counted.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == [
+                    "2 the", "1 cat", "1 dog",
+                ])
+        }
+    }
+
+    @Test("the command line shows, calls, reads and writes what a host has")
+    func commandLine() async throws {
+        try await withExamples { host in
+            let invoked = try host.cli("invoke", "hello", "--path", "/hello/Grace")
+            #expect(invoked.output.hasSuffix("Hello, Grace!\n"))
+            #expect(try host.cli("list").output.contains("wordcount"))
+            #expect(try host.cli("show", "hello").output.contains("succeeded"))
+            #expect(try host.cli("show", "helo").status == 66)
+            #expect(try host.cli("state", "put", "hello", "greeting", "hi").status == 0)
+            #expect(try host.cli("state", "get", "hello", "greeting").output == "hi")
+            #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
+            #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
+            #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
+            #expect(try host.cli("logs").output.contains("serves 5 functions"))
+        }
+    }
+
+    @Test("completions are made for each shell", arguments: ["bash", "zsh", "fish"])
+    func completions(shell: String) throws {
+        let result = try run(ApusHost.build + "/apus", ["--generate-completion-script", shell])
+        #expect(result.status == 0)
+        #expect(result.output.contains("serve") && result.output.contains("timers"))
+    }
+
+    @Test("a function that apus new writes works at once", arguments: ["http", "timer", "file"])
+    func new(trigger: String) async throws {
+        try await ApusHost.with([:]) { host in
+            let made = try run(
+                ApusHost.build + "/apus", ["new", "greeter", "--trigger", trigger, "--language", "shell"],
+                directory: host.folder)
+            #expect(made.status == 0, "\(made.error)")
+            #expect(host.terminate() == 0)
+            try await host.start()
+            let invoked = try host.cli("invoke", "greeter", "--trigger", trigger)
+            #expect(invoked.status == 0, "\(invoked.output) \(invoked.error)")
+        }
+    }
+}
