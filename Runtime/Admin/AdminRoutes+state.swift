@@ -10,6 +10,8 @@ extension AdminRoutes {
     static let mostValueBytes = 1 << 20
     /// … and a key this many.
     static let mostKeyBytes = 1024
+    /// A page of a list ends with the entry that passes so many bytes.
+    static let mostListedBytes = 4 << 20
 
     func addStateRoutes(to router: Router<Context>) {
         router.get("/v1/state") { _, _ in
@@ -41,11 +43,13 @@ extension AdminRoutes {
     private func list(_ namespace: String, _ request: Request) async throws -> Response {
         let limit = max(1, try request.limit(default: 100, most: 1000))
         let entries = try await engine.store.scan(
-            prefix: request.query("prefix") ?? "", after: request.query("after"), limit: limit, in: namespace)
+            prefix: request.query("prefix") ?? "", after: request.query("after"), limit: limit,
+            bytes: Self.mostListedBytes, in: namespace)
+        let isCut = entries.count == limit || entries.reduce(0, { $0 + $1.size }) > Self.mostListedBytes
         return try .json(
             StateListDocument(
                 entries: entries.map { .init(key: $0.key, version: $0.version, value: BytesDocument($0.value)) },
-                next: entries.count == limit ? entries.last?.key : nil))
+                next: isCut ? entries.last?.key : nil))
     }
 
     private func value(_ namespace: String, _ key: String) async throws -> Response {
@@ -63,7 +67,7 @@ extension AdminRoutes {
             throw Problem.notFound("the namespace '\(namespace)' has no key '\(key)'")
         }
         var effects = Effects(namespace: namespace)
-        effects.writes[key] = write
+        effects.writes[StateKey(key)] = write
         // Nothing was read, so nothing can conflict.
         guard try await engine.store.commit(Commit(effects: effects)) == .committed else {
             throw Problem.unavailable("the write was not committed")

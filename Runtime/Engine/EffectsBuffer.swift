@@ -18,12 +18,17 @@ package struct EffectsBuffer: Sendable {
     /// Bytes of one answer to `list`; what is more needs another question.
     package static let maximumListed = 4 << 20
     package static let maximumLimit = 10_000
+    /// Keys and lists that one unit of effects may remember, since they are checked at its commit …
+    package static let maximumReads = 10_000
+    /// … and bytes that remembering them may take.
+    package static let maximumRemembered = 64 << 20
     package static let maximumKey = 1024
     package static let maximumValue = 1 << 20
 
     package private(set) var effects: Effects
     /// What the store held when a key was first looked up.
-    private var seen: [String: VersionedValue?] = [:]
+    private var seen: [StateKey: VersionedValue?] = [:]
+    private var remembered = 0
     private var written = 0
 
     package init(namespace: String) { effects = Effects(namespace: namespace) }
@@ -35,16 +40,16 @@ package struct EffectsBuffer: Sendable {
         if let error = Self.problem(in: operation) { return .none(.failure(error)) }
         switch operation {
         case .get(let key):
-            switch effects.writes[key] {
+            switch effects.writes[StateKey(key)] {
             case .set(let value): return .none(.success(.value(value)))
             case .delete: return .none(.success(.value(nil)))
             case .increment, nil: return lookup(key, for: operation)
             }
         case .increment(let key, _): return lookup(key, for: operation)
-        case .set(let key, let value): return .none(write(key, .set(value), bytes: value.count))
-        case .delete(let key): return .none(write(key, .delete, bytes: 0))
+        case .set(let key, let value): return .none(write(StateKey(key), .set(value), bytes: value.count))
+        case .delete(let key): return .none(write(StateKey(key), .delete, bytes: 0))
         case .list(let prefix, let after, let limit):
-            let hidden = effects.writes.keys.count { $0.hasBytePrefix(prefix) }
+            let hidden = effects.writes.keys.count { $0.hasPrefix(StateKey(prefix)) }
             return .scan(prefix: prefix, after: after, limit: min(limit, Self.maximumLimit) + hidden)
         case .commit, .abandon: return .none(.success(.done))
         }
@@ -56,32 +61,36 @@ package struct EffectsBuffer: Sendable {
     > {
         switch operation {
         case .get(let key):
-            seen[key] = .some(value)
+            let key = StateKey(key)
+            if let error = remember(value, of: key) { return .failure(error) }
             effects.reads[key] = value?.version ?? 0
             guard case .increment(let amount) = effects.writes[key] else { return .success(.value(value?.value)) }
             return Self.sum(value?.value, amount).map { .value(Array(String($0).utf8)) }
         case .increment(let key, let amount):
-            seen[key] = .some(value)
+            let key = StateKey(key)
+            if let error = remember(value, of: key) { return .failure(error) }
             return increment(key, by: amount, over: value?.value)
         case .set, .delete, .list, .commit, .abandon: return .success(.done)
         }
     }
 
-    /// Goes on with a `list` whose range was scanned with `scanned` as the limit.
+    /// Goes on with a `list` whose range was scanned with `limit` entries and `maximumListed` bytes as the limits.
     package mutating func found(
-        _ entries: [VersionedEntry], scanned: Int, for operation: StateOperation
+        _ entries: [VersionedEntry], limit scanned: Int, for operation: StateOperation
     ) -> Result<StateResult, StateError> {
         guard case .list(let prefix, let after, let limit) = operation else { return .success(.done) }
-        effects.scans.append(
-            Effects.Scan(
-                prefix: prefix, after: after, limit: scanned,
-                seen: entries.map { Effects.Seen(key: $0.key, version: $0.version) }))
+        // What lies behind a scan that was cut was not seen, so that the answer does not depend on it.
+        let scanned = entries.reduce(0, { $0 + $1.size }) > Self.maximumListed ? entries.count : scanned
+        let scan = Effects.Scan(
+            prefix: prefix, after: after, limit: scanned,
+            seen: entries.map { Effects.Seen(key: StateKey($0.key), version: $0.version) })
+        if let error = remember(scan) { return .failure(error) }
         // Past the last key of a full scan lie keys that nobody has looked at; own writes there must wait their turn.
-        let horizon = entries.count == scanned ? entries.last?.key : nil
-        var merged = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
-        for (key, write) in effects.writes where key.hasBytePrefix(prefix) {
-            if let after, !after.isByteLess(than: key) { continue }
-            if let horizon, horizon.isByteLess(than: key) { continue }
+        let horizon = entries.count == scanned ? scan.seen.last?.key : nil
+        var merged = Dictionary(entries.map { (StateKey($0.key), $0.value) }) { first, _ in first }
+        for (key, write) in effects.writes where key.hasPrefix(StateKey(prefix)) {
+            if let after, key <= StateKey(after) { continue }
+            if let horizon, horizon < key { continue }
             switch write {
             case .set(let value): merged[key] = value
             case .delete: merged[key] = nil
@@ -102,11 +111,40 @@ package struct EffectsBuffer: Sendable {
     }
 
     private mutating func lookup(_ key: String, for operation: StateOperation) -> Lookup {
-        guard let known = seen[key] else { return .value(key: key) }
+        guard let known = seen[StateKey(key)] else { return .value(key: key) }
         return .none(found(known, for: operation))
     }
 
-    private mutating func increment(_ key: String, by amount: Int64, over stored: [UInt8]?) -> Result<
+    private mutating func remember(_ value: VersionedValue?, of key: StateKey) -> StateError? {
+        guard seen[key] == nil else { return nil }
+        if let error = remember(bytes: key.count + (value?.value.count ?? 0)) { return error }
+        seen[key] = .some(value)
+        return nil
+    }
+
+    private mutating func remember(_ scan: Effects.Scan) -> StateError? {
+        let perKey = MemoryLayout<Effects.Seen>.size
+        if let error = remember(bytes: scan.seen.reduce(0) { $0 + $1.key.count + perKey }) { return error }
+        effects.scans.append(scan)
+        return nil
+    }
+
+    /// Makes room for one more thing that was read.
+    private mutating func remember(bytes: Int) -> StateError? {
+        guard seen.count + effects.scans.count < Self.maximumReads, remembered + bytes <= Self.maximumRemembered else {
+            let (most, size) = (Self.maximumReads, Self.maximumRemembered >> 20)
+            return StateError(
+                .invalid,
+                """
+                one invocation may read \(most) keys and lists, and \(size) MiB of state; read less, list with a prefix \
+                instead of key by key, or use immediately
+                """)
+        }
+        remembered += bytes
+        return nil
+    }
+
+    private mutating func increment(_ key: StateKey, by amount: Int64, over stored: [UInt8]?) -> Result<
         StateResult, StateError
     > {
         let base: [UInt8]?
@@ -133,8 +171,10 @@ package struct EffectsBuffer: Sendable {
         }
     }
 
-    private mutating func write(_ key: String, _ write: Effects.Write, bytes: Int) -> Result<StateResult, StateError> {
-        written += key.utf8.count + bytes
+    private mutating func write(
+        _ key: StateKey, _ write: Effects.Write, bytes: Int
+    ) -> Result<StateResult, StateError> {
+        written += key.count + bytes
         guard written <= Self.maximumWritten else {
             let most = Self.maximumWritten >> 20
             return .failure(
@@ -144,14 +184,14 @@ package struct EffectsBuffer: Sendable {
         return .success(.done)
     }
 
-    private static func page(_ merged: [String: [UInt8]], limit: Int, complete: Bool) -> StateResult {
-        let sorted = merged.sorted { $0.key.isByteLess(than: $1.key) }
+    private static func page(_ merged: [StateKey: [UInt8]], limit: Int, complete: Bool) -> StateResult {
+        let sorted = merged.sorted { $0.key < $1.key }
         var page: [StateEntry] = []
         var bytes = 0
         for (key, value) in sorted.prefix(limit) {
-            bytes += key.utf8.count + value.count
+            bytes += key.count + value.count
             if bytes > maximumListed, !page.isEmpty { break }
-            page.append(StateEntry(key: key, value: value))
+            page.append(StateEntry(key: key.text, value: value))
         }
         return .entries(page, more: page.count < min(limit, sorted.count) || (!complete && page.count < limit))
     }
@@ -182,11 +222,4 @@ package struct EffectsBuffer: Sendable {
         guard count == 0 || count > maximumKey else { return nil }
         return StateError(.invalid, "a key of \(count) bytes; it must have 1 to \(maximumKey)")
     }
-}
-
-extension String {
-    /// The order in which the store keeps keys: by their UTF-8 bytes.
-    func isByteLess(than other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
-
-    func hasBytePrefix(_ prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
 }

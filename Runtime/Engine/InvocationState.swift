@@ -9,8 +9,19 @@ import Synchronization
 final class InvocationState: Sendable {
     private struct Buffers {
         var open: [StateScope: EffectsBuffer] = [:]
+        /// Scopes with a write that was refused, which its handler may not have waited for: they must not commit.
+        var failures: [StateScope: StateError] = [:]
         var sealed = false
+
+        /// Forgets a scope. Returns what it has gathered, or why it must not be applied.
+        mutating func close(_ scope: StateScope) -> Result<EffectsBuffer?, StateError> {
+            let buffer = open.removeValue(forKey: scope)
+            return failures.removeValue(forKey: scope).map { .failure($0) } ?? .success(buffer)
+        }
     }
+
+    /// Units of effects that may be open at a time, each of which remembers what it has read.
+    private static let mostScopes = 256
 
     private let store: Store
     private let namespace: String
@@ -39,9 +50,16 @@ final class InvocationState: Sendable {
             // What it has read stays remembered, since its answer depends on it.
             return withBuffer(scope) { $0.abandonWrites() }.map { .done }
         case .abandon:
-            buffers.withLock { $0.open[scope] = nil }
+            _ = buffers.withLock { $0.close(scope) }
             return .success(.done)
-        case .get, .set, .delete, .increment, .list: return await perform(scope, operation)
+        case .get, .increment, .list: return await perform(scope, operation)
+        case .set, .delete:
+            let result = await perform(scope, operation)
+            // The worker's connection sees to the invocation's own scope.
+            if scope != 0, case .failure(let error) = result {
+                buffers.withLock { if $0.open[scope] != nil { $0.failures[scope] = error } }
+            }
+            return result
         }
     }
 
@@ -55,19 +73,30 @@ final class InvocationState: Sendable {
                 let value = try await store.value(key, in: namespace)
                 return withBuffer(scope) { $0.found(value, for: operation) }.flatMap { $0 }
             case .success(.scan(let prefix, let after, let limit)):
-                let entries = try await store.scan(prefix: prefix, after: after, limit: limit, in: namespace)
-                return withBuffer(scope) { $0.found(entries, scanned: limit, for: operation) }.flatMap { $0 }
+                let entries = try await store.scan(
+                    prefix: prefix, after: after, limit: limit, bytes: EffectsBuffer.maximumListed, in: namespace)
+                let result = withBuffer(scope) { $0.found(entries, limit: limit, for: operation) }.flatMap { $0 }
+                guard case .success(.entries([], more: true)) = result, let last = entries.last else { return result }
+                return await goOn(scope, operation, after: last.key)
             }
         } catch {
             return .failure(StateError(.unavailable, "the state cannot be read now: \(error)"))
         }
     }
 
+    /// Looks further: all that a `list` has found so far, the handler itself has deleted.
+    private func goOn(
+        _ scope: StateScope, _ operation: StateOperation, after key: String
+    ) async -> Result<StateResult, StateError> {
+        guard case .list(let prefix, _, let limit) = operation else { return .success(.done) }
+        return await perform(scope, .list(prefix: prefix, after: key, limit: limit))
+    }
+
     private func commit(_ scope: StateScope) async -> Result<StateResult, StateError> {
-        guard let buffer = buffers.withLock({ $0.open.removeValue(forKey: scope) }), !buffer.isEmpty else {
-            return .success(.done)
-        }
         do {
+            guard let buffer = try buffers.withLock({ $0.close(scope) }).get(), !buffer.isEmpty else {
+                return .success(.done)
+            }
             switch try await store.commit(buffer.effects) {
             case .committed: return .success(.done)
             case .conflicted: return .success(.conflict)
@@ -87,6 +116,10 @@ final class InvocationState: Sendable {
             if scope == 0, buffers.sealed {
                 return .failure(
                     StateError(.invalid, "the invocation's effects are complete; use immediately for later ones"))
+            }
+            guard buffers.open.count < Self.mostScopes || buffers.open[scope] != nil else {
+                let most = Self.mostScopes
+                return .failure(StateError(.invalid, "\(most) blocks of immediately are open; let some of them end"))
             }
             return .success(body(&buffers.open[scope, default: EffectsBuffer(namespace: namespace)]))
         }

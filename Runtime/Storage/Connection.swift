@@ -63,6 +63,13 @@ final class Connection: @unchecked Sendable {
         return try step(statement, sql)
     }
 
+    /// Gives `body` the rows in order, until it returns `false`; what comes after is not read.
+    func visit(_ sql: String, _ values: Binding..., body: (Columns) throws -> Bool) throws {
+        let statement = try bound(sql, values)
+        defer { release(statement) }
+        while try step(statement, sql), try body(Columns(statement: statement)) {}
+    }
+
     var isInsideTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
     /// What `body` makes of each row, in order.

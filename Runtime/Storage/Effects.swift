@@ -1,3 +1,5 @@
+package import Events
+
 package struct VersionedValue: Sendable, Hashable {
     package var value: [UInt8]
     /// Greater with each commit that changes the key; never 0.
@@ -19,6 +21,9 @@ package struct VersionedEntry: Sendable, Hashable {
         self.value = value
         self.version = version
     }
+
+    /// Bytes of the key and the value.
+    package var size: Int { key.utf8.count + value.count }
 }
 
 /// What an invocation, or one `immediately` block, has read and wants to write in one namespace.
@@ -47,10 +52,10 @@ package struct Effects: Sendable, Hashable {
     }
 
     package struct Seen: Sendable, Hashable {
-        package var key: String
+        package var key: StateKey
         package var version: Int64
 
-        package init(key: String, version: Int64) {
+        package init(key: StateKey, version: Int64) {
             self.key = key
             self.version = version
         }
@@ -58,9 +63,9 @@ package struct Effects: Sendable, Hashable {
 
     package var namespace: String
     /// The version that each key had when it was first read; 0 where there was none.
-    package var reads: [String: Int64] = [:]
+    package var reads: [StateKey: Int64] = [:]
     package var scans: [Scan] = []
-    package var writes: [String: Write] = [:]
+    package var writes: [StateKey: Write] = [:]
 
     package init(namespace: String) { self.namespace = namespace }
 }

@@ -1,3 +1,8 @@
+package import Events
+
+/// A path relative to a watched folder.
+package typealias FilePath = ExactText
+
 /// What tells one state of a file from another.
 package struct FileStamp: Sendable, Hashable {
     package var size: Int64

@@ -1,3 +1,5 @@
+import Events
+
 /// The keys that begin with a prefix, in byte order, from some key on.
 struct KeyRange {
     /// All keys are greater than this, or equal when `includesLower`.
@@ -24,21 +26,21 @@ struct KeyRange {
         return prefix.dropLast() + [last + 1]
     }
 
-    /// What `body` makes of the `columns` of the first `limit` keys of `namespace`.
-    func rows<Result>(
-        _ columns: String, _ namespace: String, _ limit: Int, _ database: Connection, body: (Columns) throws -> Result
-    ) throws -> [Result] {
+    /// Gives `body` the `columns` of the first `limit` keys of `namespace`, until it returns `false`.
+    func visit(
+        _ columns: String, _ namespace: String, _ limit: Int, _ database: Connection, body: (Columns) throws -> Bool
+    ) throws {
         let sql = "SELECT \(columns) FROM state WHERE namespace = ? AND key \(includesLower ? ">=" : ">") ?"
         let limit = Binding.integer(Int64(max(0, limit)))
         guard let upper else {
-            return try database.all(sql + " ORDER BY key LIMIT ?", .text(namespace), .blob(lower), limit, body: body)
+            return try database.visit(sql + " ORDER BY key LIMIT ?", .text(namespace), .blob(lower), limit, body: body)
         }
-        return try database.all(
+        try database.visit(
             sql + " AND key < ? ORDER BY key LIMIT ?", .text(namespace), .blob(lower), .blob(upper), limit, body: body)
     }
 }
 
 extension Binding {
     /// A state key, as the bytes by which it is compared.
-    static func key(_ key: String) -> Binding { .blob(Array(key.utf8)) }
+    static func key(_ key: StateKey) -> Binding { .blob(Array(key.text.utf8)) }
 }

@@ -2,14 +2,14 @@ import Events
 
 extension Store {
     /// The index of the file trigger `key`, by path relative to the watched directory; `nil` before its first scan.
-    package func fileIndex(trigger key: String) async throws -> [String: FileStamp]? {
+    package func fileIndex(trigger key: String) async throws -> [FilePath: FileStamp]? {
         try readingSnapshot { database in
             guard try database.exists("SELECT 1 FROM file_trigger WHERE key = ?", .text(key)) else { return nil }
             let files = try database.all(
                 "SELECT path, size, modified, inode FROM file WHERE trigger = ?", .text(key)
             ) { row in
                 let inode = UInt64(bitPattern: row.integer(3))
-                return (row.text(0), FileStamp(size: row.integer(1), modified: row.integer(2), inode: inode))
+                return (FilePath(row.text(0)), FileStamp(size: row.integer(1), modified: row.integer(2), inode: inode))
             }
             return Dictionary(files) { first, _ in first }
         }
@@ -18,7 +18,7 @@ extension Store {
     /// Changes the index of the file trigger `key` and enqueues the events, as one transaction. `nil` removes a path.
     /// An empty change still marks the first scan as made.
     package func recordFiles(
-        trigger key: String, changes: [String: FileStamp?], invocations: [NewInvocation]
+        trigger key: String, changes: [FilePath: FileStamp?], invocations: [NewInvocation]
     ) async throws {
         let bytes = changes.count * 100 + invocations.reduce(0) { $0 + $1.event.data.count }
         try await writer.perform(bytes: bytes) { transaction in
@@ -31,9 +31,9 @@ extension Store {
 }
 
 extension Connection {
-    fileprivate func record(_ stamp: FileStamp?, of path: String, trigger: String) throws {
+    fileprivate func record(_ stamp: FileStamp?, of path: FilePath, trigger: String) throws {
         guard let stamp else {
-            try run("DELETE FROM file WHERE trigger = ? AND path = ?", .text(trigger), .text(path))
+            try run("DELETE FROM file WHERE trigger = ? AND path = ?", .text(trigger), .text(path.text))
             return
         }
         try run(
@@ -41,7 +41,7 @@ extension Connection {
             INSERT INTO file (trigger, path, size, modified, inode) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (trigger, path) DO UPDATE SET
                 size = excluded.size, modified = excluded.modified, inode = excluded.inode
-            """, .text(trigger), .text(path), .integer(stamp.size), .integer(stamp.modified),
+            """, .text(trigger), .text(path.text), .integer(stamp.size), .integer(stamp.modified),
             .integer(Int64(bitPattern: stamp.inode)))
     }
 }

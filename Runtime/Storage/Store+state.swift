@@ -5,19 +5,29 @@ extension Store {
     package func value(_ key: String, in namespace: String) async throws -> VersionedValue? {
         try reading { database in
             try database.first(
-                "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
+                "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace),
+                .key(StateKey(key))
             ) { VersionedValue(value: $0.blob(0), version: $0.integer(1)) }
         }
     }
 
     /// Keys that begin with `prefix`, greater than `after`, in byte order, at most `limit`.
-    package func scan(prefix: String, after: String?, limit: Int, in namespace: String) async throws
-        -> [VersionedEntry]
-    {
+    ///
+    /// - Parameter bytes: of keys and values. The entry that passes it is the last one, so that an answer whose sizes
+    ///   add up to more was cut there.
+    package func scan(
+        prefix: String, after: String?, limit: Int, bytes: Int = .max, in namespace: String
+    ) async throws -> [VersionedEntry] {
         try reading { database in
-            try KeyRange(prefix: prefix, after: after).rows("key, value, version", namespace, limit, database) {
-                VersionedEntry(key: $0.text(0), value: $0.blob(1), version: $0.integer(2))
+            var entries: [VersionedEntry] = []
+            var size = 0
+            try KeyRange(prefix: prefix, after: after).visit("key, value, version", namespace, limit, database) {
+                let entry = VersionedEntry(key: $0.text(0), value: $0.blob(1), version: $0.integer(2))
+                entries.append(entry)
+                size += entry.size
+                return size <= bytes
             }
+            return entries
         }
     }
 
@@ -74,10 +84,13 @@ extension Effects {
         }
         return try scans.allSatisfy { scan in
             let range = KeyRange(prefix: scan.prefix, after: scan.after)
-            let found = try range.rows("key, version", namespace, scan.limit, database) {
-                Seen(key: $0.text(0), version: $0.integer(1))
+            var rest = scan.seen[...]
+            var isSame = true
+            try range.visit("key, version", namespace, scan.limit, database) {
+                isSame = rest.popFirst() == Seen(key: StateKey($0.text(0)), version: $0.integer(1))
+                return isSame
             }
-            return found == scan.seen
+            return isSame && rest.isEmpty
         }
     }
 
@@ -99,7 +112,7 @@ extension Effects {
 }
 
 extension Connection {
-    fileprivate func set(_ key: String, to value: [UInt8], version: Int64, in namespace: String) throws {
+    fileprivate func set(_ key: StateKey, to value: [UInt8], version: Int64, in namespace: String) throws {
         guard !key.isEmpty else { throw StateError(.invalid, "a key must not be empty") }
         try run(
             """
@@ -109,7 +122,7 @@ extension Connection {
     }
 
     /// The decimal number that `key` holds; 0 where there is none.
-    fileprivate func number(of key: String, in namespace: String) throws -> Int64 {
+    fileprivate func number(of key: StateKey, in namespace: String) throws -> Int64 {
         let value = try first(
             "SELECT value FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
         ) { $0.text(0) }
@@ -122,7 +135,7 @@ extension Connection {
 }
 
 extension Int64 {
-    fileprivate func adding(_ step: Int64, to key: String) throws -> Int64 {
+    fileprivate func adding(_ step: Int64, to key: StateKey) throws -> Int64 {
         let (sum, overflows) = addingReportingOverflow(step)
         if overflows { throw StateError(.notANumber, "'\(key)' would leave the range of 64 bits") }
         return sum

@@ -42,16 +42,8 @@ extension Store {
         }
     }
 
-    /// Marks the instant `due` of the timer `key` as handled, and enqueues `invocation` in the same transaction unless
-    /// it is `nil` (a skipped instant) or the instant was handled before. With `skipIfBusy`, also not while an earlier
-    /// invocation of the trigger is waiting or running.
-    package func fire(timer key: String, due: WallTime, invocation: NewInvocation?, skipIfBusy: Bool) async throws
-        -> FireResult
-    {
-        try await fire([TimerFire(timer: key, due: due, invocation: invocation, skipIfBusy: skipIfBusy)])[0]
-    }
-
-    /// Handles instants in the given order, as one transaction. Fire those of one timer in ascending order.
+    /// Handles instants in the given order, as one transaction: marks each as handled, and enqueues its invocation unless
+    /// it was handled before. Fire those of one timer in ascending order.
     ///
     /// An instant was handled before when it has a row of its own, or when it is not after the timer's `handled`.
     /// The latter holds only while the clock is past `handled`: after it was set back, time passes again over instants

@@ -141,6 +141,21 @@ import Testing
         }
     }
 
+    @Test("a page of large values ends early and says where to go on")
+    func largePages() async throws {
+        try await AdminWorld.with { world async throws in
+            for number in 0..<6 {
+                var effects = Effects(namespace: "n")
+                effects.writes["k\(number)"] = .set([UInt8](repeating: UInt8(ascii: "v"), count: 1 << 20))
+                _ = try await world.store.commit(Commit(effects: effects))
+            }
+            let first = try await world.send("GET", "/v1/state/n?prefix=k")
+            #expect(first.body.contains(#""next":"k3""#))
+            let second = try await world.send("GET", "/v1/state/n?prefix=k&after=k3")
+            #expect(second.body.contains(#""k5""#) && !second.body.contains("next"))
+        }
+    }
+
     @Test("keys and values have the bounds that handlers have")
     func bounds() async throws {
         try await AdminWorld.with { world async throws in

@@ -95,7 +95,7 @@ struct EffectsBufferTests {
         let list = StateOperation.list(prefix: "k/", after: nil, limit: 3)
         #expect(buffer.begin(list) == .scan(prefix: "k/", after: nil, limit: 5))
         let stored = [entry("k/1", 1), entry("k/3", 2), entry("k/4", 3)]
-        let page = try buffer.found(stored, scanned: 5, for: list).get()
+        let page = try buffer.found(stored, limit: 5, for: list).get()
         #expect(keys(page) == ["k/1", "k/2", "k/4"])
         let scan = try #require(buffer.effects.scans.first)
         #expect(scan.seen.map(\.key) == ["k/1", "k/3", "k/4"])
@@ -106,7 +106,7 @@ struct EffectsBufferTests {
     mutating func listsStopAtTheirHorizon() throws {
         _ = buffer.begin(.set(key: "k/9", value: bytes("late")))
         let list = StateOperation.list(prefix: "k/", after: nil, limit: 2)
-        let page = try buffer.found([entry("k/1", 1), entry("k/2", 2), entry("k/3", 3)], scanned: 3, for: list).get()
+        let page = try buffer.found([entry("k/1", 1), entry("k/2", 2), entry("k/3", 3)], limit: 3, for: list).get()
         #expect(keys(page) == ["k/1", "k/2"])
     }
 
@@ -114,7 +114,7 @@ struct EffectsBufferTests {
     mutating func listsBeginAfter() throws {
         _ = buffer.begin(.set(key: "k/1", value: bytes("before")))
         let list = StateOperation.list(prefix: "k/", after: "k/1", limit: 10)
-        let page = try buffer.found([entry("k/2", 2)], scanned: 11, for: list).get()
+        let page = try buffer.found([entry("k/2", 2)], limit: 11, for: list).get()
         #expect(keys(page) == ["k/2"])
     }
 
@@ -122,10 +122,56 @@ struct EffectsBufferTests {
     mutating func longListsAreCut() throws {
         let large = [UInt8](repeating: 0, count: 1 << 20)
         let stored = (0..<6).map { VersionedEntry(key: "k/\($0)", value: large, version: 1) }
-        let page = try buffer.found(stored, scanned: 10, for: .list(prefix: "k/", after: nil, limit: 10)).get()
+        let page = try buffer.found(stored, limit: 10, for: .list(prefix: "k/", after: nil, limit: 10)).get()
         guard case .entries(let entries, let more) = page else { return #expect(Bool(false), "\(page)") }
         #expect(more)
         #expect(entries.count == 3)
+    }
+
+    @Test("what lies behind a cut is not depended on, and own writes there wait for their turn")
+    mutating func cutListsDependOnWhatTheySaw() throws {
+        _ = buffer.begin(.set(key: "k/5", value: bytes("late")))
+        let large = [UInt8](repeating: 0, count: 1 << 20)
+        let stored = (0..<4).map { VersionedEntry(key: "k/\($0)", value: large, version: 1) }
+        let page = try buffer.found(stored, limit: 11, for: .list(prefix: "k/", after: nil, limit: 10)).get()
+        #expect(keys(page) == ["k/0", "k/1", "k/2"])
+        #expect(buffer.effects.scans.map(\.limit) == [4])
+    }
+
+    @Test("canonically equivalent keys are two keys")
+    mutating func equivalentKeys() throws {
+        let (composed, decomposed) = ("k/\u{E9}", "k/e\u{301}")
+        _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: composed))
+        #expect(buffer.begin(.get(key: decomposed)) == .value(key: decomposed))
+        _ = buffer.begin(.set(key: composed, value: bytes("x")))
+        _ = buffer.begin(.set(key: decomposed, value: bytes("y")))
+        #expect(buffer.effects.writes.count == 2)
+        let list = StateOperation.list(prefix: "k/", after: nil, limit: 9)
+        let page = try buffer.found([entry(decomposed, 1), entry(composed, 2)], limit: 11, for: list).get()
+        guard case .entries(let entries, _) = page else { return #expect(Bool(false), "\(page)") }
+        #expect(entries.map(\.value) == [bytes("y"), bytes("x")])
+    }
+
+    @Test("one invocation reads a bounded number of keys, those that it knows as often as it likes")
+    mutating func readsAreBounded() throws {
+        for number in 0..<EffectsBuffer.maximumReads {
+            _ = try buffer.found(nil, for: .get(key: "k\(number)")).get()
+        }
+        #expect(throws: StateError.self) { try buffer.found(nil, for: .get(key: "more")).get() }
+        #expect(throws: StateError.self) { try buffer.found(nil, for: .increment(key: "more", by: 1)).get() }
+        let list = StateOperation.list(prefix: "", after: nil, limit: 1)
+        #expect(throws: StateError.self) { try buffer.found([], limit: 1, for: list).get() }
+        #expect(buffer.begin(.get(key: "k7")) == .none(.success(.value(nil))))
+        #expect(buffer.effects.reads.count == EffectsBuffer.maximumReads && buffer.effects.writes.isEmpty)
+    }
+
+    @Test("one invocation remembers a bounded amount")
+    mutating func remembranceIsBounded() throws {
+        let large = VersionedValue(value: [UInt8](repeating: 0, count: 1 << 20), version: 1)
+        for number in 0..<63 { _ = try buffer.found(large, for: .get(key: "k\(number)")).get() }
+        #expect(throws: StateError.self) {
+            for number in 63..<65 { _ = try buffer.found(large, for: .get(key: "k\(number)")).get() }
+        }
     }
 
     @Test(

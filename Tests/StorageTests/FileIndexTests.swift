@@ -33,11 +33,24 @@ struct FileIndexTests {
         }
     }
 
+    @Test("canonically equivalent paths are two files")
+    func equivalentPaths() async throws {
+        try await withStore { (store, _) async throws in
+            let other = FileStamp(size: 0, modified: 1, inode: 2)
+            let index: [FilePath: FileStamp] = ["\u{E9}": stamp, "e\u{301}": other]
+            try await store.recordFiles(trigger: "t", changes: index.mapValues { $0 }, invocations: [])
+            #expect(try await store.fileIndex(trigger: "t") == index)
+            try await store.recordFiles(trigger: "t", changes: ["\u{E9}": nil], invocations: [])
+            #expect(try await store.fileIndex(trigger: "t") == ["e\u{301}": other])
+        }
+    }
+
     @Test("ten thousand files are one transaction")
     func many() async throws {
         try await withStore { (store, _) async throws in
             let before = store.statistics.commits
-            let changes = Dictionary(uniqueKeysWithValues: (0..<10_000).map { ("d/\($0)", FileStamp?.some(stamp)) })
+            let changes = Dictionary(
+                uniqueKeysWithValues: (0..<10_000).map { (FilePath("d/\($0)"), FileStamp?.some(stamp)) })
             try await store.recordFiles(trigger: "t", changes: changes, invocations: [])
             #expect(store.statistics.commits == before + 1)
             #expect(try await store.fileIndex(trigger: "t")?.count == 10_000)

@@ -39,7 +39,7 @@ struct IncrementTests {
                 for index in 0..<90 {
                     group.addTask {
                         let key = index % 3 == 0 ? "bad" : "good"
-                        let effects = Effects.writing([key: .increment(1), "all": .increment(1)])
+                        let effects = Effects.writing([StateKey(key): .increment(1), "all": .increment(1)])
                         do { _ = try await store.commit(Commit(effects: effects)) } catch is StateError { return true }
                         return false
                     }

@@ -38,6 +38,17 @@ struct ScanTests {
         }
     }
 
+    @Test("a scan ends with the entry that passes its bytes")
+    func bytes() async throws {
+        try await withStore { (store, _) async throws in
+            for index in 0..<9 { try await store.put("k\(index)", String(repeating: "v", count: 98)) }
+            for (bytes, count) in [(0, 1), (99, 1), (100, 2), (250, 3), (899, 9), (900, 9)] {
+                let found = try await store.scan(prefix: "k", after: nil, limit: 20, bytes: bytes, in: "n")
+                #expect(found.count == count, "\(bytes)")
+            }
+        }
+    }
+
     @Test("`after` before the prefix skips nothing, and after it all")
     func afterOutside() async throws {
         try await withStore { (store, _) async throws in
@@ -74,7 +85,8 @@ struct ScanTests {
             var effects = Effects.writing(["sum": .set([3])])
             effects.scans = [
                 Effects.Scan(
-                    prefix: "k/", after: nil, limit: 3, seen: seen.map { .init(key: $0.key, version: $0.version) })
+                    prefix: "k/", after: nil, limit: 3,
+                    seen: seen.map { .init(key: StateKey($0.key), version: $0.version) })
             ]
             #expect(try await store.isCurrent(effects))
             _ = try await store.commit(Commit(effects: change.effects))

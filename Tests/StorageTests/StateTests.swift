@@ -39,7 +39,7 @@ struct StateTests {
             let values: [[UInt8]] = [[], [0], [0, 1, 0], Array(0...255), [UInt8](repeating: 7, count: 1 << 20)]
             for (index, value) in values.enumerated() {
                 let key = "k\0\(index)"
-                _ = try await store.commit(Commit(effects: .writing([key: .set(value)])))
+                _ = try await store.commit(Commit(effects: .writing([StateKey(key): .set(value)])))
                 #expect(try await store.value(key, in: "n")?.value == value)
             }
             #expect(try await store.value("k", in: "n") == nil)
@@ -97,6 +97,23 @@ struct StateTests {
         }
     }
 
+    @Test("canonically equivalent keys are two keys")
+    func equivalentKeys() async throws {
+        try await withStore { (store, _) async throws in
+            let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+            let both = Effects.writing([StateKey(composed): .set([1]), StateKey(decomposed): .set([2])])
+            #expect(try await store.commit(Commit(effects: both)) == .committed)
+            #expect(try await store.value(composed, in: "n")?.value == [1])
+            #expect(try await store.value(decomposed, in: "n")?.value == [2])
+            let found = try await store.scan(prefix: "", after: nil, limit: 9, in: "n")
+            #expect(found.map(\.value) == [[2], [1]])
+            var effects = Effects.writing(["sum": .set([3])])
+            effects.reads = [StateKey(composed): found[1].version, StateKey(decomposed): found[0].version]
+            try await store.put(decomposed, "other")
+            #expect(try await store.commit(Commit(effects: effects)) == .conflicted)
+        }
+    }
+
     @Test("concurrent read and write of one counter ends exact")
     func serializable() async throws {
         try await withStore { (store, _) async throws in
@@ -117,7 +134,7 @@ struct StateTests {
         try await withStore { (store, _) async throws in
             try await store.put("x", "1")
             try await store.put("y", "1")
-            let reads = [
+            let reads: [StateKey: Int64] = [
                 "x": try #require(try await store.value("x", in: "n")).version,
                 "y": try #require(try await store.value("y", in: "n")).version,
             ]
@@ -137,8 +154,8 @@ extension Store {
     fileprivate func addOneByReadingAndWriting(_ key: String) async throws -> Bool {
         let seen = try await value(key, in: "n")
         let number = seen.flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
-        var effects = Effects.writing([key: .set(Array(String(number + 1).utf8))])
-        effects.reads = [key: seen?.version ?? 0]
+        var effects = Effects.writing([StateKey(key): .set(Array(String(number + 1).utf8))])
+        effects.reads = [StateKey(key): seen?.version ?? 0]
         return try await commit(Commit(effects: effects)) == .committed
     }
 }

@@ -41,7 +41,7 @@ extension NewInvocation {
 }
 
 extension Effects {
-    static func writing(_ writes: [String: Write], in namespace: String = "n") -> Effects {
+    static func writing(_ writes: [StateKey: Write], in namespace: String = "n") -> Effects {
         var effects = Effects(namespace: namespace)
         effects.writes = writes
         return effects
@@ -58,8 +58,15 @@ extension Store {
         return leased
     }
 
+    /// Handles one instant.
+    func fire(timer key: String, due: WallTime, invocation: NewInvocation?, skipIfBusy: Bool) async throws
+        -> FireResult
+    {
+        try await fire([TimerFire(timer: key, due: due, invocation: invocation, skipIfBusy: skipIfBusy)])[0]
+    }
+
     func put(_ key: String, _ text: String, in namespace: String = "n") async throws {
-        _ = try await commit(Commit(effects: .writing([key: .set(Array(text.utf8))], in: namespace)))
+        _ = try await commit(Commit(effects: .writing([StateKey(key): .set(Array(text.utf8))], in: namespace)))
     }
 
     func text(_ key: String, in namespace: String = "n") async throws -> String? {

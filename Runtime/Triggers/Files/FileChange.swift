@@ -4,11 +4,11 @@ package import Storage
 
 /// What happened to one file since it was last known. Paths are relative to the watched folder.
 package enum FileChange: Sendable, Hashable {
-    case created(String, FileStamp)
-    case modified(String, FileStamp)
+    case created(FilePath, FileStamp)
+    case modified(FilePath, FileStamp)
     /// With the stamp that it had when it was last seen.
-    case deleted(String, FileStamp)
-    case moved(String, from: String, FileStamp)
+    case deleted(FilePath, FileStamp)
+    case moved(FilePath, from: FilePath, FileStamp)
 
     /// The events that a trigger gets that asks for `kinds`. One that does not ask for `moved` sees a rename as the
     /// old name's end and the new name's beginning.
@@ -23,7 +23,7 @@ package enum FileChange: Sendable, Hashable {
         }
     }
 
-    private var parts: (kind: FileTrigger.Kind, path: String, old: String?, stamp: FileStamp) {
+    private var parts: (kind: FileTrigger.Kind, path: FilePath, old: FilePath?, stamp: FileStamp) {
         switch self {
         case .created(let path, let stamp): (.created, path, nil, stamp)
         case .modified(let path, let stamp): (.modified, path, nil, stamp)
@@ -42,23 +42,23 @@ package enum FileChange: Sendable, Hashable {
         let state = [stamp.inode, UInt64(bitPattern: stamp.size), UInt64(bitPattern: stamp.modified)]
             .map { String($0, radix: 16) }.joined(separator: "-")
         var extensions = [
-            "path": "\(folder)/\(path)", "name": path, "watch": folder, "size": String(stamp.size),
+            "path": "\(folder)/\(path)", "name": path.text, "watch": folder, "size": String(stamp.size),
             "modified": WallTime(milliseconds: stamp.modified.flooredDivision(by: 1_000_000)).description,
         ]
         if let old {
             extensions["oldpath"] = "\(folder)/\(old)"
-            extensions["oldname"] = old
+            extensions["oldname"] = old.text
         }
         return Event(
             id: "\(kind.rawValue)-\(noticed.milliseconds)-\(state)-\(path)", source: source,
-            type: "apus.file.\(kind.rawValue)", subject: path, time: noticed, extensions: extensions)
+            type: "apus.file.\(kind.rawValue)", subject: path.text, time: noticed, extensions: extensions)
     }
 }
 
 /// Changes that are recorded as one transaction: what the index becomes, and what is told.
 package struct FileBatch: Sendable, Hashable {
     /// New stamps by path; `nil` where the file is gone.
-    package var index: [String: FileStamp?] = [:]
+    package var index: [FilePath: FileStamp?] = [:]
     package var changes: [FileChange] = []
 
     package init() {}

@@ -9,14 +9,13 @@ final class FileExchange: Sendable {
     enum Command: Sendable {
         /// The file triggers that there shall be.
         case watch([FileWatch])
-        case loaded(Int, [String: FileStamp]?)
+        case loaded(Int, [FilePath: FileStamp]?)
         case recorded(Int)
-        case rescan
     }
 
     enum Job: Sendable {
         case load(Int, FileWatch)
-        case record(Int, FileWatch, index: [String: FileStamp?], invocations: [NewInvocation])
+        case record(Int, FileWatch, index: [FilePath: FileStamp?], invocations: [NewInvocation])
     }
 
     private struct State {

@@ -26,7 +26,8 @@ package struct FileFilter: Sendable, Hashable {
     private func isExcluded(_ path: String) -> Bool {
         guard !exclude.isEmpty else { return false }
         if exclude.contains(where: { $0.matches(path, hidden: true) }) { return true }
-        return path.indices.contains { path[$0] == "/" && excludes(String(path[..<$0])) }
+        // By bytes: a slash and a combining mark after it are one Character.
+        return path.utf8.indices.contains { path.utf8[$0] == UInt8(ascii: "/") && excludes(String(path[..<$0])) }
     }
 
     private func excludes(_ path: String) -> Bool { exclude.contains { $0.matches(path, hidden: true) } }

@@ -10,7 +10,7 @@ package import Storage
 /// that is killed at any point finds the rest by its next scan.
 ///
 /// Only regular files are told, by names that are UTF-8; symbolic links below the folder are not followed. inotify does
-/// not see what other machines do to a network file system, nor writes through `mmap`: `rescan` and the next start do.
+/// not see what other machines do to a network file system, nor writes through `mmap`: the next start does.
 package final class FileService: Service {
     private let ledger: FileLedger
     private let notify: @Sendable () -> Void
@@ -18,10 +18,6 @@ package final class FileService: Service {
     private let exchange = FileExchange()
 
     /// - Parameter notify: called after something was enqueued.
-    package convenience init(store: Store, notify: @escaping @Sendable () -> Void, logger: Logger) {
-        self.init(ledger: FileLedger(store: store), notify: notify, logger: logger)
-    }
-
     package init(ledger: FileLedger, notify: @escaping @Sendable () -> Void, logger: Logger) {
         self.ledger = ledger
         self.notify = notify
@@ -33,9 +29,6 @@ package final class FileService: Service {
     package func update(_ manifests: [Manifest]) async throws {
         exchange.send(.watch(FileWatch.all(of: manifests)))
     }
-
-    /// Compares all watched folders with their indexes, as at start.
-    package func rescan() { exchange.send(.rescan) }
 
     /// Where each trigger stands, by its key.
     package var states: [String: FileTriggerState] { exchange.states }
@@ -93,15 +86,15 @@ package final class FileService: Service {
 /// What the file triggers need of storage.
 package struct FileLedger: Sendable {
     /// The index of a trigger; `nil` before its first scan.
-    package var index: @Sendable (_ trigger: String) async throws -> [String: FileStamp]?
+    package var index: @Sendable (_ trigger: String) async throws -> [FilePath: FileStamp]?
     /// Changes the index and enqueues, as one.
     package var record:
-        @Sendable (_ trigger: String, _ index: [String: FileStamp?], _ invocations: [NewInvocation]) async throws ->
+        @Sendable (_ trigger: String, _ index: [FilePath: FileStamp?], _ invocations: [NewInvocation]) async throws ->
             Void
 
     package init(
-        index: @escaping @Sendable (String) async throws -> [String: FileStamp]?,
-        record: @escaping @Sendable (String, [String: FileStamp?], [NewInvocation]) async throws -> Void
+        index: @escaping @Sendable (String) async throws -> [FilePath: FileStamp]?,
+        record: @escaping @Sendable (String, [FilePath: FileStamp?], [NewInvocation]) async throws -> Void
     ) {
         self.index = index
         self.record = record

@@ -14,27 +14,27 @@ package struct FileSettler: Sendable {
     package static let hold: Duration = .milliseconds(100)
 
     /// What is known, by path: what the recorded index will be when all returned batches are recorded.
-    package private(set) var index: [String: FileStamp]
-    private var pending: [String: Pending] = [:]
+    package private(set) var index: [FilePath: FileStamp]
+    private var pending: [FilePath: Pending] = [:]
     private var schedule: SettleSchedule
     /// The known files that a rename has taken away, by inode.
-    private var departed: [UInt64: String] = [:]
+    private var departed: [UInt64: FilePath] = [:]
     private let filter: FileFilter
     private let settle: Duration
 
     private struct Pending: Sendable {
         var tick: Int64 = 0
         /// The known path that this file had before, by the cookie of a rename.
-        var origin: String?
+        var origin: FilePath?
         /// The path whose `origin` this is.
-        var heir: String?
+        var heir: FilePath?
         /// An unlink was seen; another file with the same inode is not this one.
         var deleted = false
         /// The stamp at the last look, when it was too young to trust.
         var seen: FileStamp?
     }
 
-    package init(filter: FileFilter, settle: Duration, index: [String: FileStamp], now: ContinuousClock.Instant) {
+    package init(filter: FileFilter, settle: Duration, index: [FilePath: FileStamp], now: ContinuousClock.Instant) {
         self.filter = filter
         self.settle = settle
         self.index = index
@@ -47,24 +47,24 @@ package struct FileSettler: Sendable {
     // MARK: Notices
 
     /// Something may have happened to `path`.
-    package mutating func touch(_ path: String, now: ContinuousClock.Instant) {
+    package mutating func touch(_ path: FilePath, now: ContinuousClock.Instant) {
         change(path, due: now + settle) { $0.deleted = false }
     }
 
     /// `path` was unlinked.
-    package mutating func delete(_ path: String, now: ContinuousClock.Instant) {
+    package mutating func delete(_ path: FilePath, now: ContinuousClock.Instant) {
         change(path, due: now + settle) { $0.deleted = true }
         if let stamp = index[path], departed[stamp.inode] == path { departed[stamp.inode] = nil }
     }
 
     /// `path` was renamed to something that is not known yet.
-    package mutating func depart(_ path: String, now: ContinuousClock.Instant) {
+    package mutating func depart(_ path: FilePath, now: ContinuousClock.Instant) {
         change(path, due: now + settle + Self.hold) { $0.deleted = false }
         if pending[path] != nil, let stamp = index[path] { departed[stamp.inode] = path }
     }
 
     /// The file that was at `old` is at `path` now.
-    package mutating func arrive(_ path: String, from old: String, now: ContinuousClock.Instant) {
+    package mutating func arrive(_ path: FilePath, from old: FilePath, now: ContinuousClock.Instant) {
         let origin = pending[old]?.origin ?? old
         touch(path, now: now)
         guard origin != path, pending[path] != nil, index[origin] != nil else { return }
@@ -73,22 +73,22 @@ package struct FileSettler: Sendable {
     }
 
     /// The directory `old` is at `directory` now, with everything in it.
-    package mutating func relocate(_ directory: String, from old: String, now: ContinuousClock.Instant) {
-        let prefix = old + "/"
+    package mutating func relocate(_ directory: FilePath, from old: FilePath, now: ContinuousClock.Instant) {
         // What has arrived below the old name a moment ago is pending, but not known there.
-        for path in Set(index.keys).union(pending.keys) where path.hasPrefix(prefix) {
+        for path in Set(index.keys).union(pending.keys) {
+            guard let rest = path.dropping(prefix: "\(old)/") else { continue }
             depart(path, now: now)
-            arrive("\(directory)/\(path.dropFirst(prefix.count))", from: path, now: now)
+            arrive("\(directory)/\(rest)", from: path, now: now)
         }
     }
 
     /// The directory `directory` was moved to where nobody watches.
-    package mutating func vanish(_ directory: String, now: ContinuousClock.Instant) {
-        for path in index.keys where path.hasPrefix(directory + "/") { depart(path, now: now) }
+    package mutating func vanish(_ directory: FilePath, now: ContinuousClock.Instant) {
+        for path in index.keys where path.hasPrefix("\(directory)/") { depart(path, now: now) }
     }
 
     /// Notices all differences between the index and `found`, the files of a scan.
-    package mutating func reconcile(found: [String: FileStamp], now: ContinuousClock.Instant) {
+    package mutating func reconcile(found: [FilePath: FileStamp], now: ContinuousClock.Instant) {
         for (path, stamp) in found where index[path] != stamp { touch(path, now: now) }
         for path in index.keys where found[path] == nil && pending[path]?.deleted != true { depart(path, now: now) }
     }
@@ -107,7 +107,7 @@ package struct FileSettler: Sendable {
     ///   - wall: nanoseconds since 1970.
     ///   - look: the stamp of the regular file at a path, given the one that is known; `nil` where there is none.
     package mutating func settle(
-        now: ContinuousClock.Instant, wall: Int64, limit: Int, look: (String, FileStamp?) -> FileStamp?
+        now: ContinuousClock.Instant, wall: Int64, limit: Int, look: (FilePath, FileStamp?) -> FileStamp?
     ) -> FileBatch {
         var batch = FileBatch()
         var looked = 0
@@ -120,7 +120,7 @@ package struct FileSettler: Sendable {
     }
 
     private mutating func decide(
-        _ path: String, now: ContinuousClock.Instant, wall: Int64, look: (String, FileStamp?) -> FileStamp?,
+        _ path: FilePath, now: ContinuousClock.Instant, wall: Int64, look: (FilePath, FileStamp?) -> FileStamp?,
         into batch: inout FileBatch
     ) {
         guard let entry = pending[path] else { return }
@@ -151,7 +151,7 @@ package struct FileSettler: Sendable {
 
     /// Over a known path, a rename is how editors write: that path was modified.
     private func arrival(
-        at path: String, _ stamp: FileStamp, known: Bool, entry: Pending, look: (String, FileStamp?) -> FileStamp?
+        at path: FilePath, _ stamp: FileStamp, known: Bool, entry: Pending, look: (FilePath, FileStamp?) -> FileStamp?
     ) -> FileChange {
         if known { return .modified(path, stamp) }
         if let old = source(of: stamp, entry: entry), look(old, index[old]) == nil {
@@ -161,7 +161,7 @@ package struct FileSettler: Sendable {
     }
 
     /// The known path that the file at hand had: by the cookie of its rename, or as one that left and is unchanged.
-    private func source(of stamp: FileStamp, entry: Pending) -> String? {
+    private func source(of stamp: FileStamp, entry: Pending) -> FilePath? {
         if let origin = entry.origin, index[origin]?.inode == stamp.inode { return origin }
         guard let old = departed[stamp.inode], index[old] == stamp, pending[old]?.deleted == false else { return nil }
         return old
@@ -179,14 +179,14 @@ package struct FileSettler: Sendable {
         }
     }
 
-    private mutating func forget(_ path: String, _ stamp: FileStamp) {
+    private mutating func forget(_ path: FilePath, _ stamp: FileStamp) {
         index[path] = nil
         if departed[stamp.inode] == path { departed[stamp.inode] = nil }
     }
 
     /// The one way into `pending`.
-    private mutating func change(_ path: String, due: ContinuousClock.Instant, _ body: (inout Pending) -> Void) {
-        guard pending[path] != nil || index[path] != nil || filter.matches(path) else { return }
+    private mutating func change(_ path: FilePath, due: ContinuousClock.Instant, _ body: (inout Pending) -> Void) {
+        guard pending[path] != nil || index[path] != nil || filter.matches(path.text) else { return }
         var entry = pending[path] ?? Pending()
         body(&entry)
         entry.tick = schedule.add(path, due: due, known: entry.tick)

@@ -1,3 +1,4 @@
+import Events
 package import Manifests
 import Storage
 
@@ -32,7 +33,7 @@ package struct FileWatch: Sendable, Equatable {
     ///
     /// With another folder or other patterns, the differences to the index would not be changes of files; the trigger
     /// starts anew then, as if it had never scanned.
-    static let markPath = ""
+    static let markPath: FilePath = ""
 
     /// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), since it must be the same in every run of the host.
     var mark: FileStamp {

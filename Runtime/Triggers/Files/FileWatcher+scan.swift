@@ -1,14 +1,15 @@
+import Events
 import Logging
 import Storage
 
 extension FileWatcher {
     /// The files of a trigger as they are. Each directory is watched before it is read, so that nothing falls between.
-    func scan(_ folder: WatchedFolder) -> [String: FileStamp] {
+    func scan(_ folder: WatchedFolder) -> [FilePath: FileStamp] {
         guard let root = folder.root else { return [:] }
-        var found: [String: FileStamp] = [:]
+        var found: [FilePath: FileStamp] = [:]
         folder.isBlind = false
         walk(root.path, for: [folder]) { _, name, path in
-            if folder.filter.matches(name) {
+            if folder.filter.matches(name.text) {
                 found[name] = FolderAccess.stamp(of: path, known: folder.settler?.index[name])
             }
         }
@@ -28,7 +29,7 @@ extension FileWatcher {
     /// Watches `directory` and what is below it, and visits the files with their names relative to each trigger's root.
     private func walk(
         _ directory: String, for folders: [WatchedFolder],
-        visit: (_ folder: WatchedFolder, _ name: String, _ path: String) -> Void
+        visit: (_ folder: WatchedFolder, _ name: FilePath, _ path: String) -> Void
     ) {
         var directories = [directory]
         while !exchange.isStopped, let current = directories.popLast() {

@@ -48,7 +48,6 @@ final class FileWatcher {
         case .watch(let watches): replace(with: watches)
         case .loaded(let id, let index): if let folder = watched[id] { establish(folder, index) }
         case .recorded(let id): watched[id]?.isRecording = false
-        case .rescan: for folder in watched.values { folder.rescanAt = .now }
         }
     }
 
@@ -74,7 +73,7 @@ final class FileWatcher {
     }
 
     /// The index of the trigger has been read: the first scan of this run.
-    private func establish(_ folder: WatchedFolder, _ stored: [String: FileStamp]?) {
+    private func establish(_ folder: WatchedFolder, _ stored: [FilePath: FileStamp]?) {
         guard folder.settler == nil else { return }
         folder.root = FolderAccess.root(at: folder.watch.trigger.watch)
         let found = scan(folder)
@@ -152,7 +151,7 @@ final class FileWatcher {
     }
 
     /// Calls `body` for each trigger that watches above `path`, with the path as it is named there.
-    private func each(_ path: String, _ body: (WatchedFolder, String) -> Void) {
+    private func each(_ path: String, _ body: (WatchedFolder, FilePath) -> Void) {
         for folder in watched.values {
             if let name = folder.relative(path) { body(folder, name) }
         }
@@ -213,7 +212,7 @@ final class FileWatcher {
         }
     }
 
-    private func record(_ folder: WatchedFolder, index: [String: FileStamp?], invocations: [NewInvocation]) {
+    private func record(_ folder: WatchedFolder, index: [FilePath: FileStamp?], invocations: [NewInvocation]) {
         folder.isRecording = true
         exchange.post(.record(folder.id, folder.watch, index: index, invocations: invocations))
     }

@@ -1,4 +1,5 @@
 import Events
+import Storage
 
 /// Paths in the order in which they come due, in steps of an eighth of the settle time.
 ///
@@ -7,7 +8,7 @@ import Events
 struct SettleSchedule: Sendable {
     private struct Bucket: Sendable {
         var tick: Int64
-        var paths: [String] = []
+        var paths: [FilePath] = []
         var taken = 0
     }
 
@@ -24,7 +25,7 @@ struct SettleSchedule: Sendable {
     var nextDue: ContinuousClock.Instant? { buckets.first.map { origin + step * Int($0.tick) } }
 
     /// Adds `path`, unless it is `known` to be due in the same step. Returns its tick.
-    mutating func add(_ path: String, due: ContinuousClock.Instant, known: Int64) -> Int64 {
+    mutating func add(_ path: FilePath, due: ContinuousClock.Instant, known: Int64) -> Int64 {
         let tick = (due - origin).nanoseconds / step.nanoseconds + 1
         guard tick != known else { return tick }
         let position = (buckets.lastIndex { $0.tick <= tick }).map { $0 + 1 } ?? 0
@@ -37,7 +38,7 @@ struct SettleSchedule: Sendable {
     }
 
     /// Takes the next path that is due.
-    mutating func next(now: ContinuousClock.Instant) -> (path: String, tick: Int64)? {
+    mutating func next(now: ContinuousClock.Instant) -> (path: FilePath, tick: Int64)? {
         while let bucket = buckets.first, origin + step * Int(bucket.tick) <= now {
             guard bucket.taken < bucket.paths.count else {
                 buckets.removeFirst()

@@ -37,21 +37,23 @@ final class WatchedFolder {
     var nextDue: ContinuousClock.Instant? { isRecording ? nil : settler?.nextDue }
 
     /// The name that the trigger has for an absolute path; `nil` for one that is not below its folder.
-    func relative(_ path: String) -> String? {
-        guard let root = root?.path else { return nil }
-        let prefix = root == "/" ? root : root + "/"
-        return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : nil
+    func relative(_ path: String) -> FilePath? {
+        prefix.flatMap { ExactText(path).dropping(prefix: $0) }
     }
 
+    /// What all paths below its folder begin with.
+    private var prefix: ExactText? { root.map { $0.path == "/" ? "/" : "\($0.path)/" } }
+
     func mayMatch(below directory: String) -> Bool {
-        if directory == root?.path { return true }
-        return relative(directory).map(filter.mayMatch(below:)) ?? false
+        if let root, ExactText(root.path) == ExactText(directory) { return true }
+        return relative(directory).map { filter.mayMatch(below: $0.text) } ?? false
     }
 
     /// Whether one of the two trees is part of the other.
     func overlaps(_ path: String) -> Bool {
-        guard let root = root?.path else { return false }
-        return root == path || root.hasPrefix(path + "/") || path.hasPrefix(root == "/" ? root : root + "/")
+        guard let root, let prefix else { return false }
+        let (inner, outer) = (ExactText(root.path), ExactText(path))
+        return inner == outer || inner.hasPrefix("\(path)/") || outer.hasPrefix(prefix)
     }
 
     func settle(limit: Int) -> FileBatch {
@@ -85,8 +87,8 @@ enum FirstScan {
     /// - Parameter found: what is there; empty when the folder does not exist, which then has no *existing* files.
     /// - Returns: the settler, and what is to be recorded first.
     static func outcome(
-        of watch: FileWatch, stored: [String: FileStamp]?, found: [String: FileStamp], now: ContinuousClock.Instant
-    ) -> (FileSettler, change: [String: FileStamp?]?) {
+        of watch: FileWatch, stored: [FilePath: FileStamp]?, found: [FilePath: FileStamp], now: ContinuousClock.Instant
+    ) -> (FileSettler, change: [FilePath: FileStamp?]?) {
         var index = stored ?? [:]
         let mark = index.removeValue(forKey: FileWatch.markPath)
         if mark == watch.mark { return (settler(index), nil) }
@@ -97,7 +99,7 @@ enum FirstScan {
         change.updateValue(watch.mark, forKey: FileWatch.markPath)
         return (settler(start), change)
 
-        func settler(_ index: [String: FileStamp]) -> FileSettler {
+        func settler(_ index: [FilePath: FileStamp]) -> FileSettler {
             FileSettler(filter: watch.filter, settle: watch.trigger.settle, index: index, now: now)
         }
     }

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Storage
 import Testing
@@ -10,9 +11,9 @@ private struct Bench {
     var now = ContinuousClock.now
     /// Nanoseconds since 1970.
     var wall: Int64 = 1_800_000_000_000_000_000
-    var files: [String: FileStamp] = [:]
+    var files: [FilePath: FileStamp] = [:]
 
-    init(_ index: [String: FileStamp] = [:], include: [String] = []) {
+    init(_ index: [FilePath: FileStamp] = [:], include: [String] = []) {
         let filter = FileFilter(include: include.map { Glob($0) }, exclude: [])
         settler = FileSettler(filter: filter, settle: Self.settle, index: index, now: now)
         files = index
@@ -24,13 +25,13 @@ private struct Bench {
     }
 
     /// Writes the file now, as the notices for it say.
-    mutating func write(_ path: String, inode: UInt64, size: Int64 = 1) {
+    mutating func write(_ path: FilePath, inode: UInt64, size: Int64 = 1) {
         files[path] = FileStamp(size: size, modified: wall, inode: inode)
         settler.touch(path, now: now)
     }
 
     /// Both halves of a rename.
-    mutating func move(_ old: String, _ new: String) {
+    mutating func move(_ old: FilePath, _ new: FilePath) {
         files[new] = files.removeValue(forKey: old)
         settler.depart(old, now: now)
         settler.arrive(new, from: old, now: now)
@@ -183,7 +184,7 @@ private struct Bench {
         var bench = Bench()
         for number in 1...1000 { bench.write("f\(number)", inode: UInt64(number)) }
         bench.pass(400)
-        var paths: Set<String> = []
+        var paths: Set<FilePath> = []
         for _ in 0..<10 {
             #expect(bench.settled(limit: 100).count == 100)
             paths.formUnion(bench.settler.index.keys)
@@ -207,6 +208,23 @@ private struct Bench {
         bench.settler.relocate("e", from: "d", now: bench.now)
         bench.settler.relocate("f", from: "e", now: bench.now)
         #expect(bench.allSettled() == [.moved("f/x", from: "d/x", old)])
+    }
+
+    @Test("canonically equivalent names are two files") func equivalentNames() {
+        var bench = Bench()
+        bench.write("d/\u{E9}", inode: 1)
+        bench.write("d/e\u{301}", inode: 2)
+        #expect(bench.allSettled().count == 2)
+        bench.settler.relocate("e", from: "d", now: bench.now)
+        #expect(bench.settler.nextDue != nil && bench.settler.index.count == 2)
+    }
+
+    @Test("a name may begin with a combining mark") func combiningMark() {
+        let name: FilePath = "d/\u{301}x"
+        var bench = Bench([name: old])
+        bench.files = ["e/\u{301}x": old]
+        bench.settler.relocate("e", from: "d", now: bench.now)
+        #expect(bench.allSettled() == [.moved("e/\u{301}x", from: name, old)])
     }
 
     @Test("what the patterns do not want is not kept") func unwanted() {

@@ -1,0 +1,48 @@
+/// Text that is what its UTF-8 bytes are, as the store and the file system see it.
+///
+/// Swift takes canonically equivalent strings for equal: `é` as one scalar and as two. As keys of one dictionary, two
+/// state keys or two files with such names would become one.
+package struct ExactText: Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package var isEmpty: Bool { text.utf8.isEmpty }
+
+    /// In bytes.
+    package var count: Int { text.utf8.count }
+
+    package func hasPrefix(_ prefix: ExactText) -> Bool { text.utf8.starts(with: prefix.text.utf8) }
+
+    /// What follows `prefix`; `nil` for a text that does not begin with it.
+    package func dropping(prefix: ExactText) -> ExactText? {
+        guard hasPrefix(prefix) else { return nil }
+        return ExactText(String(Substring(text.utf8.dropFirst(prefix.count))))
+    }
+}
+
+extension ExactText: Hashable {
+    package static func == (left: ExactText, right: ExactText) -> Bool {
+        left.count == right.count && left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension ExactText: Comparable {
+    package static func < (left: ExactText, right: ExactText) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
+}
+
+extension ExactText: ExpressibleByStringInterpolation, CustomStringConvertible {
+    package init(stringLiteral text: String) { self.text = text }
+
+    package var description: String { text }
+}
+
+/// A key of the state.
+package typealias StateKey = ExactText

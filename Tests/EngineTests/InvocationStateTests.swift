@@ -1,0 +1,71 @@
+import Events
+import Storage
+import Support
+import Testing
+
+@testable import Engine
+
+@Suite("The state of one run")
+struct InvocationStateTests {
+    private func with(_ body: (InvocationState, Store) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            try await body(InvocationState(store: store, namespace: "n"), store)
+            try store.close()
+        }
+    }
+
+    private let tooLarge = StateOperation.set(key: "b", value: [UInt8](repeating: 0, count: (1 << 20) + 1))
+
+    @Test("a block with a write that was refused does not commit the others")
+    func refusedWrite() async throws {
+        try await with { state, store async throws in
+            _ = try await state.operate(1, .set(key: "a", value: [1])).get()
+            let refusal = await state.operate(1, tooLarge)
+            #expect(throws: StateError.self) { try refusal.get() }
+            #expect(await state.operate(1, .commit) == refusal)
+            #expect(try await store.value("a", in: "n") == nil)
+            // The scope begins anew.
+            _ = try await state.operate(1, .set(key: "a", value: [2])).get()
+            #expect(await state.operate(1, .commit) == .success(.done))
+            #expect(try await store.value("a", in: "n")?.value == [2])
+        }
+    }
+
+    @Test("a block that is abandoned takes its refused write along")
+    func abandoned() async throws {
+        try await with { state, store async throws in
+            _ = await state.operate(1, tooLarge)
+            _ = await state.operate(1, .abandon)
+            _ = await state.operate(1, .set(key: "a", value: [1]))
+            #expect(await state.operate(1, .commit) == .success(.done))
+            #expect(try await store.value("a", in: "n")?.value == [1])
+        }
+    }
+
+    @Test("a list goes on past a page whose keys the handler has all deleted")
+    func deletedPage() async throws {
+        try await with { state, store async throws in
+            let large = [UInt8](repeating: 0, count: 1 << 20)
+            for number in 0..<7 {
+                var effects = Effects(namespace: "n")
+                effects.writes["k\(number)"] = .set(large)
+                _ = try await store.commit(Commit(effects: effects))
+                if number < 6 { _ = await state.operate(0, .delete(key: "k\(number)")) }
+            }
+            let list = await state.operate(0, .list(prefix: "k", after: nil, limit: 10))
+            #expect(list == .success(.entries([StateEntry(key: "k6", value: large)], more: false)))
+        }
+    }
+
+    @Test("a bounded number of blocks may be open")
+    func scopes() async throws {
+        try await with { state, _ async throws in
+            for scope in 1...256 { _ = try await state.operate(StateScope(scope), .get(key: "a")).get() }
+            let refusal = await state.operate(257, .get(key: "a"))
+            #expect(throws: StateError.self) { try refusal.get() }
+            _ = await state.operate(1, .commit)
+            _ = try await state.operate(257, .get(key: "a")).get()
+        }
+    }
+}
