@@ -96,7 +96,10 @@ let package = Package(
             path: "Tests/StorageTests"),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", "Support", .nio, .nioPosix],
+            dependencies: [
+                "Engine", "Workers", "Storage", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix,
+                .logging, .lifecycle,
+            ],
             path: "Tests/EngineTests"),
         .testTarget(
             name: "TriggersTests",

@@ -45,6 +45,7 @@ extension Failure {
                 detail: "What it sent does not follow its contract; nothing of its effects was applied.")
         case .startFailed:
             outcome = .rejected
+            unstarted = true
             problem = Problem(
                 status: 503, code: "start-failed", title: "The function cannot be started",
                 detail: "Its workers end while they start; the log has the reason.", retryAfter: retryAfter)
@@ -80,6 +81,17 @@ extension Failure {
             detail:
                 "What the function had read was changed by others on each of its runs; nothing was applied. Try again.",
             retryAfter: 1))
+
+    static let leaseLost = Failure(
+        outcome: .cancelled, reason: "another has the invocation now", unstarted: true,
+        problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
+
+    /// What the client of the invocation `id` is told.
+    func problem(for id: InvocationID) -> Problem {
+        var problem = problem
+        problem.invocation = id
+        return problem
+    }
 
     init(unsaved error: any Error) {
         if let error = error as? StateError {

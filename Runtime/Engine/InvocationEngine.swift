@@ -114,7 +114,7 @@ package final class InvocationEngine: Sendable {
         for run in 1...Self.mostRuns {
             let state = InvocationState(store: store, namespace: function.manifest.namespace)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            switch try await commit(state.seal(), lease: lease) {
+            switch try await commit(state.seal(), lease: lease, of: answer) {
             case .committed: return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -139,13 +139,15 @@ package final class InvocationEngine: Sendable {
     }
 
     /// An invocation that has touched no state and came from no queue touches no disk.
-    private func commit(_ effects: Effects?, lease: Lease?) async throws(Failure) -> CommitResult {
+    private func commit(
+        _ effects: Effects?, lease: Lease?, of answer: Answer
+    ) async throws(Failure) -> CommitResult {
         do {
             if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
             guard let effects else { return .committed }
             return try await store.commit(effects)
         } catch {
-            throw Failure(unsaved: error)
+            throw answer.discarded(because: Failure(unsaved: error))
         }
     }
 
@@ -182,18 +184,6 @@ package struct Reply: Sendable {
         self.head = head
         self.body = body
     }
-}
-
-extension Failure {
-    func problem(for id: InvocationID) -> Problem {
-        var problem = problem
-        problem.invocation = id
-        return problem
-    }
-
-    static let leaseLost = Failure(
-        outcome: .cancelled, reason: "another has the invocation now", unstarted: true,
-        problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
 }
 
 extension Body {

@@ -21,33 +21,46 @@ package final class QueueDispatcher: Service {
     private let lanes: [Lane]
     private let loads = Mutex<[String: Load]>([:])
     private let isStopping = Atomic<Bool>(false)
+    private let drainTime: Duration
 
-    /// What is under way for one function.
-    private struct Load {
-        var isLeasing = false
-        var running = 0
-        var notBefore: ContinuousClock.Instant?
-    }
-
-    /// - Parameter lanes: at least one; invocations are spread over them.
-    package init(engine: InvocationEngine, lanes: [Lane]) {
+    /// - Parameters:
+    ///   - lanes: at least one; invocations are spread over them.
+    ///   - drain: what runs when the host shuts down may go on for so long.
+    package init(engine: InvocationEngine, lanes: [Lane], drain: Duration) {
         self.engine = engine
         self.lanes = lanes
+        drainTime = drain
     }
 
-    /// Dispatches until the host shuts down, then waits for what runs. What is cancelled goes back to the queue.
+    /// Dispatches until the host shuts down, then waits for what runs, as long as the drain time allows. What is
+    /// cancelled goes back to the queue.
     package func run() async throws {
         await withGracefulShutdownHandler {
-            await withDiscardingTaskGroup { group in
-                while !isStopping.load(ordering: .acquiring), !Task.isCancelled {
-                    let due = await dueFunctions()
-                    for function in due.functions { group.addTask { await self.drain(function) } }
-                    await engine.queue.wait(longest: due.next, on: lanes[0].loop)
+            await withTaskGroup { group in
+                group.addTask { await self.dispatch() }
+                group.addTask {
+                    do {
+                        try await gracefulShutdown()
+                        try await Task.sleep(for: self.drainTime)
+                    } catch {}  // Cancelled: there is nothing left to wait for.
                 }
+                await group.next()
+                group.cancelAll()
             }
         } onGracefulShutdown: {
             self.isStopping.store(true, ordering: .releasing)
             self.engine.queueChanged()
+        }
+    }
+
+    /// Returns when it is stopped and all that it has leased has ended.
+    private func dispatch() async {
+        await withDiscardingTaskGroup { group in
+            while !isStopping.load(ordering: .acquiring), !Task.isCancelled {
+                let due = await dueFunctions()
+                for function in due.functions { group.addTask { await self.drain(function) } }
+                await engine.queue.wait(longest: due.next, on: lanes[0].loop)
+            }
         }
     }
 
@@ -78,20 +91,8 @@ package final class QueueDispatcher: Service {
         return (functions, next)
     }
 
-    private enum Claim {
-        case claimed, taken
-        case paused(Duration)
-    }
-
-    private func claim(_ name: String) -> Claim {
-        loads.withLock { loads in
-            var load = loads[name, default: Load()]
-            if load.isLeasing { return .taken }
-            if let notBefore = load.notBefore, notBefore > .now { return .paused(notBefore - .now) }
-            load.isLeasing = true
-            loads[name] = load
-            return .claimed
-        }
+    private func claim(_ name: String) -> Load.Claim {
+        loads.withLock { $0[name, default: Load()].claim(now: .now) }
     }
 
     // MARK: One function
@@ -112,12 +113,9 @@ package final class QueueDispatcher: Service {
 
     /// What to run next; `nil`, and the claim given up, when there is nothing or no room.
     private func lease(of function: HostedFunction) async -> [LeasedInvocation]? {
-        let name = function.manifest.name
         let leased = await leaseIfRoom(of: function)
-        loads.withLock { loads in
-            if leased.isEmpty { loads[name]?.isLeasing = false } else { loads[name]?.running += leased.count }
-        }
-        return leased.isEmpty ? nil : leased
+        let goesOn = loads.withLock { $0[function.manifest.name]?.leased(leased.count) ?? false }
+        return goesOn ? leased : nil
     }
 
     private func leaseIfRoom(of function: HostedFunction) async -> [LeasedInvocation] {
@@ -130,7 +128,7 @@ package final class QueueDispatcher: Service {
             return try await engine.store.lease(function: name, limit: limit, now: .now())
         } catch {
             engine.logger.error("\(name) cannot take from the queue, trying again soon: \(error)")
-            pause(name)
+            pause(name, for: Self.pause)
             return []
         }
     }
@@ -151,17 +149,30 @@ package final class QueueDispatcher: Service {
     // MARK: Failures
 
     private func settle(_ leased: LeasedInvocation, after failure: Failure, policy: RetryPolicy) async {
-        if failure.unstarted || failure.outcome == .cancelled {
-            pause(leased.invocation.function)
+        if failure.stopping || failure.outcome == .cancelled {
+            pause(leased.invocation.function, for: Self.pause)
             await persist("giving it back", of: leased) { try await self.engine.store.giveBack([leased.lease]) }
             return
         }
-        let settlement = RetryDecision(policy: policy).settlement(
-            after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
-            enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1))
+        let settlement = settlement(of: leased, after: failure, decision: RetryDecision(policy: policy))
         await persist("recording its failure", of: leased) {
             _ = try await self.engine.store.commit(Commit(effects: nil, settle: (leased.lease, settlement)))
         }
+    }
+
+    private func settlement(
+        of leased: LeasedInvocation, after failure: Failure, decision: RetryDecision
+    ) -> Settlement {
+        guard failure.unstarted else {
+            return decision.settlement(
+                after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
+                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1))
+        }
+        let delay = failure.problem.retryAfter.map { .seconds($0) } ?? Self.pause
+        // What comes next of the function would fare no better.
+        pause(leased.invocation.function, for: delay)
+        return decision.settlement(
+            unstarted: failure.outcome, reason: failure.reason, after: delay, enqueued: leased.enqueued, now: .now())
     }
 
     /// Tries until the store takes it: an invocation must not stay marked as running. A host that is told to stop gives
@@ -178,7 +189,42 @@ package final class QueueDispatcher: Service {
         }
     }
 
-    private func pause(_ name: String) {
-        loads.withLock { $0[name]?.notBefore = .now + Self.pause }
+    private func pause(_ name: String, for time: Duration) {
+        loads.withLock { $0[name]?.notBefore = .now + time }
+    }
+}
+
+extension QueueDispatcher {
+    /// What is under way for one function.
+    struct Load {
+        enum Claim: Equatable {
+            case claimed, taken
+            case paused(Duration)
+        }
+
+        private var isLeasing = false
+        /// Something came while it was leasing, perhaps after it had looked.
+        private var isAskedAgain = false
+        var running = 0
+        var notBefore: ContinuousClock.Instant?
+
+        /// Lets one look at the queue at a time.
+        mutating func claim(now: ContinuousClock.Instant) -> Claim {
+            if isLeasing {
+                isAskedAgain = true
+                return .taken
+            }
+            if let notBefore, notBefore > now { return .paused(notBefore - now) }
+            isLeasing = true
+            return .claimed
+        }
+
+        /// Notes what a look at the queue has brought. Returns whether to look again.
+        mutating func leased(_ count: Int) -> Bool {
+            running += count
+            isLeasing = count > 0 || isAskedAgain
+            isAskedAgain = false
+            return isLeasing
+        }
     }
 }

@@ -21,10 +21,21 @@ package struct RetryDecision: Sendable {
             return .dead(outcome: .exhausted, reason: "attempt \(attempt) of \(policy.attempts): \(reason)")
         }
         let due = now.advanced(by: delay(after: attempt) * fraction)
-        guard due.since(enqueued) <= policy.within else {
-            return .dead(outcome: .exhausted, reason: "older than retry.within: \(reason)")
-        }
+        guard due.since(enqueued) <= policy.within else { return tooOld(reason) }
         return .retry(at: due, outcome: outcome, reason: reason)
+    }
+
+    /// What becomes of one that never reached its handler. That is no attempt, but it does not make it younger.
+    package func settlement(
+        unstarted outcome: Outcome, reason: String, after delay: Duration, enqueued: WallTime, now: WallTime
+    ) -> Settlement {
+        let due = now.advanced(by: delay)
+        guard due.since(enqueued) <= policy.within else { return tooOld(reason) }
+        return .postponed(until: due, outcome: outcome, reason: reason)
+    }
+
+    private func tooOld(_ reason: String) -> Settlement {
+        .dead(outcome: .exhausted, reason: "older than retry.within: \(reason)")
     }
 
     /// The longest delay after the attempt: `first` doubled with each one, at most `longest`.

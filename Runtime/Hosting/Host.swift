@@ -63,7 +63,7 @@ package struct Host: Sendable {
             functions,
             admin,
             Housekeeping(store: store, logger: logger),
-            QueueDispatcher(engine: engine, lanes: lanes),
+            QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain),
             timers,
             files,
             gateway,

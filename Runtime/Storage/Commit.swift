@@ -33,5 +33,7 @@ package struct Lease: Sendable, Hashable {
 package enum Settlement: Sendable, Hashable {
     case done
     case retry(at: WallTime, outcome: Outcome, reason: String)
+    /// The attempt never reached its handler: it is made again, under the same number.
+    case postponed(until: WallTime, outcome: Outcome, reason: String)
     case dead(outcome: Outcome, reason: String)
 }

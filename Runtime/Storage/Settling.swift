@@ -21,6 +21,12 @@ extension Connection {
             try run(
                 "UPDATE invocation SET state = 'waiting', due = ?, outcome = ?, reason = ? WHERE id = ?",
                 .time(due), .text(outcome.rawValue), .text(reason), .id(lease.invocation))
+        case .postponed(let due, let outcome, let reason):
+            try run(
+                """
+                UPDATE invocation SET state = 'waiting', attempt = attempt - 1, due = ?, outcome = ?, reason = ?
+                WHERE id = ?
+                """, .time(due), .text(outcome.rawValue), .text(reason), .id(lease.invocation))
         case .dead(let outcome, let reason):
             try run(
                 "UPDATE invocation SET state = 'dead', ended = ?, outcome = ?, reason = ? WHERE id = ?",

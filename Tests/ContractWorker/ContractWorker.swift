@@ -116,6 +116,9 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         case "set-and-fail":
             try await state.set(key, arguments.text["value"] ?? "")
             throw PermanentFailure("told to fail after a write")
+        case "set-and-stream":
+            try await state.set(key, arguments.text["value"] ?? "")
+            return .stream { writer in while true { try await writer.write("more\n") } }
         case "immediately": try await state.immediately { try await $0.set(key, "now") }
         default: return nil
         }

@@ -43,6 +43,18 @@ struct RetryDecisionTests {
                 == .dead(outcome: .exhausted, reason: "older than retry.within: boom"))
     }
 
+    @Test("what never reached its handler comes back without a count, while it is young enough")
+    func unstarted() {
+        func settlement(age: Duration) -> Settlement {
+            RetryDecision(policy: RetryPolicy()).settlement(
+                unstarted: .rejected, reason: "full", after: .seconds(5), enqueued: start, now: start.advanced(by: age))
+        }
+        let due = start.advanced(by: .seconds(5))
+        #expect(settlement(age: .zero) == .postponed(until: due, outcome: .rejected, reason: "full"))
+        #expect(
+            settlement(age: .seconds(21_600)) == .dead(outcome: .exhausted, reason: "older than retry.within: full"))
+    }
+
     @Test("a permanent failure is not tried again")
     func permanent() {
         #expect(decide(attempt: 1, permanent: true) == .dead(outcome: .failed, reason: "boom"))
