@@ -22,10 +22,12 @@ package final class QueueDispatcher: Service {
     private let loads = Mutex<[String: Load]>([:])
     private let isStopping = Atomic<Bool>(false)
     private let drainTime: Duration
+    /// What runs then is cancelled.
+    private let deadline = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameters:
     ///   - lanes: at least one; invocations are spread over them.
-    ///   - drain: what runs when the host shuts down may go on for so long.
+    ///   - drain: what runs when it is stopped may go on for so long.
     package init(engine: InvocationEngine, lanes: [Lane], drain: Duration) {
         self.engine = engine
         self.lanes = lanes
@@ -41,15 +43,26 @@ package final class QueueDispatcher: Service {
                 group.addTask {
                     do {
                         try await gracefulShutdown()
-                        try await Task.sleep(for: self.drainTime)
+                        try await Task.sleep(until: self.stop(), clock: .continuous)
                     } catch {}  // Cancelled: there is nothing left to wait for.
                 }
                 await group.next()
                 group.cancelAll()
             }
         } onGracefulShutdown: {
-            self.isStopping.store(true, ordering: .releasing)
-            self.engine.queueChanged()
+            self.stop()
+        }
+    }
+
+    /// Leases nothing more. Returns when what runs is cancelled, which the first call decides.
+    @discardableResult
+    package func stop() -> ContinuousClock.Instant {
+        isStopping.store(true, ordering: .releasing)
+        engine.queueChanged()
+        return deadline.withLock { deadline in
+            let end = deadline ?? .now + drainTime
+            deadline = end
+            return end
         }
     }
 

@@ -58,12 +58,13 @@ package struct Host: Sendable {
         try await reloader.apply(loaded.manifests)
         // Binding comes before the services start, so that a port in use is said before anything runs.
         try await gateway.bind()
+        let dispatcher = QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain)
         var services: [any Service] = [
             SignalWatcher(logger: logger, reload: reload),
             functions,
             admin,
             Housekeeping(store: store, logger: logger),
-            QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain),
+            dispatcher,
             timers,
             files,
             gateway,
@@ -71,6 +72,8 @@ package struct Host: Sendable {
         if configuration.watch {
             services.append(ManifestWatcher(paths: configuration.manifests, functions: functions, reload: reload))
         }
+        // The last one is told first: while requests are drained, nothing new comes from the queue.
+        services.append(ShutdownNotice { dispatcher.stop() })
         announce(loaded.manifests, at: gateway, logger: logger)
         try await run(services, logger: logger)
         try store.close()
@@ -99,6 +102,19 @@ package struct Host: Sendable {
         // Each service bounds its own drain; this is for one that does not keep its word.
         group.maximumGracefulShutdownDuration = configuration.drain + .seconds(10)
         try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Tells when the shutdown begins.
+private struct ShutdownNotice: Service {
+    let notify: @Sendable () -> Void
+
+    init(_ notify: @escaping @Sendable () -> Void) { self.notify = notify }
+
+    func run() async throws {
+        // Cancelled, the host ends as well.
+        try? await gracefulShutdown()
+        notify()
     }
 }
 

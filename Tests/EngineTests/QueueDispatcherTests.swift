@@ -99,6 +99,17 @@ struct QueueDispatcherTests {
         }
     }
 
+    @Test("a dispatcher that is stopped takes nothing more from the queue")
+    func stopped() async throws {
+        try await World.with(.shell("true")) { world async throws in
+            try await world.enqueue("1")
+            let dispatcher = QueueDispatcher(engine: world.engine, lanes: World.lanes, drain: .seconds(30))
+            dispatcher.stop()
+            try await dispatcher.run()
+            #expect(try await world.record()?.state == .waiting)
+        }
+    }
+
     @Test("a shutdown waits for what runs as long as the drain time, then gives it back")
     func drain() async throws {
         try await World.with(.shell("exec sleep 600")) { world async throws in

@@ -1,4 +1,3 @@
-import Events
 import Manifests
 import Testing
 import Triggers
