@@ -65,7 +65,12 @@ struct InvocationEngineTests {
 
     @Test("a worker is free again when the effects of its streamed answer cannot be stored")
     func uncommitted() async throws {
-        try await World.with(.contractWorker { $0.workers.max = 1 }) { world async throws in
+        let manifest = Manifest.contractWorker {
+            $0.workers.max = 1
+            // It must not be the time limit that frees it.
+            $0.limits.time = .seconds(3600)
+        }
+        try await World.with(manifest) { world async throws in
             try world.store.close()
             let problem = await world.problem("set-and-stream")
             #expect(problem?.code == "storage-unavailable")
