@@ -8,7 +8,8 @@ struct InvokeCommand: AsyncParsableCommand {
         commandName: "invoke", abstract: "Calls a function with a request or an event.",
         discussion: """
             Without options, calls the function's first trigger: a GET of its route, a timer that is due now. Prints the \
-            body of the answer to standard output. Exits with 1 when the function answers with a status of 400 or above.
+            body of the answer to standard output. Exits with 1 when the function fails or answers with a status of 400 or \
+            above.
 
             Examples:
 

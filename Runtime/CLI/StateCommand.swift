@@ -1,6 +1,7 @@
 import Admin
 import ArgumentParser
 import Foundation
+import Telemetry
 
 struct StateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -70,7 +71,9 @@ struct StateCommand: AsyncParsableCommand {
                 let client = try host.client()
                 let answer = try await client.send(.get, Target("v1", "state"))
                 guard !output.json else { return Terminal.bytes(answer) }
-                for name in try client.decode(NamespaceListDocument.self, answer).namespaces { Terminal.line(name) }
+                for name in try client.decode(NamespaceListDocument.self, answer).namespaces {
+                    Terminal.line(name.printable())
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 import Engine
 import Events
 import Logging
+import Manifests
 import NIOCore
 import Synchronization
 import Workers
@@ -10,7 +11,7 @@ final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
     let logger: Logger
-    let router = Mutex(Router.empty)
+    let router = Mutex(RouteTable.empty)
     let connections = ConnectionCount()
 
     init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
