@@ -57,9 +57,8 @@ struct AdminClient: Sendable {
         let connection = try await connect()
         do {
             try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head(method, target, length: body.count, type: type)))
-                if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-                try await outbound.write(.end(nil))
+                // At once: a host that has seen the head of a GET may have answered and closed before the end.
+                try await outbound.write(contentsOf: parts(method, target, body: body, type: type))
                 try await read(inbound, receive)
             }
         } catch let failure as Failure {
@@ -86,6 +85,11 @@ struct AdminClient: Sendable {
             }
         }
         throw Failure(.inputOutput, "the host on \(address) closed the connection in the middle of its answer")
+    }
+
+    private func parts(_ method: Method, _ target: Target, body: [UInt8], type: String?) -> [HTTPClientRequestPart] {
+        let head = HTTPClientRequestPart.head(head(method, target, length: body.count, type: type))
+        return [head] + (body.isEmpty ? [] : [.body(.byteBuffer(ByteBuffer(bytes: body)))]) + [.end(nil)]
     }
 
     private func head(_ method: Method, _ target: Target, length: Int, type: String?) -> HTTPRequestHead {

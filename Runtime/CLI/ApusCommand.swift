@@ -13,10 +13,10 @@ struct ApusCommand: AsyncParsableCommand {
 
             Begin with:
 
-              apus new hello --trigger http      write a function
+              apus new greeter --trigger http    write a function
               apus check                         look over the manifests
               apus serve                         run what is in manifests/
-              apus invoke hello                  call it
+              apus invoke greeter                call it
 
             Exit status: 0 success, 1 a check or a function failed, and those of sysexits.h: 64 wrong usage, 65 wrong \
             data, 66 nothing of that name, 69 no host answers or an address is taken, 70 the host failed, 73 cannot \

@@ -14,7 +14,7 @@ struct InvokeCommand: AsyncParsableCommand {
             Examples:
 
               apus invoke hello --path /hello/Ada
-              apus invoke guestbook --data @entry.json --header content-type=application/json
+              apus invoke guestbook --data @entry.json
               apus invoke uptime --trigger timer
               apus invoke inbox --trigger file --subject june.csv
               apus invoke uptime --trigger timer --async   only queue it

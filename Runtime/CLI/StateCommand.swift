@@ -14,7 +14,7 @@ struct StateCommand: AsyncParsableCommand {
 
               apus state namespaces
               apus state list guestbook --prefix entry/
-              apus state get guestbook entry/1
+              apus state get guestbook total
               apus state put guestbook motd 'Be kind.'
               apus state delete guestbook motd
             """,

@@ -16,8 +16,8 @@ struct TimersCommand: AsyncParsableCommand {
 
             Examples:
 
-              apus timers                                             the next two days
-              apus timers --from 2026-10-24 --for 3d                  clocks change in Europe
+              apus timers                              the next two days
+              apus timers --from 2026-10-24 --for 3d   clocks change in Europe
               apus timers manifests/digest.yaml --for 365d | less
             """)
 

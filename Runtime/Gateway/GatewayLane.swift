@@ -56,9 +56,9 @@ final class GatewayLane {
         for connection in Array(connections.values) { connection.drain() }
     }
 
-    /// Cancels what still runs.
+    /// Cancels what still runs, and says so.
     func closeAll() {
-        for connection in Array(connections.values) { connection.abort() }
+        for connection in Array(connections.values) { connection.stop() }
     }
 
     /// One timer a lane looks at the deadlines of all its connections, and rests while there are none.

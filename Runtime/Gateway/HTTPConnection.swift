@@ -119,6 +119,11 @@ final class HTTPConnection: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
+    /// The time to drain is over: who still waits for an answer learns why there is none.
+    func stop() {
+        if exchange.task == nil { abort() } else { refuse(.stopping) }
+    }
+
     func tick(_ now: NIODeadline) {
         switch state.tick(now: now, unflushed: unflushed) {
         case .none: break

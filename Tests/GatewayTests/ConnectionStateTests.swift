@@ -128,6 +128,23 @@ import Testing
         #expect(steps(&invalid) == ["giveUp"])
     }
 
+    @Test("a body that nobody wants any more does not end the call that is still running")
+    func unwantedBody() {
+        var state = state()
+        state.received(head)
+        _ = steps(&state)
+        state.streams(limit: 100)
+        state.called()
+        state.discardBody(now: start)
+        #expect(tick(&state, start + .hours(1), unflushed: 0) == .none)
+        #expect(responding(&state))
+        #expect(tick(&state, start + .hours(2), unflushed: 0) == .none)
+        let closes = state.responseEnded(now: start + .hours(2))
+        #expect(!closes)
+        #expect(tick(&state, start + .hours(2) + .seconds(29), unflushed: 0) == .none)
+        #expect(tick(&state, start + .hours(2) + .seconds(30), unflushed: 0) == .giveUp)
+    }
+
     @Test("an invalid request after a complete one is answered")
     func invalidSecond() {
         var state = state()
