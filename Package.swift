@@ -37,7 +37,7 @@ let package = Package(
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
-            dependencies: ["Engine", "Triggers", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
             path: "Runtime/Admin"),
         .target(
             name: "Gateway",

@@ -82,22 +82,25 @@ extension InvocationRequest {
         let target: String
         if let path { target = path } else { target = try defaultPath(of: triggers) }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let plainPath = String(parts[0])
-        let matching = triggers.compactMap { trigger in
-            trigger.path.parameters(in: plainPath).map { (trigger, $0) }
+        guard let path = RequestPath(parts[0]) else {
+            throw .badInvocation("the path '\(parts[0])' is not one: it begins with '/', and what is encoded is UTF-8")
         }
-        guard !matching.isEmpty else {
+        let method = self.method?.uppercased() ?? Self.defaultMethod(manifest, path, hasData: hasData)
+        // As the gateway does it, so that a call by hand reaches what a request would.
+        switch RouteTable([manifest]).find(method, path) {
+        case .route(let route, _):
+            return RequestHead(
+                method: method, path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : "",
+                parameters: route.parameters(of: path),
+                headers: (headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) },
+                remoteAddress: "127.0.0.1:0")
+        case .methods(let allowed):
+            throw .badInvocation(
+                "the route '\(parts[0])' does not take \(method), but \(allowed.joined(separator: ", "))")
+        case .none:
             let routes = triggers.map(\.path.description).joined(separator: ", ")
-            throw .badInvocation("the path '\(plainPath)' is none of the function's routes: \(routes)")
+            throw .badInvocation("the path '\(parts[0])' is none of the function's routes: \(routes)")
         }
-        let method =
-            self.method?.uppercased() ?? Self.defaultMethod(matching.flatMap { $0.0.methods }, hasData: hasData)
-        guard let (_, parameters) = matching.first(where: { $0.0.methods.isEmpty || $0.0.methods.contains(method) })
-        else { throw .badInvocation("the route '\(plainPath)' does not take \(method)") }
-        return RequestHead(
-            method: method, path: plainPath, query: parts.count > 1 ? String(parts[1]) : "", parameters: parameters,
-            headers: (headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) },
-            remoteAddress: "127.0.0.1:0")
     }
 
     private func defaultPath(of triggers: [HTTPTrigger]) throws(Problem) -> String {
@@ -107,10 +110,11 @@ extension InvocationRequest {
         return path
     }
 
-    /// What a person means who names none: POST with a body and GET without one, where the route allows it.
-    private static func defaultMethod(_ allowed: [String], hasData: Bool) -> String {
+    /// What a person means who names none: POST with a body and GET without one, where the path allows it.
+    private static func defaultMethod(_ manifest: Manifest, _ path: RequestPath, hasData: Bool) -> String {
         let wished = hasData ? "POST" : "GET"
-        return allowed.isEmpty || allowed.contains(wished) ? wished : allowed[0]
+        guard case .methods(let allowed) = RouteTable([manifest]).find(wished, path) else { return wished }
+        return allowed.first { $0 != "OPTIONS" && $0 != "HEAD" } ?? wished
     }
 
     private func makeEvent(

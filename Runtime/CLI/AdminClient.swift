@@ -57,9 +57,8 @@ struct AdminClient: Sendable {
         let connection = try await connect()
         do {
             try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head(method, target, length: body.count, type: type)))
-                if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-                try await outbound.write(.end(nil))
+                // At once: a host that has seen the head of a GET may have answered and closed before the end.
+                try await outbound.write(contentsOf: parts(method, target, body: body, type: type))
                 try await read(inbound, receive)
             }
         } catch let failure as Failure {
@@ -86,6 +85,11 @@ struct AdminClient: Sendable {
             }
         }
         throw Failure(.inputOutput, "the host on \(address) closed the connection in the middle of its answer")
+    }
+
+    private func parts(_ method: Method, _ target: Target, body: [UInt8], type: String?) -> [HTTPClientRequestPart] {
+        let head = HTTPClientRequestPart.head(head(method, target, length: body.count, type: type))
+        return [head] + (body.isEmpty ? [] : [.body(.byteBuffer(ByteBuffer(bytes: body)))]) + [.end(nil)]
     }
 
     private func head(_ method: Method, _ target: Target, length: Int, type: String?) -> HTTPRequestHead {
@@ -122,24 +126,40 @@ extension Failure {
     /// What a problem document of the admin API means for the command line.
     init(status: UInt, document: [UInt8]) {
         struct Document: Decodable {
+            var type: String?
             var title: String
             var detail: String?
             var invocation: String?
         }
-        let kind: Status =
-            switch status {
-            case 404: .noInput
-            case 400..<500: .data
-            case 503: .temporary
-            default: .software
-            }
-        guard let problem = try? JSONDecoder().decode(Document.self, from: Data(document)) else {
+        let problem = try? JSONDecoder().decode(Document.self, from: Data(document))
+        let kind = Status(code: problem?.type?.split(separator: ":").last.map(String.init), status: status)
+        guard let problem else {
             self.init(kind, "the host answered with HTTP status \(status)")
             return
         }
         var text = problem.title + (problem.detail.map { ": " + $0 } ?? "")
         if let invocation = problem.invocation { text += " (invocation \(invocation))" }
         self.init(kind, text)
+    }
+}
+
+extension Failure.Status {
+    /// - Parameters:
+    ///   - code: of the problem; tells a function's failure from the host's, which may have the same status.
+    ///   - status: of HTTP.
+    fileprivate init(code: String?, status: UInt) {
+        switch code {
+        case "handler-failed", "timed-out", "worker-died", "contract-broken", "effects-refused": self = .failed
+        case "conflicted", "cancelled": self = .temporary
+        case "storage-full": self = .cannotCreate
+        default:
+            switch status {
+            case 404: self = .noInput
+            case 400..<500: self = .data
+            case 503: self = .temporary
+            default: self = .software
+            }
+        }
     }
 }
 

@@ -13,14 +13,14 @@ struct ApusCommand: AsyncParsableCommand {
 
             Begin with:
 
-              apus new hello --trigger http      write a function
+              apus new greeter --trigger http    write a function
               apus check                         look over the manifests
               apus serve                         run what is in manifests/
-              apus invoke hello                  call it
+              apus invoke greeter                call it
 
             Exit status: 0 success, 1 a check or a function failed, and those of sysexits.h: 64 wrong usage, 65 wrong \
-            data, 66 nothing of that name, 69 no host answers, 70 the host failed, 73 cannot write, 74 a connection \
-            broke, 75 try again later, 78 wrong configuration.
+            data, 66 nothing of that name, 69 no host answers or an address is taken, 70 the host failed, 73 cannot \
+            write, 74 a connection broke, 75 try again later, 78 wrong configuration.
             """,
         version: "0.1.0",
         subcommands: [],

@@ -34,6 +34,8 @@ struct Moment: ExpressibleByArgument, Equatable {
         if argument == "now" {
             self = .now
         } else if let duration = Quantity.duration(argument) {
+            // A hundred years; further back the calendar has no more to say, and arithmetic soon overflows.
+            guard duration <= .seconds(36_525 * 86_400) else { return nil }
             meaning = .ago(duration)
         } else if let time = WallTime(rfc3339: argument) ?? WallTime(rfc3339: argument + "T00:00:00Z") {
             meaning = .at(time)

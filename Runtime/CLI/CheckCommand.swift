@@ -21,12 +21,16 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Print nothing when all is well.")
     var quiet = false
 
+    private static func summary(of count: Int) -> String {
+        "\(count) \(count == 1 ? "function" : "functions"), no problem"
+    }
+
     func run() async throws {
         try await reporting {
             let result = ManifestLoader.load(manifests)
             for problem in result.problems { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }
-            if !quiet { Terminal.line("\(result.manifests.count) functions, no problem") }
+            if !quiet { Terminal.line(Self.summary(of: result.manifests.count)) }
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Telemetry
 
 /// Why a command did not do its work: what a person reads, and the exit status that a program reads.
 struct Failure: Error, CustomStringConvertible, Equatable {
@@ -46,14 +47,14 @@ extension ParsableCommand {
 
 /// Where output goes.
 enum Terminal {
-    /// Whether standard output is a terminal that shows colours (https://no-color.org).
-    static var hasColours: Bool {
-        let unwanted = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
-        let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? false
-        return isatty(STDOUT_FILENO) == 1 && !unwanted && !isDumb
-    }
+    /// Whether standard output is a terminal that shows colours.
+    static var hasColours: Bool { Console.Format.automatic(on: STDOUT_FILENO) == .pretty }
 
-    static func error(_ text: String) { _ = write(Array((text + "\n").utf8), to: STDERR_FILENO) }
+    /// What is not for programs: a message may quote what came from outside.
+    static func error(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable() }
+        _ = Array((lines.joined(separator: "\n") + "\n").utf8).write(to: STDERR_FILENO)
+    }
 
     static func line(_ text: String) { bytes(Array((text + "\n").utf8)) }
 
@@ -61,19 +62,6 @@ enum Terminal {
     ///
     /// When nobody reads any more, as after `| head`, there is nothing left to do: the program ends.
     static func bytes(_ bytes: [UInt8]) {
-        if !write(bytes, to: STDOUT_FILENO) { exit(Failure.Status.inputOutput.rawValue) }
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
+        if !bytes.write(to: STDOUT_FILENO) { exit(Failure.Status.inputOutput.rawValue) }
     }
 }

@@ -12,12 +12,6 @@ struct FunctionTemplate {
     let trigger: Trigger
     let language: Language
 
-    /// `[a-z][a-z0-9-]*`, at most 63 characters.
-    static func isName(_ text: String) -> Bool {
-        guard let first = text.utf8.first, (0x61...0x7A).contains(first), text.utf8.count <= 63 else { return false }
-        return text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
-    }
-
     /// The name as a Swift type and product: `order-digest` becomes `OrderDigest`.
     var product: String { name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined() }
 

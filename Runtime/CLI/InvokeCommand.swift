@@ -8,12 +8,13 @@ struct InvokeCommand: AsyncParsableCommand {
         commandName: "invoke", abstract: "Calls a function with a request or an event.",
         discussion: """
             Without options, calls the function's first trigger: a GET of its route, a timer that is due now. Prints the \
-            body of the answer to standard output. Exits with 1 when the function answers with a status of 400 or above.
+            body of the answer to standard output. Exits with 1 when the function fails or answers with a status of 400 or \
+            above.
 
             Examples:
 
               apus invoke hello --path /hello/Ada
-              apus invoke guestbook --data @entry.json --header content-type=application/json
+              apus invoke guestbook --data @entry.json
               apus invoke uptime --trigger timer
               apus invoke inbox --trigger file --subject june.csv
               apus invoke uptime --trigger timer --async   only queue it

@@ -53,7 +53,10 @@ struct LogsCommand: AsyncParsableCommand {
 
     /// One line for the screen; what is not a log line is shown as it is.
     static func text(of bytes: [UInt8], _ format: Console.Format) -> String {
-        guard format != .json, let line = LogLine(json: bytes) else { return String(decoding: bytes, as: UTF8.self) }
+        guard format != .json, let line = LogLine(json: bytes) else {
+            let text = String(decoding: bytes, as: UTF8.self)
+            return format == .json ? text : text.printable(tabs: true)
+        }
         return String(line.time.description.prefix(11)) + format.text(of: line)
     }
 }

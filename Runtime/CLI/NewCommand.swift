@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Manifests
 
 struct NewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +33,7 @@ struct NewCommand: AsyncParsableCommand {
     var apus: String?
 
     func validate() throws {
-        guard FunctionTemplate.isName(name) else {
+        guard Manifest.isName(name) else {
             throw ValidationError(
                 "'\(name)' is not a name: it begins with a letter and has lowercase letters, digits and dashes, "
                     + "at most 63")

@@ -24,6 +24,7 @@ struct NewFunction {
 
     /// Writes everything, or nothing when any of the files is there already.
     func write() throws -> Written {
+        if let reason { throw Failure(.cannotCreate, reason + "; nothing was written") }
         let plan = try plan()
         for (path, _) in plan.files where FileManager.default.fileExists(atPath: path) {
             throw Failure(.cannotCreate, "\(path) is there already; nothing was written")
@@ -38,6 +39,15 @@ struct NewFunction {
             throw Failure(.cannotCreate, error.localizedDescription)
         }
         return Written(files: (plan.files + plan.changes).map(\.0), next: plan.next)
+    }
+
+    /// Why the function cannot be written by this name.
+    private var reason: String? {
+        switch place {
+        case .checkout(let root): TakenNames.reason(against: template.product, in: root)
+        case .package(_, let apus): TakenNames.reason(against: template.product, in: apus)
+        case .scripts: nil
+        }
     }
 
     /// Whether Swift functions of `folder` are declared as those of Apus itself are.
@@ -109,9 +119,6 @@ struct NewFunction {
         let text = try String(contentsOfFile: path, encoding: .utf8)
         var lines = text.components(separatedBy: "\n")
         guard let last = lastFunction(of: lines) else { throw Failure(.data, "\(path) declares no function") }
-        guard !lines.contains(where: { $0.contains(".function(\"\(product)\"") }) else {
-            throw Failure(.cannotCreate, "\(path) declares the function '\(product)' already; nothing was written")
-        }
         let indentation = lines[last].prefix { $0 == " " }
         lines.insert("\(indentation).function(\"\(product)\"),", at: last + 1)
         return lines.joined(separator: "\n")

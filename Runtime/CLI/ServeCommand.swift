@@ -10,6 +10,9 @@ struct ServeCommand: AsyncParsableCommand {
             is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests \
             again; when any of them has a problem, the running set stays as it is.
 
+            Exits with 78 when a manifest has a problem, 69 when an address is taken, 75 when another host has the data \
+            folder, 73 when it cannot be written, 65 when a newer version wrote it.
+
             Examples:
 
               apus serve            what is in manifests/
@@ -49,16 +52,19 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let maxWorkers, maxWorkers < 1 { throw ValidationError("--max-workers must be at least 1") }
+        if drain.duration > .seconds(86_400) { throw ValidationError("--drain must be at most 1d") }
         if let lanes, !(1...1024).contains(lanes) { throw ValidationError("--lanes must be between 1 and 1024") }
     }
 
     func run() async throws {
-        let host = Host(hostConfiguration(cores: ProcessInfo.processInfo.activeProcessorCount))
+        let configuration = hostConfiguration(cores: ProcessInfo.processInfo.activeProcessorCount)
         try await reporting {
             do {
-                try await host.run()
+                try await Host(configuration).run()
             } catch let invalid as InvalidManifests {
                 throw Failure(.configuration, "nothing is served, since the manifests have problems:\n\(invalid)")
+            } catch {
+                throw Failure(StartFailure(error, configuration: configuration))
             }
         }
     }
@@ -81,6 +87,20 @@ struct ServeCommand: AsyncParsableCommand {
 
 extension ListenAddress: ExpressibleByArgument {
     package init?(argument: String) { self.init(argument) }
+}
+
+extension Failure {
+    init(_ failure: StartFailure) {
+        let status: Status =
+            switch failure.kind {
+            case .address: .unavailable
+            case .dataInUse: .temporary
+            case .dataUnwritable: .cannotCreate
+            case .dataUnreadable: .data
+            case .host: .software
+            }
+        self.init(status, failure.description)
+    }
 }
 
 extension LogFormat: ExpressibleByArgument {}

@@ -1,5 +1,6 @@
 import Admin
 import ArgumentParser
+import Telemetry
 
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,6 +46,7 @@ struct ShowCommand: AsyncParsableCommand {
                 + "\(function.queue.done) done, \(function.queue.dead) dead",
         ]
         if let reason = function.pool.backingOff { lines.append("  back-off   \(reason)") }
+        lines = lines.map { $0.printable() }
         lines += section("workers", workers(detail), colours)
         lines += section("last invocations", ended(detail), colours)
         lines += section("asynchronous invocations", queued(detail), colours)

@@ -1,6 +1,7 @@
 import Admin
 import ArgumentParser
 import Foundation
+import Telemetry
 
 extension StateCommand {
     struct List: AsyncParsableCommand {
@@ -39,13 +40,18 @@ extension StateCommand {
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
                 return String(decoding: try encoder.encode(entry), as: UTF8.self)
             }
-            return "\(entry.key)\t\(Self.shown(entry.value))"
+            return "\(entry.key.printable())\t\(Self.shown(entry.value))"
+        }
+
+        /// Those that are not in texts.
+        private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.properties.generalCategory == .control && !"\n\r\t".unicodeScalars.contains(scalar)
         }
 
         /// A value on one line: text with its line breaks escaped and cut at 200 characters, or its size.
         static func shown(_ value: BytesDocument) -> String {
             guard let text = value.text,
-                !text.unicodeScalars.contains(where: { $0.value < 0x20 && !"\n\r\t".unicodeScalars.contains($0) })
+                !text.unicodeScalars.contains(where: Self.isControl)
             else { return "(\(value.bytes?.count ?? 0) bytes)" }
             let escaped = text.replacing("\n", with: "\\n").replacing("\r", with: "\\r").replacing("\t", with: "\\t")
             return escaped.count > 200 ? escaped.prefix(199) + "…" : escaped

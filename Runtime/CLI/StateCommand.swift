@@ -1,6 +1,7 @@
 import Admin
 import ArgumentParser
 import Foundation
+import Telemetry
 
 struct StateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +14,7 @@ struct StateCommand: AsyncParsableCommand {
 
               apus state namespaces
               apus state list guestbook --prefix entry/
-              apus state get guestbook entry/1
+              apus state get guestbook total
               apus state put guestbook motd 'Be kind.'
               apus state delete guestbook motd
             """,
@@ -70,7 +71,9 @@ struct StateCommand: AsyncParsableCommand {
                 let client = try host.client()
                 let answer = try await client.send(.get, Target("v1", "state"))
                 guard !output.json else { return Terminal.bytes(answer) }
-                for name in try client.decode(NamespaceListDocument.self, answer).namespaces { Terminal.line(name) }
+                for name in try client.decode(NamespaceListDocument.self, answer).namespaces {
+                    Terminal.line(name.printable())
+                }
             }
         }
     }

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Rows in aligned columns; numbers at the right.
 struct Table {
     struct Column {
@@ -13,7 +15,7 @@ struct Table {
 
     init(_ columns: [Column]) { self.columns = columns }
 
-    mutating func add(_ cells: [String]) { rows.append(cells) }
+    mutating func add(_ cells: [String]) { rows.append(cells.map { $0.printable() }) }
 
     /// The lines, the titles first. `colours` makes the titles bold.
     func lines(colours: Bool) -> [String] {

@@ -16,8 +16,8 @@ struct TimersCommand: AsyncParsableCommand {
 
             Examples:
 
-              apus timers                                             the next two days
-              apus timers --from 2026-10-24 --for 3d                  clocks change in Europe
+              apus timers                              the next two days
+              apus timers --from 2026-10-24 --for 3d   clocks change in Europe
               apus timers manifests/digest.yaml --for 365d | less
             """)
 
@@ -27,18 +27,23 @@ struct TimersCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to begin: now, 2026-10-24, 2026-10-24T18:00:00+02:00.", valueName: "time"))
     var from: Moment = .now
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("How long: 48h, 7d, 1d12h.", valueName: "time"))
+    @Option(name: .customLong("for"), help: ArgumentHelp("How long: 48h, 7d, 1d12h; at most 3660d.", valueName: "time"))
     var length = TimeSpan(.seconds(48 * 3600))
 
     @Flag(help: "Print one JSON object a line.")
     var json = false
+
+    func validate() throws {
+        if length.duration > .seconds(3660 * 86_400) { throw ValidationError("--for must be at most 3660d, ten years") }
+    }
 
     func run() async throws {
         try await reporting {
             // Whether programs are built does not matter here.
             let loaded = ManifestLoader.load(manifests, handlers: .unchecked)
             guard loaded.problems.isEmpty else {
-                throw Failure(.data, loaded.problems.map(\.description).joined(separator: "\n"))
+                let problems = loaded.problems.map(\.description).joined(separator: "\n")
+                throw Failure(.configuration, "nothing is foreseen, since the manifests have problems:\n\(problems)")
             }
             let page = ForecastPage(loaded.manifests)
             if !json { Terminal.line(page.title) }

@@ -22,7 +22,7 @@ package struct WallTime: Sendable, Hashable, Comparable, Codable {
 
     package static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// `self` moved by `duration`, which is rounded down to a whole millisecond.
+    /// `self` moved by `duration`, of which less than a millisecond is left out.
     package func advanced(by duration: Duration) -> WallTime {
         WallTime(milliseconds: milliseconds + duration.milliseconds)
     }
@@ -32,12 +32,12 @@ package struct WallTime: Sendable, Hashable, Comparable, Codable {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded down.
+    /// Whole milliseconds, rounded towards zero.
     package var milliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 
-    /// Whole nanoseconds, rounded down.
+    /// Whole nanoseconds, rounded towards zero.
     package var nanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }

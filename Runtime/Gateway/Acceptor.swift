@@ -28,7 +28,6 @@ final class Acceptor: Sendable {
         thread.start()
         thread.submit { [self] state in
             if case .active = state { accept(accepted) }
-            close(descriptor)
         }
     }
 
@@ -38,6 +37,8 @@ final class Acceptor: Sendable {
         // Wakes the thread from `accept`, with EINVAL.
         shutdown(descriptor, CInt(SHUT_RDWR))
         try? await thread.shutdownGracefully()
+        // Not before: the number could by now be another's, which the line above would have shut down.
+        close(descriptor)
     }
 
     private func accept(_ accepted: (CInt) -> Void) {

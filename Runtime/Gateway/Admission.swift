@@ -1,4 +1,5 @@
 package import Events
+package import Manifests
 package import NIOHTTP1
 
 /// What becomes of a request, decided from its head alone.
@@ -51,7 +52,7 @@ package struct ResponseContext: Sendable, Hashable {
 
 extension Admission {
     package init(
-        _ head: HTTPRequestHead, _ fields: RequestFields, router: Router, configuration: GatewayConfiguration,
+        _ head: HTTPRequestHead, _ fields: RequestFields, router: RouteTable, configuration: GatewayConfiguration,
         remoteAddress: String
     ) {
         if let refusal = Self.refusal(head, fields, configuration) {
@@ -77,7 +78,7 @@ extension Admission {
 
     private static func route(
         _ head: HTTPRequestHead, _ fields: RequestFields, _ target: RequestTarget, _ path: RequestPath,
-        _ router: Router, _ configuration: GatewayConfiguration, _ remoteAddress: String
+        _ router: RouteTable, _ configuration: GatewayConfiguration, _ remoteAddress: String
     ) -> Admission {
         let method = head.method.rawValue
         switch router.find(method, path) {

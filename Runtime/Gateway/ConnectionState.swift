@@ -31,12 +31,16 @@ package struct ConnectionState: Sendable {
     package enum Tick: Sendable, Hashable {
         case none
         case close
+        /// Closes after what has been written.
+        case giveUp
         case reset
         case refuse(Problem)
     }
 
     package enum InputClosed: Sendable, Hashable {
         case close
+        /// Closes after what has been written.
+        case giveUp
         /// The client may have gone or may wait for its answer; only sending something tells.
         case probe
         case wait
@@ -44,7 +48,7 @@ package struct ConnectionState: Sendable {
 
     private enum Request: Sendable {
         case none
-        case collecting
+        case collecting(received: Int, since: NIODeadline)
         case streaming(left: Int64, limit: Int64, isPaused: Bool)
         case discarding(left: Int)
         case complete
@@ -100,14 +104,16 @@ package struct ConnectionState: Sendable {
     package mutating func next(now: NIODeadline) -> Step? {
         while !isClosing, let input = takeInput() {
             switch input {
-            case .failure(let problem): return .failure(problem)
+            case .failure(let problem):
+                // Its answer is out already; a second one would pass for the answer to another request.
+                if case .done = response { return .giveUp }
+                return .failure(problem)
             case .part(.head(let head)):
-                request = .collecting
+                request = .collecting(received: 0, since: now)
                 wait(.body, until: now + TimeAmount(configuration.bodyTime))
                 return .head(head)
             case .part(.body(let bytes)):
-                deadline = now + TimeAmount(configuration.bodyTime)
-                if let step = body(bytes) { return step }
+                if let step = body(bytes, now) { return step }
             case .part(.end):
                 if case .none = request { continue }
                 request = .complete
@@ -123,11 +129,18 @@ package struct ConnectionState: Sendable {
         return inputs.popFirst()
     }
 
-    private mutating func body(_ bytes: ByteBuffer) -> Step? {
+    private mutating func body(_ bytes: ByteBuffer, _ now: NIODeadline) -> Step? {
         switch request {
         case .none, .complete: return nil
-        case .collecting: return .collect(bytes)
+        case .collecting(let received, let since):
+            let received = received + bytes.readableBytes
+            request = .collecting(received: received, since: since)
+            let earned = TimeAmount.milliseconds(Int64(received) * 1000 / Int64(configuration.bodyRate))
+            deadline = min(now, since + earned) + TimeAmount(configuration.bodyTime)
+            return .collect(bytes)
         case .streaming(let left, let limit, let isPaused):
+            // As long as its bytes come, the function's time limit ends it.
+            deadline = now + TimeAmount(configuration.bodyTime)
             let left = left - Int64(bytes.readableBytes)
             request = .streaming(left: left, limit: limit, isPaused: isPaused)
             return left < 0 ? .tooLarge(limit: limit) : .stream(bytes)
@@ -187,7 +200,12 @@ package struct ConnectionState: Sendable {
     package mutating func responseEnded(now: NIODeadline) -> Bool {
         response = .done
         if !keepsAlive { return true }
-        if case .complete = request { exchangeEnded(now: now) } else { discardBody(now: now) }
+        if case .complete = request {
+            exchangeEnded(now: now)
+        } else {
+            discardBody(now: now)
+            wait(.body, until: now + TimeAmount(configuration.bodyTime))
+        }
         return isInputClosed && inputs.isEmpty
     }
 
@@ -217,15 +235,18 @@ package struct ConnectionState: Sendable {
         wait(.head, until: now + TimeAmount(configuration.headerTime))
     }
 
-    package mutating func inputClosed() -> InputClosed {
+    ///
+    /// - Parameter unflushed: bytes that the client has not taken yet; one that sends no more may still read them.
+    package mutating func inputClosed(unflushed: Int) -> InputClosed {
         isInputClosed = true
-        if isClosing { return .close }
+        if isClosing { return unflushed == 0 ? .close : .wait }
+        let close = unflushed == 0 ? InputClosed.close : .giveUp
         switch (request, response) {
         case (.complete, .running): return .probe
         case (.complete, _): return .wait
-        case (.none, _): return inputs.isEmpty ? .close : .wait
+        case (.none, _): return inputs.isEmpty ? close : .wait
         // The rest of this request can no longer come.
-        case (.collecting, _), (.streaming, _), (.discarding, _): return .close
+        case (.collecting, _), (.streaming, _), (.discarding, _): return close
         }
     }
 
@@ -255,10 +276,19 @@ package struct ConnectionState: Sendable {
         guard now >= deadline else { return .none }
         switch waiting {
         case .function: return .none
-        case .idle: return .close
-        case .linger: return unflushed == 0 ? .close : .none
+        // A client that takes its answer slowly is not idle; `stall` ends one that takes nothing.
+        case .idle, .linger: return unflushed == 0 ? .close : .none
         case .head: return .refuse(.headTimedOut)
-        case .body: return .refuse(.bodyTimedOut)
+        case .body: return bodyTimedOut
+        }
+    }
+
+    private var bodyTimedOut: Tick {
+        switch (request, response) {
+        case (_, .done): .giveUp
+        // Nobody waits for the rest; the function's time limit bounds the answer.
+        case (.discarding, _): .none
+        default: .refuse(.bodyTimedOut)
         }
     }
 

@@ -33,6 +33,9 @@ package struct GatewayConfiguration: Sendable, Hashable {
     package var idleTime: Duration = .seconds(60)
     /// Without a byte of a body that is being read; then 408. Default: 30 s.
     package var bodyTime: Duration = .seconds(30)
+    /// Bytes a second that a collected body must bring on average, `bodyTime` apart; then 408. Without it, a byte now
+    /// and then would hold a connection for ever. Default: 240.
+    package var bodyRate = 240
     /// Without a byte taken by a client that has a response to read; then the connection is reset. Default: 30 s.
     package var writeTime: Duration = .seconds(30)
     /// For the client to close after the gateway has closed its side, so that the last response is not lost to a

@@ -1,6 +1,7 @@
 import Engine
 import Events
 import Logging
+import Manifests
 import NIOCore
 import Synchronization
 import Workers
@@ -10,7 +11,7 @@ final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
     let logger: Logger
-    let router = Mutex(Router.empty)
+    let router = Mutex(RouteTable.empty)
     let connections = ConnectionCount()
 
     init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
@@ -55,9 +56,9 @@ final class GatewayLane {
         for connection in Array(connections.values) { connection.drain() }
     }
 
-    /// Cancels what still runs.
+    /// Cancels what still runs, and says so.
     func closeAll() {
-        for connection in Array(connections.values) { connection.abort() }
+        for connection in Array(connections.values) { connection.stop() }
     }
 
     /// One timer a lane looks at the deadlines of all its connections, and rests while there are none.

@@ -69,8 +69,11 @@ final class HTTPConnection: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event as? ChannelEvent == .inputClosed else { return }
-        switch state.inputClosed() {
+        switch state.inputClosed(unflushed: unflushed) {
         case .close: abort()
+        case .giveUp:
+            giveUpExchange(CancellationError())
+            closeGently()
         case .probe: probe()
         case .wait: break
         }
@@ -106,7 +109,8 @@ final class HTTPConnection: ChannelInboundHandler {
     // MARK: Life
 
     func drain() {
-        if state.drain() { context?.close(promise: nil) }
+        guard state.drain() else { return }
+        if unflushed == 0 { context?.close(promise: nil) } else { closeGently() }
     }
 
     /// Closes without an answer, or in the middle of one, so that the client cannot take it for complete.
@@ -115,18 +119,24 @@ final class HTTPConnection: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
+    /// The time to drain is over: who still waits for an answer learns why there is none.
+    func stop() {
+        if exchange.task == nil { abort() } else { refuse(.stopping) }
+    }
+
     func tick(_ now: NIODeadline) {
         switch state.tick(now: now, unflushed: unflushed) {
         case .none: break
         case .close: context?.close(promise: nil)
+        case .giveUp: closeGently()
         case .reset: abort()
         case .refuse(let problem): refuse(problem)
         }
     }
 
-    /// Bytes that wait for the client; only looked for where that can be many.
+    /// Bytes that wait for the client.
     private var unflushed: Int {
-        guard let context, state.isClosing || state.isSending || !context.channel.isWritable else { return 0 }
+        guard let context else { return 0 }
         return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 

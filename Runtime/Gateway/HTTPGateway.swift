@@ -45,7 +45,7 @@ package final class HTTPGateway: Service {
 
     /// Routes requests by `manifests` from now on; running requests are untouched.
     package func update(_ manifests: [Manifest]) {
-        let router = Router(manifests)
+        let router = RouteTable(manifests)
         shared.router.withLock { $0 = router }
     }
 

@@ -63,6 +63,10 @@ extension Problem {
     static let tooManyConnections = Problem(
         status: 503, code: "too-many-connections", title: "The host has too many connections", retryAfter: 1)
 
+    static let stopping = Problem(
+        status: 503, code: "stopping", title: "The host is stopping",
+        detail: "The call ran longer than a stopping host waits.", retryAfter: 1)
+
     static let unsupportedVersion = Problem(
         status: 505, code: "version-not-supported", title: "The HTTP version is not supported",
         detail: "Use HTTP/1.1 or HTTP/1.0.")

@@ -68,13 +68,15 @@ package struct RequestFields: Sendable {
         return length <= collected ? .collect(Int(length)) : .stream(limit: limit)
     }
 
-    /// Removes what `Connection` names besides its own options; rarely anything.
+    /// Removes what `Connection` names besides its own options; rarely anything. Names and fields may both be many:
+    /// one look at each.
     private mutating func dropFields(namedBy connection: String) {
-        for name in connection.split(separator: ",") {
-            let name = name.filter { $0 != " " && $0 != "\t" }.lowercased()
-            if name.isEmpty || name == "close" || name == "keep-alive" { continue }
-            forwarded.removeAll { $0.name.lowercased() == name }
-        }
+        let names = connection.split(separator: ",")
+            .map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+            .filter { !$0.isEmpty && $0 != "close" && $0 != "keep-alive" }
+        guard !names.isEmpty else { return }
+        let dropped = Set(names)
+        forwarded.removeAll { dropped.contains($0.name.lowercased()) }
     }
 
     /// `uri-host [ ":" port ]` by its characters (RFC 3986 §3.2.2); an empty one is allowed.

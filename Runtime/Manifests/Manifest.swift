@@ -186,6 +186,10 @@ package struct WorkerPolicy: Sendable, Equatable {
 }
 
 package struct Limits: Sendable, Equatable {
+    /// With less, hardly anything starts: a Swift worker needs 2 to 4 MiB of data before it runs its first call, Python
+    /// 4 MiB, and each thread takes a stack of 8 MiB.
+    static let leastMemory: Int64 = 16 << 20
+
     /// How long one attempt may run.
     package var time: Duration = .seconds(10)
     /// Bytes that one worker may allocate.

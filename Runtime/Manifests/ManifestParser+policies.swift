@@ -25,7 +25,7 @@ extension ManifestParser {
         var limits = Limits()
         guard let mapping = value?.mapping(keys: ["time", "memory", "body", "waiting", "wait"]) else { return limits }
         limits.time = mapping["time"].flatMap { $0.duration() } ?? limits.time
-        limits.memory = mapping["memory"].flatMap { $0.size(from: 1 << 20) } ?? limits.memory
+        limits.memory = mapping["memory"].flatMap { $0.size(from: Limits.leastMemory) } ?? limits.memory
         limits.body = mapping["body"].flatMap { $0.size(from: 1) } ?? limits.body
         limits.waiting = mapping["waiting"].flatMap { $0.integer(in: 1...1_000_000) } ?? limits.waiting
         limits.wait = mapping["wait"].flatMap { $0.duration() } ?? limits.wait

@@ -51,16 +51,19 @@ struct ManifestParser {
     /// A function's or namespace's name.
     func name(_ value: Value) -> Located<String>? {
         guard let text = value.text("a name such as 'orders'") else { return nil }
-        guard Self.isName(text) else {
+        guard Manifest.isName(text) else {
             value.refuse(
                 "'\(text.prefix(80))' is no name; use 1 to 63 lowercase letters, digits and '-', a letter first")
             return nil
         }
         return Located(value: text, report: report, position: value.position)
     }
+}
 
-    /// `[a-z][a-z0-9-]*`, at most 63 characters: what also fits a DNS label.
-    static func isName(_ text: String) -> Bool {
+extension Manifest {
+    /// Whether a function or a namespace can have this name: `[a-z][a-z0-9-]*`, at most 63 characters, what also fits
+    /// a DNS label.
+    package static func isName(_ text: String) -> Bool {
         guard let first = text.utf8.first, (0x61...0x7A).contains(first), text.utf8.count <= 63 else { return false }
         return text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
     }

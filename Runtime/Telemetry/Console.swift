@@ -13,11 +13,14 @@ package final class Console: Sendable {
         /// One JSON object a line.
         case json
 
+        /// What suits standard error.
+        package static var automatic: Format { automatic(on: STDERR_FILENO) }
+
         /// `pretty` on a terminal that has colours and where `NO_COLOR` (https://no-color.org) is not set.
-        package static var automatic: Format {
+        package static func automatic(on descriptor: Int32) -> Format {
             let environment = (colour: getenv("NO_COLOR"), terminal: getenv("TERM").map { String(cString: $0) })
             let wantsColour = environment.colour.map { $0.pointee == 0 } ?? true
-            return isatty(STDERR_FILENO) == 1 && wantsColour && environment.terminal != "dumb" ? .pretty : .plain
+            return isatty(descriptor) == 1 && wantsColour && environment.terminal != "dumb" ? .pretty : .plain
         }
     }
 
@@ -32,7 +35,8 @@ package final class Console: Sendable {
         queue = LineQueue(label: "apus.console", capacity: 1 << 20) { lines, dropped in
             let all = dropped > 0 ? lines + [.dropped(dropped)] : lines
             let text = all.reduce(into: "") { $0 += format.text(of: $1) + "\n" }
-            Self.write(Array(text.utf8), to: descriptor)
+            // What cannot be written is lost: there is nowhere left to say so.
+            _ = Array(text.utf8).write(to: descriptor, patience: 1000)
         }
     }
 
@@ -43,22 +47,6 @@ package final class Console: Sendable {
 
     /// Blocks until what was shown before is out.
     package func flush() { queue.flush() }
-
-    /// What cannot be written is lost: there is nowhere left to say so.
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if count < 0, errno == EAGAIN {
-                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&waiting, 1, 1000) > 0 else { return }
-            } else if errno != EINTR {
-                return
-            }
-        }
-    }
 }
 
 extension Console.Format {
@@ -82,20 +70,9 @@ extension Console.Format {
         if let function = line.function {
             parts.append(paint(function + (line.worker.map { "[\($0)]" } ?? ""), "36"))
         }
-        parts.append(printable(line.message))
-        parts += line.metadata.map { paint("\($0.name)=\(printable($0.value))", "2") }
+        parts.append(line.message.printable(tabs: true))
+        parts += line.metadata.map { paint("\($0.name)=\($0.value.printable(tabs: true))", "2") }
         return parts.joined(separator: " ")
-    }
-
-    /// Control characters would let a handler's output steer the terminal; they are shown as pictures (U+2400…).
-    private static func printable(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else { return text }
-        return String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { scalar in
-                    scalar.value < 0x20 && scalar != "\t"
-                        ? Unicode.Scalar(0x2400 + scalar.value) ?? "?" : scalar.value == 0x7F ? "\u{2421}" : scalar
-                }))
     }
 }
 

@@ -23,22 +23,13 @@ struct LogFiles: ~Copyable {
     /// Appends whole lines; begins a new file first when they would not fit into this one.
     mutating func append(_ bytes: [UInt8]) throws {
         if size > 0, size + bytes.count > fileBytes { try rotate() }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                // `written < bytes.count`, so the buffer is not empty and has an address.
-                write(descriptor, $0.baseAddress! + written, bytes.count - written)
-            }
-            if count > 0 {
-                written += count
-            } else if errno != EINTR {
-                let error = LogError(doing: "write", path)
-                // Better no line than half a line; when not even this works, readers skip what they cannot parse.
-                _ = ftruncate(descriptor, off_t(size))
-                throw error
-            }
+        guard bytes.write(to: descriptor) else {
+            let error = LogError(doing: "write", path)
+            // Better no line than half a line; when not even this works, readers skip what they cannot parse.
+            _ = ftruncate(descriptor, off_t(size))
+            throw error
         }
-        size += written
+        size += bytes.count
     }
 
     /// Descriptors of all files that are there now, the newest first. They stay valid when the files are rotated.
@@ -47,16 +38,33 @@ struct LogFiles: ~Copyable {
         return paths.map { Glibc.open($0, O_RDONLY | O_CLOEXEC) }.filter { $0 >= 0 }
     }
 
+    /// Whatever fails, no file is lost and the next try goes on from there: the new file is there before an old one
+    /// moves, and none moves further than to the first free name.
     private mutating func rotate() throws {
-        for number in (1..<max(files, 2)).reversed() {
-            let older = number == 1 ? path : "\(path).\(number - 1)"
-            guard rename(older, "\(path).\(number)") == 0 || errno == ENOENT else {
-                throw LogError(doing: "rename", older)
-            }
+        let new = path + ".new"
+        _ = unlink(new)
+        let (next, nextSize) = try Self.open(new)
+        do {
+            for number in (0..<firstFree).reversed() { try Self.move(name(number), to: name(number + 1)) }
+            try Self.move(new, to: path)
+        } catch {
+            close(next)
+            throw error
         }
-        let (next, nextSize) = try Self.open(path)
         close(descriptor)
         (descriptor, size) = (next, nextSize)
+    }
+
+    private func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
+
+    /// Up to here files move on by one; when all names are taken, the oldest file gives way.
+    private var firstFree: Int {
+        let last = max(files, 2) - 1
+        return (0...last).first { access(name($0), F_OK) != 0 } ?? last
+    }
+
+    private static func move(_ old: String, to new: String) throws {
+        guard rename(old, new) == 0 || errno == ENOENT else { throw LogError(doing: "rename", old) }
     }
 
     /// A host that was killed may have left half a line. Returns how many bytes it has added.

@@ -5,7 +5,9 @@ import Glibc
 struct LogSearch {
     /// Bytes that are read at once.
     static let block = 256 << 10
-    /// Lines are almost in order of time: threads may overtake each other by this much, in milliseconds.
+    /// Lines are almost in order of time: threads may overtake each other by this much, in milliseconds. A search for
+    /// lines since a time ends at the first that is older than that; where the clock was set back by more, it does not
+    /// look for lines from before the step, whose times lie ahead of those after it.
     static let disorder: Int64 = 10_000
 
     let filter: LogFilter
@@ -59,7 +61,7 @@ struct LogSearch {
     private static func time(of line: ArraySlice<UInt8>) -> WallTime? {
         let start = line.startIndex + "{\"time\":\"".utf8.count
         guard line.endIndex >= start + 24 else { return nil }
-        return WallTime(timestamp: String(decoding: line[start..<start + 24], as: UTF8.self))
+        return WallTime(rfc3339: String(decoding: line[start..<start + 24], as: UTF8.self))
     }
 
     private static func read(_ descriptor: Int32, _ range: Range<Int>) -> [UInt8]? {

@@ -68,6 +68,29 @@ import Testing
         #expect(head.method == "DELETE")
     }
 
+    @Test("of several routes the most specific is called, as the gateway does it; GET brings HEAD")
+    func specificRoute() throws {
+        let manifest = Self.manifest(
+            Self.route(.literal("a"), .rest("all")), Self.route(.literal("a"), .parameter("x"), methods: ["GET"]))
+        func parameters(_ path: String, _ method: String) throws -> [HeaderField] {
+            guard case .request(let head, _) = try Self.plan(manifest, { ($0.path, $0.method) = (path, method) }) else {
+                return []
+            }
+            return head.parameters
+        }
+        #expect(try parameters("/a/b", "GET") == [HeaderField("x", "b")])
+        #expect(try parameters("/a/b", "HEAD") == [HeaderField("x", "b")])
+        #expect(try parameters("/a/b", "POST") == [HeaderField("all", "b")])
+        #expect(try parameters("/a", "GET") == [])
+    }
+
+    @Test("a path that the gateway refuses is refused", arguments: ["/a/%+a", "/a/%zz", "/a/..", "a"])
+    func invalidPath(path: String) {
+        let manifest = Self.manifest(Self.route(.literal("a"), .rest("all")))
+        let problem = #expect(throws: Problem.self) { try Self.plan(manifest) { $0.path = path } }
+        #expect(problem?.detail?.contains("begins with '/'") == true)
+    }
+
     @Test("a timer that is invoked is due now, from the trigger that it stands for")
     func timer() throws {
         let manifest = Self.manifest(Self.route(.literal("x")), .timer(TimerTrigger(schedule: .every(.seconds(60)))))

@@ -1,7 +1,10 @@
 import Admin
 import ArgumentParser
 import Events
+import Glibc
 import Hosting
+import NIOCore
+import Storage
 import Testing
 
 @testable import CLI
@@ -31,6 +34,31 @@ import Testing
         #expect(try #require(Moment(argument: "1970-01-02")).time().milliseconds == 86_400_000)
         #expect(try #require(Moment(argument: "1970-01-01T01:00:00+01:00")).time().milliseconds == 0)
         #expect(Moment(argument: "yesterday") == nil)
+        #expect(Moment(argument: "99999999999d") == nil)
+    }
+
+    @Test("lengths of time that no calendar reaches are refused")
+    func lengths() throws {
+        for arguments in [
+            ["timers", "--for", "99999999999d"], ["timers", "--for", "3661d"], ["serve", "--drain", "2d"],
+        ] {
+            #expect(throws: (any Error).self) { try ApusCommand.parseAsRoot(arguments) }
+        }
+        _ = try ApusCommand.parseAsRoot(["timers", "--for", "3660d"])
+    }
+
+    @Test("why a host does not start has a status of its own")
+    func startFailures() throws {
+        let configuration = try #require(try ApusCommand.parseAsRoot(["serve"]) as? ServeCommand)
+            .hostConfiguration(cores: 2)
+        func failure(_ error: any Error) -> Failure { Failure(StartFailure(error, configuration: configuration)) }
+        #expect(failure(StorageError(.inUse, "used")) == Failure(.temporary, "used"))
+        #expect(failure(StorageError(.inaccessible, "closed")) == Failure(.cannotCreate, "closed"))
+        #expect(failure(StorageError(.newerVersion, "new")) == Failure(.data, "new"))
+        let taken = failure(IOError(errnoCode: EADDRINUSE, reason: "bind"))
+        #expect(taken.status == .unavailable)
+        #expect(taken.description.hasPrefix("cannot listen on 127.0.0.1:8081 for the admin API: "))
+        #expect(failure(CancellationError()).status == .software)
     }
 
     @Test("a target carries anything in its segments and its query")

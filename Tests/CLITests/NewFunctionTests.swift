@@ -68,6 +68,30 @@ import Testing
         }
     }
 
+    @Test(
+        "a name that the SDK, Swift or another target has is refused",
+        arguments: ["context", "state", "timer-event", "hello", "cli", "logging", "apus", "string"])
+    func taken(name: String) async throws {
+        try await withTemporaryFolder { folder in
+            let package = """
+                let package = Package(
+                    name: "apus",
+                    targets: [
+                        .executableTarget(name: "Cli"),
+                        .function("Hello"),
+                    ])
+                let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+                """
+            try Data(package.utf8).write(to: URL(filePath: folder + "/Package.swift"))
+            for place in [NewFunction.Place.checkout(folder), .package(folder + "/new", apus: folder)] {
+                let failure = #expect(throws: Failure.self) { try Self.write(name, .http, .swift, place) }
+                #expect(failure?.status == .cannotCreate)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["Package.swift"])
+            _ = try Self.write(name, .http, .shell, .scripts(folder))
+        }
+    }
+
     @Test("nothing is overwritten, and nothing is half written")
     func existing() async throws {
         try await withTemporaryFolder { folder in

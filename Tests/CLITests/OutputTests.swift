@@ -36,11 +36,39 @@ import Testing
         #expect(Failure(status: 500, document: []).description.contains("500"))
     }
 
+    @Test("what a function did wrong is no failure of the host")
+    func functionFailures() {
+        func status(_ http: Int, _ code: String) -> Failure.Status {
+            Failure(status: UInt(http), document: Array(Problem(status: http, code: code, title: "").json.utf8)).status
+        }
+        #expect(status(500, "handler-failed") == .failed)
+        #expect(status(504, "timed-out") == .failed)
+        #expect(status(502, "worker-died") == .failed)
+        #expect(status(502, "contract-broken") == .failed)
+        #expect(status(409, "conflicted") == .temporary)
+        #expect(status(409, "known-event") == .data)
+        #expect(status(503, "too-many-waiting") == .temporary)
+        #expect(status(500, "internal") == .software)
+    }
+
+    @Test("nothing from outside steers the terminal")
+    func controls() {
+        #expect("a\u{1B}[2Jb\nc\td\u{7F}".printable() == "a␛[2Jb␊c␉d␡")
+        #expect("\u{9B}31m".printable() == "\u{FFFD}31m")
+        #expect("a\tb".printable(tabs: true) == "a\tb")
+        #expect("Grüße, 日本 \u{A0}".printable() == "Grüße, 日本 \u{A0}")
+        var table = Table([.text("KEY")])
+        table.add(["\u{1B}]0;x\u{07}"])
+        #expect(table.lines(colours: false) == ["KEY", "␛]0;x␇"])
+        #expect(LogsCommand.text(of: Array("\u{1B}c".utf8), .plain) == "␛c")
+    }
+
     @Test("a value is one line, however it looks")
     func values() {
         #expect(StateCommand.List.shown(.init(Array("a\nb\t".utf8))) == "a\\nb\\t")
         #expect(StateCommand.List.shown(.init([0, 1, 2])) == "(3 bytes)")
         #expect(StateCommand.List.shown(.init([0xFF])) == "(1 bytes)")
+        #expect(StateCommand.List.shown(.init([0xC2, 0x9B, 0x32, 0x4A])) == "(4 bytes)")
         #expect(StateCommand.List.shown(.init(Array(repeating: 0x61, count: 300))).count == 200)
     }
 }

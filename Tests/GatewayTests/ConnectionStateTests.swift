@@ -39,7 +39,9 @@ import Testing
 
     func responding(_ state: inout ConnectionState) -> Bool { state.responding() }
     func responseEnded(_ state: inout ConnectionState) -> Bool { state.responseEnded(now: start) }
-    func inputClosed(_ state: inout ConnectionState) -> ConnectionState.InputClosed { state.inputClosed() }
+    func inputClosed(_ state: inout ConnectionState, unflushed: Int = 0) -> ConnectionState.InputClosed {
+        state.inputClosed(unflushed: unflushed)
+    }
     func drain(_ state: inout ConnectionState) -> Bool { state.drain() }
     func tick(_ state: inout ConnectionState, _ now: NIODeadline, unflushed: Int) -> ConnectionState.Tick {
         state.tick(now: now, unflushed: unflushed)
@@ -107,6 +109,97 @@ import Testing
         #expect(steps(&state) == [])
         state.received(body(1))
         #expect(steps(&state) == ["giveUp"])
+    }
+
+    @Test("after its answer, a body that stalls or is invalid closes the connection; there is no second answer")
+    func oneAnswer() {
+        var stalled = state()
+        stalled.received(head)
+        _ = steps(&stalled)
+        #expect(responding(&stalled))
+        #expect(!responseEnded(&stalled))
+        #expect(tick(&stalled, start + .seconds(30), unflushed: 0) == .giveUp)
+        var invalid = state()
+        invalid.received(head)
+        _ = steps(&invalid)
+        #expect(responding(&invalid))
+        #expect(!responseEnded(&invalid))
+        invalid.received(.failure(Problem(status: 400, code: "malformed", title: "")))
+        #expect(steps(&invalid) == ["giveUp"])
+    }
+
+    @Test("a body that nobody wants any more does not end the call that is still running")
+    func unwantedBody() {
+        var state = state()
+        state.received(head)
+        _ = steps(&state)
+        state.streams(limit: 100)
+        state.called()
+        state.discardBody(now: start)
+        #expect(tick(&state, start + .hours(1), unflushed: 0) == .none)
+        #expect(responding(&state))
+        #expect(tick(&state, start + .hours(2), unflushed: 0) == .none)
+        let closes = state.responseEnded(now: start + .hours(2))
+        #expect(!closes)
+        #expect(tick(&state, start + .hours(2) + .seconds(29), unflushed: 0) == .none)
+        #expect(tick(&state, start + .hours(2) + .seconds(30), unflushed: 0) == .giveUp)
+    }
+
+    @Test("an invalid request after a complete one is answered")
+    func invalidSecond() {
+        var state = state()
+        for input in [head, end, .failure(Problem(status: 400, code: "malformed", title: ""))] { state.received(input) }
+        #expect(steps(&state) == ["head", "end"])
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        #expect(name(state.next(now: start)) == "failure")
+    }
+
+    @Test("a collected body that trickles runs out of time; one that comes at the rate asked for does not")
+    func trickle() {
+        func refusal(bytes: Int, each: TimeAmount) -> Int? {
+            var state = state {
+                $0.bodyTime = .seconds(30)
+                $0.bodyRate = 100
+            }
+            state.received(head)
+            _ = steps(&state)
+            for count in 1...100 {
+                let now = start + each * count
+                if case .refuse = tick(&state, now, unflushed: 0) { return count }
+                state.received(body(bytes))
+                _ = state.next(now: now)
+            }
+            return nil
+        }
+        #expect(refusal(bytes: 1, each: .seconds(29)) == 2)
+        #expect(refusal(bytes: 2900, each: .seconds(29)) == nil)
+        // What comes early buys no more than the time between two pieces.
+        #expect(refusal(bytes: 1 << 20, each: .seconds(31)) == 1)
+    }
+
+    @Test("a client that takes its answer slowly is neither idle nor gone")
+    func slowReader() {
+        var state = state()
+        state.received(head)
+        state.received(end)
+        _ = steps(&state)
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        #expect(tick(&state, start + .seconds(59), unflushed: 5) == .none)
+        #expect(tick(&state, start + .seconds(60), unflushed: 4) == .none)
+        #expect(inputClosed(&state, unflushed: 4) == .giveUp)
+        state.close(now: start + .seconds(60))
+        #expect(inputClosed(&state, unflushed: 4) == .wait)
+        #expect(inputClosed(&state) == .close)
+    }
+
+    @Test("fields that Connection names are not forwarded, however many names and fields there are")
+    func connectionFields() {
+        let names = (0..<10_000).map { "x-\($0)" }
+        var headers = HTTPHeaders(names.map { ($0.uppercased(), "1") } + [("Kept", "1")])
+        headers.add(name: "Connection", value: (names + ["close", " x-missing "]).joined(separator: ", "))
+        #expect(RequestFields(headers).forwarded == [HeaderField("Kept", "1")])
     }
 
     @Test("idle, head and lingering time run out one after the other")

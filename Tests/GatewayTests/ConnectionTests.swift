@@ -258,7 +258,7 @@ import Workers
         }
     }
 
-    @Test("what has not ended when the time for draining is over is cancelled")
+    @Test("what has not ended when the time for draining is over is cancelled, and its client told")
     func drainTime() async throws {
         let watched = Watched()
         try await withGateway(respond: watched.respond) { world in
@@ -267,6 +267,9 @@ import Workers
             try await watched.runs.wait()
             await world.gateway.drain(within: .milliseconds(20))
             try await watched.cancelled.wait()
+            let response = try await client.receive()
+            #expect(response.status == 503)
+            #expect(response.text.contains("urn:apus:problem:stopping"))
             #expect(try await client.isClosed())
         }
     }

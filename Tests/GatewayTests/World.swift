@@ -68,6 +68,7 @@ func manifest(_ name: String, _ path: String, _ methods: [String] = [], body: In
 
 /// The pattern that `text` says, without the checks that manifests make.
 func pattern(_ text: String) -> RoutePattern {
+    if text == "/" { return RoutePattern(segments: [], description: text) }
     let segments = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { part in
         guard part.hasPrefix("{") else { return RoutePattern.Segment.literal(String(part)) }
         let name = part.dropFirst().dropLast()

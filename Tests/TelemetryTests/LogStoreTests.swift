@@ -54,6 +54,34 @@ import Testing
         }
     }
 
+    @Test("a new file that cannot be made costs no old one, and the log goes on when it can be again")
+    func rotationFails() async throws {
+        try await withTemporaryFolder { folder in
+            var configuration = LogStore.Configuration()
+            configuration.fileBytes = 2000
+            configuration.files = 3
+            let store = try LogStore(directory: folder, configuration: configuration)
+            func record(_ message: String) {
+                store.record(LogLine(message: message))
+                store.flush()
+            }
+            for number in 0..<100 { record("\(number)") }
+            let before = await store.lines().map(\.message)
+            // A folder in the place of the new file; not empty, so that it does not go either.
+            try FileManager.default.createDirectory(
+                atPath: folder + "/apus.jsonl.new/x", withIntermediateDirectories: true)
+            for _ in 0..<10 { record(String(repeating: "a", count: 1900)) }
+            #expect(await store.lines().map(\.message) == before)
+            #expect(store.dropped == 10)
+            try FileManager.default.removeItem(atPath: folder + "/apus.jsonl.new")
+            record(String(repeating: "b", count: 1500))
+            let after = await store.lines().map(\.message)
+            #expect(after.suffix(2).first?.hasPrefix("bbb") == true)
+            #expect(after.last?.hasPrefix("10 log lines were dropped") == true)
+            #expect(after.contains(before.last ?? ""))
+        }
+    }
+
     @Test("lines longer than a block are found whole")
     func longLines() async throws {
         try await withTemporaryFolder { folder in

@@ -1,5 +1,3 @@
-package import Events
-
 extension WallTime {
     /// Reads an RFC 3339 date-time, such as `2026-12-24T18:00:00+01:00`: the offset is required, since without it the
     /// text names no instant. Fractions are kept to the millisecond. `nil` for anything else, also for a day that

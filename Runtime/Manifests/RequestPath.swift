@@ -14,14 +14,16 @@ package struct RequestPath: Sendable, Hashable {
         }
         var decoded: [String] = []
         for raw in path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let segment = Self.decode(Substring(raw)), !Self.climbs(segment) else { return nil }
+            guard let segment = Self.decode(Substring(raw), refusingNull: true), !Self.climbs(segment) else {
+                return nil
+            }
             decoded.append(segment)
         }
         segments = decoded
     }
 
     /// `text` with its percent-encodings (RFC 3986 §2.1) replaced; `nil` where that gives no text.
-    static func decode(_ text: Substring) -> String? {
+    package static func decode(_ text: Substring, refusingNull: Bool = false) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
@@ -31,9 +33,9 @@ package struct RequestPath: Sendable, Hashable {
                 bytes.append(byte)
                 continue
             }
-            guard let high = iterator.next()?.hexDigit, let low = iterator.next()?.hexDigit, high | low != 0 else {
-                return nil
-            }
+            guard let high = iterator.next()?.hexDigit, let low = iterator.next()?.hexDigit,
+                !refusingNull || high | low != 0
+            else { return nil }
             bytes.append(high << 4 | low)
         }
         return String(validating: bytes, as: UTF8.self)

@@ -1,5 +1,3 @@
-package import Manifests
-
 /// Finds the function for a path and a method.
 ///
 /// A tree with one level a segment; literals are looked up by hash, so that a look-up takes as many steps as the path has
@@ -13,8 +11,8 @@ package import Manifests
 ///    `/orders` and `/orders/`.
 /// 4. Of two functions with the same pattern and method, the first in the order of the manifests has it (`apus check`
 ///    reports such a pair).
-package struct Router: Sendable {
-    package static let empty = Router([])
+package struct RouteTable: Sendable {
+    package static let empty = RouteTable([])
 
     private var nodes: [RouteNode] = [RouteNode()]
 

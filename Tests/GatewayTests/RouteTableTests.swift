@@ -3,8 +3,8 @@ import Gateway
 import Manifests
 import Testing
 
-@Suite struct RouterTests {
-    func find(_ router: Router, _ path: String, _ method: String = "GET") -> String {
+@Suite struct RouteTableTests {
+    func find(_ router: RouteTable, _ path: String, _ method: String = "GET") -> String {
         guard let path = RequestPath(path[...]) else { return "invalid" }
         switch router.find(method, path) {
         case .route(let route, _):
@@ -22,7 +22,7 @@ import Testing
             manifest("literal", "/a/b"), manifest("deep", "/a/{x}/c"), manifest("deeper", "/a/b/{z}"),
             manifest("root", "/"),
         ]
-        let router = Router(reversed ? manifests.reversed() : manifests)
+        let router = RouteTable(reversed ? manifests.reversed() : manifests)
         #expect(find(router, "/") == "root")
         #expect(find(router, "/a/b") == "literal")
         #expect(find(router, "/a/x") == "parameter y=x")
@@ -37,7 +37,7 @@ import Testing
 
     @Test("paths are compared as they are: slashes count, case counts")
     func noNormalisation() {
-        let router = Router([
+        let router = RouteTable([
             manifest("plain", "/a"), manifest("double", "/a/b"), manifest("slash", "/s/"), manifest("p", "/p/{x}"),
         ])
         #expect(find(router, "/a") == "plain")
@@ -51,7 +51,7 @@ import Testing
 
     @Test("optional and rest parameters also match nothing")
     func nothing() {
-        let router = Router([manifest("o", "/o/{id?}"), manifest("r", "/r/{path*}"), manifest("all", "/{path*}")])
+        let router = RouteTable([manifest("o", "/o/{id?}"), manifest("r", "/r/{path*}"), manifest("all", "/{path*}")])
         #expect(find(router, "/o") == "o")
         #expect(find(router, "/o/") == "o")
         #expect(find(router, "/o/5") == "o id=5")
@@ -64,7 +64,7 @@ import Testing
 
     @Test("a pattern that does not serve the method leaves the request to the next")
     func methods() {
-        let router = Router([
+        let router = RouteTable([
             manifest("post", "/x/y", ["POST"]), manifest("get", "/x/{z}", ["GET"]), manifest("any", "/any"),
             manifest("options", "/o", ["OPTIONS"]), manifest("head", "/h", ["HEAD"]), manifest("gets", "/h", ["GET"]),
         ])
@@ -85,7 +85,7 @@ import Testing
             let manifests = (0..<count).flatMap { index in
                 [manifest("f\(index)", "/f\(index)/{id}/items/{item?}"), manifest("g\(index)", "/g/{x}/f\(index)")]
             }
-            let router = Router(manifests)
+            let router = RouteTable(manifests)
             return try ["/f7/1/items/2", "/g/x/f9"].map { text in
                 let path = try #require(RequestPath(text[...]))
                 guard case .route(_, let visited) = router.find("GET", path) else { return 0 }
@@ -98,7 +98,7 @@ import Testing
 
     @Test("parameters are percent-decoded segment by segment")
     func decoding() {
-        let router = Router([manifest("p", "/p/{x}"), manifest("café", "/café"), manifest("r", "/r/{x*}")])
+        let router = RouteTable([manifest("p", "/p/{x}"), manifest("café", "/café"), manifest("r", "/r/{x*}")])
         #expect(find(router, "/p/a%20b") == "p x=a b")
         #expect(find(router, "/p/a%2Fb") == "p x=a/b")
         #expect(find(router, "/p/%E2%82%AC") == "p x=€")

@@ -1,5 +1,4 @@
 package import Events
-package import Manifests
 
 /// One HTTP trigger, as the gateway needs it.
 package struct Route: Sendable, Hashable {
@@ -14,7 +13,7 @@ package struct Route: Sendable, Hashable {
         self.function = function
         self.methods = methods
         self.bodyLimit = bodyLimit
-        segments = pattern.segments == [.literal("")] ? [] : pattern.segments
+        segments = pattern.segments
     }
 
     /// `HEAD` is served wherever `GET` is.
@@ -24,12 +23,12 @@ package struct Route: Sendable, Hashable {
     }
 
     /// What `Allow` says.
-    var allowed: Set<String> {
+    package var allowed: Set<String> {
         if methods.isEmpty { return Set(Route.common) }
         return Set(methods).union(["OPTIONS"]).union(methods.contains("GET") ? ["HEAD"] : [])
     }
 
-    static let common = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+    package static let common = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
     /// The values of the parameters of a path that this route matches. Those that matched nothing are left out.
     package func parameters(of path: RequestPath) -> [HeaderField] {

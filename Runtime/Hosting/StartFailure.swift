@@ -1,0 +1,59 @@
+import Gateway
+import Glibc
+import NIOCore
+import Storage
+import Telemetry
+
+/// What kept a host from running, for whoever started it.
+package struct StartFailure: Error, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable, Hashable {
+        /// Another program listens on the address, or the address cannot be had.
+        case address
+        /// Another host has the data folder; it may end.
+        case dataInUse
+        /// The data folder cannot be written.
+        case dataUnwritable
+        /// What is in the data folder is not for this version, or damaged.
+        case dataUnreadable
+        /// Anything else.
+        case host
+    }
+
+    package let kind: Kind
+    package let description: String
+
+    /// - Parameter error: what `Host.run` has thrown.
+    package init(_ error: any Error, configuration: HostConfiguration) {
+        switch error {
+        case let error as GatewayError:
+            self.init(.address, error.description)
+        case let error as StorageError:
+            self.init(Self.kind(of: error.code), error.description)
+        case let error as LogError:
+            self.init(.dataUnwritable, error.description)
+        case let error as IOError where [EADDRINUSE, EACCES, EADDRNOTAVAIL].contains(error.errnoCode):
+            // Of the admin server: the gateway and the store have errors of their own.
+            let reason = String(cString: strerror(error.errnoCode))
+            self.init(
+                .address,
+                "cannot listen on \(configuration.admin) for the admin API: \(reason); choose another address with "
+                    + "--admin")
+        default:
+            self.init(.host, "\(error)")
+        }
+    }
+
+    private init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+
+    private static func kind(of code: StorageError.Code) -> Kind {
+        switch code {
+        case .inUse: .dataInUse
+        case .inaccessible, .full: .dataUnwritable
+        case .newerVersion, .foreign, .damaged: .dataUnreadable
+        case .closed, .failed: .host
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Support
+import Testing
+
+@Suite("The command line ends with the status that says what went wrong")
+struct ExitStatusTests {
+    private static let manifests = [
+        "fails": """
+        name: fails
+        handler: { command: [sh, -c, "exit 3"] }
+        triggers: [{ http: { path: /fails } }]
+        """,
+        "late": """
+        name: late
+        handler: { command: [sleep, "60"] }
+        triggers: [{ http: { path: /late } }]
+        limits: { time: 100ms }
+        """,
+    ]
+
+    @Test("a function that fails or runs too long is 1, one that is not there 66")
+    func functions() async throws {
+        try await ApusHost.with(Self.manifests) { host in
+            let failed = try host.cli("invoke", "fails")
+            #expect(failed.status == 1)
+            #expect(failed.error.hasPrefix("apus: The function failed: "))
+            #expect(try host.cli("invoke", "late").status == 1)
+            #expect(try host.cli("invoke", "nobody").status == 66)
+        }
+    }
+
+    @Test("an address that is taken is 69, a data folder 75; the message says what to do")
+    func taken() async throws {
+        try await ApusHost.with(Self.manifests) { host in
+            func serve(data: String, listen: Int, admin: Int) throws -> CommandResult {
+                try run(
+                    ApusHost.build + "/apus",
+                    [
+                        "serve", host.folder + "/manifests", "--data", data, "--listen", "127.0.0.1:\(listen)",
+                        "--admin", "127.0.0.1:\(admin)",
+                    ])
+            }
+            let other = host.folder + "/other"
+            let gateway = try serve(data: other, listen: host.port, admin: 0)
+            #expect(gateway.status == 69)
+            #expect(gateway.error.contains("choose another port"))
+            let admin = try serve(data: other, listen: 0, admin: host.adminPort)
+            #expect(admin.status == 69)
+            #expect(admin.error.contains("choose another address with --admin"))
+            let data = try serve(data: host.data, listen: 0, admin: 0)
+            #expect(data.status == 75)
+            #expect(data.error.contains("choose another folder with --data"))
+        }
+    }
+
+    @Test("who still waits when the time to drain is over is told so")
+    func drained() async throws {
+        let manifest = """
+            name: slow
+            handler: { command: [sleep, "60"] }
+            triggers: [{ http: { path: /slow } }]
+            limits: { time: 60s }
+            """
+        try await ApusHost.with(["slow": manifest], arguments: ["--drain", "100ms"]) { host in
+            let port = host.port
+            async let answers = onThreads(1) { _ in try HTTPConnection(port: port).request("GET", "/slow").status }
+            let isRunning = try await eventually { try host.function("slow").running == 1 }
+            #expect(isRunning)
+            #expect(host.terminate() == 0)
+            #expect(try await answers == [503])
+        }
+    }
+}
