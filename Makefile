@@ -7,7 +7,7 @@ TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime python3-venv curl 
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
-RELEASE := swift build -c release --static-swift-stdlib
+RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 TEST_PYTHON := .build/test-python
 
 .PHONY: help run build test bench format lint clean packages test-packages bench-packages

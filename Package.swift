@@ -158,8 +158,13 @@ extension Target {
     }
 }
 
+// Asynchronous functions stay on their caller's executor, so that a request does not look for its own at each call.
+for target in package.targets where ["Engine", "Workers", "Gateway"].contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+}
+
 for target in package.targets where target.type != .system {
-    target.swiftSettings = [
+    target.swiftSettings = (target.swiftSettings ?? []) + [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),

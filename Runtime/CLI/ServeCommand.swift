@@ -35,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Most worker processes of all functions together.", valueName: "n"))
     var maxWorkers: Int?
 
-    @Option(help: ArgumentHelp("Event loops; default: half the processors.", valueName: "n"))
+    @Option(help: ArgumentHelp("Event loops; default: one for each processor.", valueName: "n"))
     var lanes: Int?
 
     @Option(help: ArgumentHelp("How long a stopping host lets run what runs.", valueName: "time"))

@@ -1,3 +1,11 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// The id of one invocation: a UUID version 7 (RFC 9562 §5.7), so that ids sort by the time of their creation.
 package struct InvocationID: Sendable, Hashable {
     package let high: UInt64
@@ -10,10 +18,9 @@ package struct InvocationID: Sendable, Hashable {
 
     /// A new id: 48 bits of `time` in milliseconds, 74 random bits.
     package init(time: WallTime = .now()) {
-        var generator = SystemRandomNumberGenerator()
-        let random = generator.next()
-        high = UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random & 0x0FFF
-        low = 0x8000_0000_0000_0000 | generator.next() >> 2
+        let random = RandomPool.shared.pair()
+        high = UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random.0 & 0x0FFF
+        low = 0x8000_0000_0000_0000 | random.1 >> 2
     }
 
     /// Reads the 36-character form; `nil` for anything else.
@@ -61,5 +68,29 @@ extension InvocationID: CustomStringConvertible {
 extension InvocationID: Comparable {
     package static func < (left: InvocationID, right: InvocationID) -> Bool {
         (left.high, left.low) < (right.high, right.low)
+    }
+}
+
+/// The kernel's random numbers, fetched many at a time: a system call for each id would be a tenth of those that a
+/// request costs.
+private final class RandomPool: Sendable {
+    static let shared = RandomPool()
+
+    private struct Words {
+        var left: [UInt64] = []
+    }
+
+    private let words = Mutex(Words())
+
+    func pair() -> (UInt64, UInt64) {
+        words.withLock { words in
+            if words.left.count < 2 {
+                // getentropy(3) gives at most 256 bytes at once.
+                words.left = [UInt64](repeating: 0, count: 32)
+                let result = words.left.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) }
+                precondition(result == 0, "getentropy cannot fail for 256 bytes (getentropy(3))")
+            }
+            return (words.left.removeLast(), words.left.removeLast())
+        }
     }
 }

@@ -21,10 +21,10 @@ package struct HostConfiguration: Sendable {
     /// Standard error shows lines of this level and above; the log in the data folder has all.
     package var logLevel: LogLevel = .info
 
-    /// - Parameter cores: the machine's. Half of them are lanes, so that the workers have the others; four workers a core
-    ///   is what the idle and the waiting ones leave room for, and never fewer than 64.
+    /// - Parameter cores: the machine's, each of which gets a lane; four workers a core is what the idle and the waiting
+    ///   ones leave room for, and never fewer than 64.
     package init(cores: Int) {
-        lanes = max(1, cores / 2)
+        lanes = max(1, cores)
         maxWorkers = max(64, cores * 4)
     }
 }

@@ -24,8 +24,8 @@ final class ApusCall: @unchecked Sendable {
     /// The caller has gone before the call began.
     var isCancelled = false
 
-    /// State operations in the handler's order; the first of them may be running.
-    var operations = CircularBuffer<Operation>()
+    /// State operations in the handler's order. An array, since it is empty for most calls, and then costs nothing.
+    var operations: [Operation] = []
     var isOperating = false
     /// Why an operation failed whose reply nobody waits for.
     var operationFailure: StateError?

@@ -18,7 +18,8 @@ extension ApusConnection {
         call.isOperating = true
         // Unstructured: frames of other calls go on while the store works. It ends with the operations that are there.
         Task(executorPreference: process.lane) { [self] in
-            while let next = call.operations.popFirst() {
+            while !call.operations.isEmpty {
+                let next = call.operations.removeFirst()
                 waitingOperations -= 1
                 let result = await call.call.operate(next.scope, next.operation)
                 finish(next, of: call, result)

@@ -105,10 +105,11 @@ package final class Pool: Sendable {
 
     private func lease(on lane: Lane) async throws(CallFailure) -> LeasedWorker {
         let index = lanes.firstIndex { $0 === lane } ?? 0
-        let leased = contents.withLock { contents -> LeasedWorker? in
-            guard !contents.state.isDraining, let id = contents.state.takeFree(lane: index) else { return nil }
-            return contents.workers[id].map { LeasedWorker(id: id, worker: $0) }
+        let (leased, isCrowding) = contents.withLock { contents -> (LeasedWorker?, Bool) in
+            guard !contents.state.isDraining, let id = contents.state.takeFree(lane: index) else { return (nil, false) }
+            return (contents.workers[id].map { LeasedWorker(id: id, worker: $0) }, contents.state.needsRelief)
         }
+        if isCrowding { change { $0.state.relieve($1) } }
         if let leased { return leased }
         return try await standInLine(lane: index).get()
     }

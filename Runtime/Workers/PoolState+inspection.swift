@@ -52,10 +52,12 @@ extension PoolState {
         if let index = free[lane].lastIndex(of: id) { free[lane].remove(at: index) }
     }
 
-    /// Where the first in line for whom no worker starts yet would like it; for `min`, where the fewest are.
+    /// Where the first in line for whom no worker starts yet would like it, or where one is missing; for `min`, where the
+    /// fewest are.
     func laneForNext() -> Int {
         let starting = workers.values.count { $0.phase == .starting } * policy.concurrency
         if let waiter = line.lazy.compactMap({ waiting[$0] }).dropFirst(starting).first { return waiter.lane }
+        if let crowdingLane { return crowdingLane }
         var counts = Array(repeating: 0, count: laneCount)
         for record in workers.values { counts[record.lane] += 1 }
         return counts.indices.min { counts[$0] < counts[$1] } ?? 0

@@ -29,7 +29,8 @@ extension PoolState {
         let unserved = waiting.count - starting * policy.concurrency
         let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
         let forMinimum = keepsMinimum ? policy.min - live : 0
-        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum)))
+        let forLane = crowdingLane == nil ? 0 : 1
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane)))
     }
 
     mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {

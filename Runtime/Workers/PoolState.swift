@@ -66,6 +66,8 @@ package struct PoolState: Sendable {
     var waiting: [WaiterID: Waiter] = [:]
     /// In the order of their coming; holds also some that have left `waiting`.
     var line: ArraySlice<WaiterID> = []
+    /// A lane without a worker, whose calls crowd a worker of another: each of them hops to that lane and back.
+    private(set) var crowdingLane: Int?
     /// Slots that the budget was asked for and has not granted.
     var requested = 0
     var backoff = StartBackoff()
@@ -88,10 +90,28 @@ package struct PoolState: Sendable {
     package mutating func takeFree(lane: Int) -> WorkerID? {
         if let id = takeLast(of: lane) { return id }
         for other in free.indices where other != lane {
-            if let id = takeLast(of: other) { return id }
+            if let id = takeLast(of: other) {
+                noteBorrowing(of: id, by: lane)
+                return id
+            }
         }
         return nil
     }
+
+    /// With so many calls at once on a borrowed worker, a worker of its own is worth a lane's while.
+    private static let crowd = 4
+
+    private mutating func noteBorrowing(of id: WorkerID, by lane: Int) {
+        guard crowdingLane == nil, workers.count < policy.max, let worker = workers[id], worker.running > Self.crowd
+        else { return }
+        if !workers.values.contains(where: { $0.lane == lane }) { crowdingLane = lane }
+    }
+
+    /// `relieve` has something to do.
+    package var needsRelief: Bool { crowdingLane != nil && requested == 0 }
+
+    /// Starts a worker on the lane that crowds another's.
+    package mutating func relieve(_ now: Instant) -> [Action] { settled(now) }
 
     /// A call that found no free worker stands in line, or is turned away.
     package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
@@ -166,6 +186,7 @@ package struct PoolState: Sendable {
         lastWorker += 1
         started += 1
         let lane = laneForNext()
+        if lane == crowdingLane { crowdingLane = nil }
         workers[lastWorker] = Record(lane: lane, started: now, idleSince: now)
         return [.start(lastWorker, lane: lane)] + settled(now)
     }

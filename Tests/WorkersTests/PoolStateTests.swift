@@ -111,6 +111,20 @@ struct PoolStateTests {
             ])
     }
 
+    @Test("starts a worker on a lane that crowds the worker of another")
+    func crowding() {
+        var bench = Bench(lanes: 2) { policy, _ in policy.concurrency = 100 }
+        bench.warm(1)
+        _ = bench.takeSeen()
+        for _ in 0..<4 { #expect(bench.call(lane: 1).worker == 1) }
+        #expect(!bench.state.needsRelief)
+        #expect(bench.call(lane: 1).worker == 1)
+        #expect(bench.state.needsRelief)
+        bench.note(bench.state.relieve(bench.now))
+        #expect(bench.takeSeen() == [.start(2, lane: 1)])
+        #expect(!bench.state.needsRelief)
+    }
+
     @Test("gives an idle worker at once, one on the caller's lane where there is one")
     func lanes() {
         var bench = Bench(lanes: 2)
