@@ -57,6 +57,13 @@ struct ServeCommand: AsyncParsableCommand {
         try await reporting {
             do {
                 try await host.run()
+            } catch let failure as HostFailure {
+                let status: Failure.Status =
+                    switch failure.code {
+                    case .address: .unavailable
+                    case .manifests: .configuration
+                    }
+                throw Failure(status, "nothing is served: \(failure)")
             } catch let invalid as InvalidManifests {
                 throw Failure(.configuration, "nothing is served, since the manifests have problems:\n\(invalid)")
             }
