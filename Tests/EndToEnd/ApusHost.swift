@@ -134,8 +134,10 @@ final class ApusHost {
         try connect().request("POST", path, body: Array(body.utf8))
     }
 
-    /// The command line's output as JSON, asked of this host.
-    func cli(_ arguments: String...) throws -> CommandResult {
+    /// Runs a command that asks this host.
+    func cli(_ arguments: String...) throws -> CommandResult { try cli(arguments) }
+
+    func cli(_ arguments: [String]) throws -> CommandResult {
         try run(Self.build + "/apus", arguments, environment: ["APUS_ADMIN": "127.0.0.1:\(adminPort)"])
     }
 

@@ -112,7 +112,8 @@ struct ExampleTests {
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)
             try await host.start()
-            let invoked = try host.cli("invoke", "greeter", "--trigger", trigger)
+            let subject = trigger == "file" ? ["--subject", "june.csv"] : []
+            let invoked = try host.cli(["invoke", "greeter", "--trigger", trigger] + subject)
             #expect(invoked.status == 0, "\(invoked.output) \(invoked.error)")
         }
     }
