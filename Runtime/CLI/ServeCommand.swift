@@ -61,8 +61,6 @@ struct ServeCommand: AsyncParsableCommand {
         try await reporting {
             do {
                 try await Host(configuration).run()
-            } catch let invalid as InvalidManifests {
-                throw Failure(.configuration, "nothing is served, since the manifests have problems:\n\(invalid)")
             } catch {
                 throw Failure(StartFailure(error, configuration: configuration))
             }
@@ -93,13 +91,14 @@ extension Failure {
     init(_ failure: StartFailure) {
         let status: Status =
             switch failure.kind {
+            case .manifests: .configuration
             case .address: .unavailable
             case .dataInUse: .temporary
             case .dataUnwritable: .cannotCreate
             case .dataUnreadable: .data
             case .host: .software
             }
-        self.init(status, failure.description)
+        self.init(status, "nothing is served: \(failure.description)")
     }
 }
 

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -134,6 +135,31 @@ struct apus_exit apus_exit_peek(pid_t pid) {
 
 void apus_reap(pid_t pid) {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
+
+int apus_kill_if_in_environment(pid_t pid, const char *text) {
+    const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0) return 0;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    FILE *file = fopen(path, "re");
+    int found = 0;
+    char *entry = NULL;
+    size_t capacity = 0;
+    while (file != NULL && !found && getdelim(&entry, &capacity, '\0', file) > 0) found = strcmp(entry, text) == 0;
+    free(entry);
+    if (file != NULL) fclose(file);
+    if (found) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    close(pidfd);
+    return found;
+}
+
+uint64_t apus_raise_file_limit(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return 0;
+    const rlim_t before = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files) < 0 ? before : files.rlim_cur;
 }
 
 int apus_epoll_create(void) {

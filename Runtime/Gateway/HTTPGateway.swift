@@ -13,7 +13,7 @@ package import Workers
 /// The HTTP trigger: HTTP/1.1 and 1.0 over TCP, on every lane.
 ///
 /// Connections beyond the limit are accepted and their first request is answered 503, so that clients know why; past
-/// a further 1,024 they are closed at once. Out of descriptors, accepting pauses.
+/// as many again, at most 1,024, they are closed at once. Out of descriptors, accepting pauses.
 package final class HTTPGateway: Service {
     /// Runs one request; `InvocationEngine.respond` in production.
     package typealias Respond =
@@ -24,6 +24,7 @@ package final class HTTPGateway: Service {
 
     private struct Listening {
         var acceptor: Acceptor?
+        var isAccepting = false
         var lanes: [NIOLoopBound<GatewayLane>] = []
         var address: SocketAddress?
     }
@@ -57,7 +58,8 @@ package final class HTTPGateway: Service {
 
     /// Binds, unless that is done, serves until graceful shutdown or cancellation, then drains.
     package func run() async throws {
-        if boundAddress == nil { try await bind() }
+        if boundAddress == nil { try await listen() }
+        accept()
         do {
             try await gracefulShutdown()
         } catch {
@@ -70,6 +72,21 @@ package final class HTTPGateway: Service {
     ///
     /// - Throws: `GatewayError`, with the address and what to do.
     package func bind() async throws {
+        try await listen()
+        accept()
+    }
+
+    /// Finds out whether one could listen there.
+    ///
+    /// - Throws: `GatewayError`, with the address and what to do.
+    package static func check(host: String, port: Int) throws(GatewayError) {
+        close(try ListeningSocket(host: host, port: port).descriptor)
+    }
+
+    /// Takes the address. Clients that come wait in the kernel's queue until `run` or `bind` serves them.
+    ///
+    /// - Throws: `GatewayError`, with the address and what to do.
+    package func listen() async throws {
         let configuration = shared.configuration
         var bound: [NIOLoopBound<GatewayLane>] = []
         for lane in lanes {
@@ -81,9 +98,19 @@ package final class HTTPGateway: Service {
         let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
         let acceptor = Acceptor(descriptor: socket.descriptor, logger: shared.logger)
         listening.withLock { $0 = Listening(acceptor: acceptor, lanes: bound, address: socket.address) }
+    }
+
+    private func accept() {
+        let (acceptor, bound) = listening.withLock { state in
+            defer { state.isAccepting = true }
+            return (state.isAccepting ? nil : state.acceptor, state.lanes)
+        }
+        guard let acceptor else { return }
+        let limit = shared.configuration.connections
+        let most = limit + min(limit, Self.surplus)
         let next = Atomic(0)
         acceptor.start { [bound, shared] descriptor in
-            if shared.connections.value >= configuration.connections + Self.surplus {
+            if shared.connections.value >= most {
                 Glibc.close(descriptor)
                 return
             }

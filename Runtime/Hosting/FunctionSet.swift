@@ -22,7 +22,9 @@ actor FunctionSet: Service {
     private let output: WorkerOutput
     private var members: [String: Member] = [:]
     /// Pools of functions that were replaced or removed and still have calls.
-    private var retiring: [Task<Void, Never>] = []
+    private var retiring: [ObjectIdentifier: Pool] = [:]
+    /// What is running is the last set.
+    private var isStopping = false
 
     init(engine: InvocationEngine, lanes: [Lane], maxWorkers: Int, drain: Duration, output: @escaping WorkerOutput) {
         self.engine = engine
@@ -34,6 +36,7 @@ actor FunctionSet: Service {
 
     /// Makes `manifests` the running set. Invocations that run finish on the workers that they have.
     func apply(_ manifests: [Manifest]) {
+        guard !isStopping else { return }
         var next: [String: Member] = [:]
         for manifest in manifests {
             let handler = HandlerStamp(of: manifest.handler)
@@ -49,6 +52,9 @@ actor FunctionSet: Service {
         for member in replaced.values { retire(member) }
     }
 
+    /// What the programs of the running set were when it was applied, by function.
+    var handlersApplied: [String: HandlerStamp] { members.compactMapValues(\.handler) }
+
     /// What the programs of the running set are now, by function; those that are gone are left out.
     var handlersOnDisk: [String: HandlerStamp] {
         members.compactMapValues { HandlerStamp(of: $0.function.manifest.handler) }
@@ -57,8 +63,23 @@ actor FunctionSet: Service {
     /// Waits for the shutdown, then drains every pool.
     func run() async throws {
         try? await gracefulShutdown()
-        for member in members.values { retire(member) }
-        for task in retiring { await task.value }
+        await stop(within: drain)
+    }
+
+    /// Takes no more calls and ends every worker, those that run calls too.
+    func kill() async {
+        for pool in pools { pool.stop() }
+        await stop(within: .zero)
+    }
+
+    private var pools: [Pool] { members.values.map(\.function.pool) + retiring.values }
+
+    private func stop(within limit: Duration) async {
+        isStopping = true
+        await withTaskGroup { group in
+            for pool in pools { group.addTask { await pool.drain(within: limit) } }
+        }
+        for member in members.values { member.keeper.cancel() }
     }
 
     private func start(_ manifest: Manifest, handler: HandlerStamp?) -> Member {
@@ -68,13 +89,16 @@ actor FunctionSet: Service {
         return Member(function: function, handler: handler, keeper: Task { await pool.run() })
     }
 
+    /// Lets the calls of a function that is gone have the time that they were promised.
     private func retire(_ member: Member) {
-        let within = drain
-        // A reload does not wait for the calls of the set before; the shutdown does.
-        retiring.append(
-            Task {
-                await member.function.pool.drain(within: within)
-                member.keeper.cancel()
-            })
+        let pool = member.function.pool
+        let limit = max(drain, member.function.manifest.limits.time)
+        retiring[ObjectIdentifier(pool)] = pool
+        // Unstructured: a reload does not wait for the calls of the set before; the shutdown does, through `retiring`.
+        Task {
+            await pool.drain(within: limit)
+            member.keeper.cancel()
+            retiring[ObjectIdentifier(pool)] = nil
+        }
     }
 }

@@ -23,9 +23,21 @@ package struct Host: Sendable {
     ///
     /// - Throws: `InvalidManifests`, or whatever keeps the host from starting, in words for the operator.
     package func run() async throws {
+        let stamps = ManifestStamps(of: configuration.manifests)
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         let store = try Store(directory: configuration.data)
+        do {
+            try await serve(loaded.manifests, stamps: stamps, store: store)
+        } catch {
+            // The reason to end is worth more than what closing may say.
+            try? store.close()
+            throw error
+        }
+        try store.close()
+    }
+
+    private func serve(_ manifests: [Manifest], stamps: ManifestStamps, store: Store) async throws {
         let logs = try HostLogs(directory: configuration.data + "/logs", configuration: configuration)
         defer { logs.flush() }
         let logger = logs.logger
@@ -40,10 +52,10 @@ package struct Host: Sendable {
         let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
-            configuration: gatewayConfiguration, lanes: lanes, respond: engine.respond, logger: logger)
+            configuration: gatewayConfiguration(logger), lanes: lanes, respond: engine.respond, logger: logger)
         let reloader = Reloader(
-            paths: configuration.manifests, functions: functions, timers: timers, files: files, gateway: gateway,
-            logger: logger)
+            paths: configuration.manifests, data: configuration.data, functions: functions, timers: timers,
+            files: files, gateway: gateway, logger: logger)
         let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
         let admin = AdminServer(
             host: configuration.admin.host, port: configuration.admin.port,
@@ -55,12 +67,13 @@ package struct Host: Sendable {
                 logger.notice("admin API on http://\(ListenAddress(host: configuration.admin.host, port: $0))")
             })
 
-        try await reloader.apply(loaded.manifests)
-        // Binding comes before the services start, so that a port in use is said before anything runs.
-        try await gateway.bind()
+        // First, so that an address in use is said before anything runs. Clients wait until the services start.
+        try await listen(gateway)
+        try await reloader.apply(manifests)
         let dispatcher = QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain)
         var services: [any Service] = [
-            SignalWatcher(logger: logger, reload: reload),
+            SignalWatcher(
+                logger: logger, reload: reload, killWorkers: { await functions.kill() }, flushLogs: logs.flush),
             functions,
             admin,
             Housekeeping(store: store, logger: logger),
@@ -70,24 +83,41 @@ package struct Host: Sendable {
             gateway,
         ]
         if configuration.watch {
-            services.append(ManifestWatcher(paths: configuration.manifests, functions: functions, reload: reload))
+            services.append(
+                ManifestWatcher(paths: configuration.manifests, loaded: stamps, functions: functions, reload: reload))
         }
         // The last one is told first: while requests are drained, nothing new comes from the queue.
         services.append(ShutdownNotice { dispatcher.stop() })
-        announce(loaded.manifests, at: gateway, logger: logger)
+        announce(manifests, at: gateway, logger: logger)
         try await run(services, logger: logger)
-        try store.close()
         try await group.shutdownGracefully()
+    }
+
+    /// Takes the address of the functions, and makes sure that the admin API can have its own.
+    private func listen(_ gateway: HTTPGateway) async throws {
+        do {
+            try await gateway.listen()
+        } catch {
+            throw StartFailure(.address, "--listen: \(error)")
+        }
+        do {
+            try HTTPGateway.check(host: configuration.admin.host, port: configuration.admin.port)
+        } catch {
+            throw StartFailure(.address, "--admin: \(error)")
+        }
     }
 
     private func announce(_ manifests: [Manifest], at gateway: HTTPGateway, logger: Logger) {
         let address = gateway.boundAddress
         let listen = ListenAddress(host: configuration.listen.host, port: address?.port ?? configuration.listen.port)
-        logger.notice("serves \(manifests.count) functions on http://\(listen)")
+        logger.notice("serves \(manifests.count.functions) on http://\(listen)")
     }
 
-    private var gatewayConfiguration: GatewayConfiguration {
+    private func gatewayConfiguration(_ logger: Logger) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
+        let limit = FileLimit.raise()
+        gateway.connections = limit.connections(atMost: gateway.connections, beside: configuration.maxWorkers)
+        logger.debug("\(gateway.connections) connections at most: the system allows \(limit.files) open files")
         gateway.host = configuration.listen.host
         gateway.port = configuration.listen.port
         gateway.drainTime = configuration.drain

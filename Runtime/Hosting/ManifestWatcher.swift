@@ -1,4 +1,3 @@
-import Foundation
 import ServiceLifecycle
 
 /// `--watch`: reloads when a manifest or a handler's program has changed. For development.
@@ -7,13 +6,20 @@ import ServiceLifecycle
 struct ManifestWatcher: Service {
     private static let interval = Duration.milliseconds(300)
 
+    private struct Look: Equatable {
+        var manifests: ManifestStamps
+        var handlers: [String: HandlerStamp]
+    }
+
     let paths: [String]
+    /// What the manifests were before they were loaded, so that no edit since then is missed.
+    let loaded: ManifestStamps
     let functions: FunctionSet
     let reload: @Sendable () async -> Void
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var applied = await look()
+            var applied = Look(manifests: loaded, handlers: await functions.handlersApplied)
             var last = applied
             while (try? await Task.sleep(for: Self.interval)) != nil {
                 let now = await look()
@@ -27,29 +33,7 @@ struct ManifestWatcher: Service {
         }
     }
 
-    private struct Look: Equatable {
-        var manifests: [String: Stamp]
-        var handlers: [String: HandlerStamp]
-    }
-
-    private func look() async -> Look { Look(manifests: stamps(), handlers: await functions.handlersOnDisk) }
-
-    private struct Stamp: Equatable {
-        var modified: Date?
-        var size: Int?
-    }
-
-    private func stamps() -> [String: Stamp] {
-        var stamps: [String: Stamp] = [:]
-        for path in paths {
-            let url = URL(fileURLWithPath: path)
-            let inside = try? FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil)
-            for file in inside ?? [url] where ["yaml", "yml"].contains(file.pathExtension) {
-                let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-                stamps[file.path] = Stamp(
-                    modified: attributes?[.modificationDate] as? Date, size: attributes?[.size] as? Int)
-            }
-        }
-        return stamps
+    private func look() async -> Look {
+        Look(manifests: ManifestStamps(of: paths), handlers: await functions.handlersOnDisk)
     }
 }

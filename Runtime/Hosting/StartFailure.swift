@@ -7,6 +7,8 @@ import Telemetry
 /// What kept a host from running, for whoever started it.
 package struct StartFailure: Error, Sendable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
+        /// What the manifests ask for cannot be.
+        case manifests
         /// Another program listens on the address, or the address cannot be had.
         case address
         /// Another host has the data folder; it may end.
@@ -25,6 +27,10 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
     /// - Parameter error: what `Host.run` has thrown.
     package init(_ error: any Error, configuration: HostConfiguration) {
         switch error {
+        case let failure as StartFailure:
+            self = failure
+        case let invalid as InvalidManifests:
+            self.init(.manifests, "the manifests have problems:\n\(invalid)")
         case let error as GatewayError:
             self.init(.address, error.description)
         case let error as StorageError:
@@ -43,7 +49,7 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    private init(_ kind: Kind, _ description: String) {
+    init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description
     }

@@ -4,10 +4,10 @@ import Wire
 
 /// The calls of a connection, from their begin to their end.
 extension ApusConnection {
-    /// What the other calls get when their worker has to be stopped for one.
-    private static let lastMoments = TimeAmount.seconds(1)
     /// What a handler gets to end a call that its caller has left.
     private static let cancellationLimit = TimeAmount.seconds(2)
+    /// What it gets to end a call that is past its limit, while it runs others.
+    private static let expiryLimit = TimeAmount.seconds(1)
     /// How long after a call's end a line counts as printed by it, when no other runs.
     private static let lateLine = TimeAmount.milliseconds(100)
 
@@ -110,11 +110,14 @@ extension ApusConnection {
         }
     }
 
+    /// The call holds its stream, so the stream must not hold the call: `calls` does until it ends.
     private func makeStream(for call: ApusCall) -> BodyStream {
-        BodyStream {
-            self.process.lane.run { self.grantDownload(call) }
-        } onCancel: {
-            self.process.lane.run { self.cancel(call) }
+        BodyStream { [self, weak call] in
+            guard let call else { return }
+            process.lane.run { self.grantDownload(call) }
+        } onCancel: { [self, weak call] in
+            guard let call else { return }
+            process.lane.run { self.cancel(call) }
         }
     }
 
@@ -131,7 +134,7 @@ extension ApusConnection {
         lastEnded = (call.call.invocation.id, .now())
         stopUpload(of: call)
         reports.released()
-        if phase == .closing, calls.isEmpty, process.endedBecause == nil { stopAfterTrouble() }
+        stopIfAbandoned()
     }
 
     /// The caller has gone.
@@ -145,18 +148,17 @@ extension ApusConnection {
     private func leave(_ call: ApusCall, _ failure: CallFailure) {
         call.fail(failure)
         send(Frame(call: call.id, .cancel))
-        loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
-            guard calls[call.id] === call else { return }
-            giveUp(call, "a cancelled call did not end within 2 s")
-        }
+        giveUp(call, "a cancelled call did not end within 2 s", in: Self.cancellationLimit)
+        stopIfAbandoned()
     }
 
     /// Watches for `deadline`, unless an earlier one is being watched.
     private func watch(_ deadline: NIODeadline) {
         if let alarm, alarm <= deadline { return }
         alarm = deadline
-        loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
-            guard alarm == deadline else { return }
+        // Weak, since it is never taken back: a deadline may be far away when the worker is long gone.
+        loop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
+            guard let self, alarm == deadline else { return }
             alarm = nil
             expire(.now())
         }
@@ -171,19 +173,30 @@ extension ApusConnection {
         let limit = "ran past its time limit of \(call.call.time) (limits.time)"
         call.fail(CallFailure(.timedOut, "the handler \(limit)"))
         send(Frame(call: call.id, .cancel))
-        giveUp(call, "a call \(limit)")
+        if isAbandoned { giveUp("a call \(limit)") } else { giveUp(call, "a call \(limit)", in: Self.expiryLimit) }
     }
 
-    /// Stops the worker because of one call: at once when it runs no other, else after a moment for the others.
-    private func giveUp(_ call: ApusCall, _ reason: String) {
+    /// Nobody waits for any of its calls.
+    private var isAbandoned: Bool { calls.values.allSatisfy(\.isAbandoned) }
+
+    /// Gives the worker up if `call` has not ended by then.
+    private func giveUp(_ call: ApusCall, _ reason: String, in time: TimeAmount) {
+        loop.assumeIsolated().scheduleTask(in: time) { [weak self, weak call] in
+            guard let self, let call, calls[call.id] === call else { return }
+            giveUp(reason)
+        }
+    }
+
+    /// The worker gets no more calls, and goes once nobody waits for any of those that it has: at the latest at their
+    /// deadlines. One client's call must not fail those of others.
+    private func giveUp(_ reason: String) {
         stopReason = stopReason ?? reason
         close()
-        if calls.count == 1 { return stopAfterTrouble() }
-        loop.assumeIsolated().scheduleTask(in: Self.lastMoments) { [self] in stopAfterTrouble() }
+        stopIfAbandoned()
     }
 
-    private func stopAfterTrouble() {
-        guard phase == .closing, let stopReason else { return }
+    private func stopIfAbandoned() {
+        guard phase == .closing, let stopReason, isAbandoned, process.endedBecause == nil else { return }
         process.say("warning", "worker stopped: \(stopReason)")
         process.terminate(because: stopReason)
     }

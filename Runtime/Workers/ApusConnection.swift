@@ -24,6 +24,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         case ready
         /// Takes no more calls.
         case closing
+        /// Nothing that it says counts any more.
+        case broken
         case ended
     }
 
@@ -100,6 +102,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Gives up on a worker that has not become ready.
     private func refuse(_ reason: String) {
+        phase = .broken
         startFailure = "the worker cannot start: \(reason)"
         process.say("error", "the worker cannot start: \(reason)")
         process.kill(because: reason)
@@ -107,11 +110,12 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// The worker does what the contract does not allow: nothing that it says counts from here on.
     func breakContract(_ what: String) {
-        guard phase != .ended else { return }
+        guard phase != .ended, phase != .broken else { return }
         if phase == .starting { return refuse(what) }
         process.say("error", "worker killed: it broke the contract: \(what)")
         for call in calls.values { call.fail(CallFailure(.contractBroken, "the worker broke the contract: \(what)")) }
         close()
+        phase = .broken
         process.kill(because: "it broke the contract: \(what)")
     }
 
@@ -129,6 +133,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     func handlerRemoved(context: ChannelHandlerContext) { channelContext = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase != .broken else { return }
         isReading = true
         var bytes = unwrapInboundIn(data)
         if input.readableBytes == 0 {
@@ -138,11 +143,11 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
             input.writeBuffer(&bytes)
         }
         do {
-            while phase != .ended, try receiveFrame() {}
+            while phase != .ended, phase != .broken, try receiveFrame() {}
         } catch {
             breakContract("\(error)")
         }
-        if input.readableBytes == 0 { input = ByteBuffer() }
+        if input.readableBytes == 0 || phase == .broken { input = ByteBuffer() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

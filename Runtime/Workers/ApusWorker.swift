@@ -23,8 +23,8 @@ final class ApusWorker: Worker {
 
     func start() {
         lane.run { [self] in
-            connection.awaitHello()
             process.start(wire: Wiring.frames) { [process, connection] wiring in
+                connection.awaitHello()
                 process.readLines(wiring.output, as: .stdout)
                 process.attach(Self.connect(wiring.socket, connection, on: process.lane.loop))
             } failed: { [connection] failure in

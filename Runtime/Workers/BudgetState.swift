@@ -26,6 +26,9 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
 
     package init(limit: Int) { self.limit = limit }
 
+    /// Slots that nobody has.
+    package var available: Int { max(0, limit - held) }
+
     /// Slots that pools wait for.
     package var wanted: Int { shares.values.reduce(0) { $0 + $1.wanted } }
 

@@ -28,6 +28,7 @@ final class HandlerProcess: @unchecked Sendable {
     /// Called once, after the process has ended and its output has been read.
     private var onExit: ((ProcessExit) -> Void)?
     private var exit: ProcessExit?
+    private var couldNotStart = false
     /// Channels on the process's descriptors that are open still, by the order of their coming.
     private var channels: [Int: EventLoopFuture<any Channel>] = [:]
     private var lastChannel = 0
@@ -68,7 +69,10 @@ final class HandlerProcess: @unchecked Sendable {
                 let (process, wiring) = try spawn(environment, wire)
                 lane.loop.execute { self.hasStarted(process, wiring, started) }
             } catch {
-                lane.loop.execute { failed(error) }
+                lane.loop.execute {
+                    self.hasFailedToStart()
+                    failed(error)
+                }
             }
         }
     }
@@ -98,6 +102,13 @@ final class HandlerProcess: @unchecked Sendable {
             surroundings.remove()
             throw error
         }
+    }
+
+    private func hasFailedToStart() {
+        couldNotStart = true
+        killTimer?.cancel()
+        // It holds what holds this.
+        onExit = nil
     }
 
     private func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
@@ -153,7 +164,7 @@ final class HandlerProcess: @unchecked Sendable {
 
     /// SIGTERM to the group, and SIGKILL 500 ms later if the process is still there.
     func terminate(because reason: String) {
-        guard exit == nil, killTimer == nil else { return }
+        guard isAlive, killTimer == nil else { return }
         noteReason(reason)
         signal(SIGTERM)
         killTimer = lane.loop.assumeIsolated().scheduleTask(in: Self.grace) { [self] in
@@ -165,7 +176,7 @@ final class HandlerProcess: @unchecked Sendable {
 
     /// SIGKILL to the group.
     func kill(because reason: String) {
-        guard exit == nil else { return }
+        guard isAlive else { return }
         noteReason(reason)
         signal(SIGKILL)
     }
@@ -174,6 +185,9 @@ final class HandlerProcess: @unchecked Sendable {
     func noteReason(_ reason: String) {
         if endedBecause == nil { endedBecause = reason }
     }
+
+    /// It runs, or is about to.
+    private var isAlive: Bool { exit == nil && !couldNotStart }
 
     private func signal(_ number: Int32) {
         if let process { process.signalGroup(number) } else { pendingSignal = number }

@@ -63,16 +63,19 @@ extension Pool {
             ready: { self.change { $0.state.workerReady(id, now: $1) } },
             released: { self.released(id) },
             closing: { self.change { $0.state.workerCloses(id, now: $1) } },
-            exited: { reason in
-                self.change { contents, now in
-                    contents.workers[id] = nil
-                    return contents.state.workerExited(id, reason: reason, now: now)
-                }
-            })
+            exited: { self.exited(id, $0) },
+            couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
         case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
         case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
         case .http, .lambda, .cgi: return nil
+        }
+    }
+
+    private func exited(_ id: PoolState.WorkerID, _ reason: String, couldNotStart: Bool = false) {
+        change { contents, now in
+            contents.workers[id] = nil
+            return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
     }
 

@@ -71,7 +71,10 @@ package final class Pool: Sendable {
     }
 
     /// How many more calls could run or start at once, for the queue's dispatcher: callers that wait count against it.
-    package var room: Int { contents.withLock { $0.state.room(.now) } }
+    package var room: Int {
+        let slots = budget.available
+        return contents.withLock { $0.state.room(.now, slots: slots) }
+    }
 
     /// Called whenever `room` may have grown.
     package func onRoom(_ notify: @escaping @Sendable () -> Void) { contents.withLock { $0.onRoom = notify } }

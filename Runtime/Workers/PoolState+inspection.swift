@@ -6,9 +6,13 @@ extension PoolState {
     var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
 
     /// How many more calls could run or start at once, those that wait taken off.
-    package func room(_ now: Instant) -> Int {
+    ///
+    /// - Parameter slots: what the budget has left. With nothing left there is room for one worker's calls still: they
+    ///   stand in line, and so the pool gets its turn.
+    package func room(_ now: Instant, slots: Int) -> Int {
         guard !isDraining else { return 0 }
-        var room = backoff.isActive(now) ? 0 : (policy.max - workers.count) * policy.concurrency
+        let startable = min(policy.max - workers.count, max(1, slots))
+        var room = backoff.isActive(now) ? 0 : startable * policy.concurrency
         for record in workers.values where record.phase == .starting || record.phase == .ready {
             room += policy.concurrency - record.running
         }

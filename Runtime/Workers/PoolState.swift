@@ -216,12 +216,16 @@ package struct PoolState: Sendable {
     }
 
     /// The worker's process is gone, or was never there. `reason` is for those who wait for its start.
-    package mutating func workerExited(_ id: WorkerID, reason: String, now: Instant) -> [Action] {
+    ///
+    /// - Parameter couldNotStart: it was ready to start a process for a call, and failed to.
+    package mutating func workerExited(
+        _ id: WorkerID, reason: String, couldNotStart: Bool = false, now: Instant
+    ) -> [Action] {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
         var actions: [Action] = [.releaseSlot]
         let diedUnused = record.phase == .ready && record.running == 0 && record.invocations == 0
-        if record.phase == .starting || diedUnused {
+        if record.phase == .starting || diedUnused || couldNotStart {
             backoff.failed(reason, now: now)
             if live == 0 { failAll(startFailure(now), &actions) }
         }

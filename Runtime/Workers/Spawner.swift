@@ -23,7 +23,12 @@ final class Spawner: Sendable {
 
     private let thread = NIOThreadPool(numberOfThreads: 1)
 
-    private init() { thread.start() }
+    private init() {
+        // Whoever started the host may have left it with SIGCHLD ignored, and then no child's exit can be known
+        // (waitpid(2), NOTES).
+        signal(SIGCHLD, SIG_DFL)
+        thread.start()
+    }
 
     /// Runs `body` on the spawning thread.
     func submit(_ body: @escaping @Sendable () -> Void) { thread.submit { _ in body() } }

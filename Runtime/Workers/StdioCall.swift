@@ -11,7 +11,7 @@ final class StdioCall: @unchecked Sendable {
 
     let process: HandlerProcess
     private let call: Call
-    private let ended: () -> Void
+    private let ended: (_ startFailure: CallFailure?) -> Void
 
     private var continuation: CheckedContinuation<Result<Answer, CallFailure>, Never>?
     private var isOver = false
@@ -24,7 +24,7 @@ final class StdioCall: @unchecked Sendable {
     private var outputChannel: (any Channel)?
     private var feed: Task<Void, Never>?
 
-    init(_ call: Call, _ process: HandlerProcess, ended: @escaping @Sendable () -> Void) {
+    init(_ call: Call, _ process: HandlerProcess, ended: @escaping @Sendable (_ startFailure: CallFailure?) -> Void) {
         self.call = call
         self.process = process
         self.ended = ended
@@ -46,7 +46,7 @@ final class StdioCall: @unchecked Sendable {
             if isRequest { readOutput(wiring.output) } else { process.readLines(wiring.output, as: .stdout) }
         } failed: { [self] failure in
             process.say("error", failure.message)
-            finish { fail(failure) }
+            finish(startFailure: failure) { fail(failure) }
         } exited: { [self] exit in
             finish { conclude(exit) }
         }
@@ -105,9 +105,12 @@ final class StdioCall: @unchecked Sendable {
         }
         output.writeBuffer(&bytes)
         guard output.readableBytes > Self.heldBack, !isOver else { return }
-        let stream = BodyStream { [self] in
+        // This holds the stream, so the stream must not hold this; the process does until it ends.
+        let stream = BodyStream { [weak self] in
+            guard let self else { return }
             process.lane.run { self.pause(false) }
-        } onCancel: { [self] in
+        } onCancel: { [weak self] in
+            guard let self else { return }
             process.lane.run { self.cancel() }
         }
         self.stream = stream
@@ -132,7 +135,7 @@ final class StdioCall: @unchecked Sendable {
             stream?.finish()
             answer(.success(isRequest ? .response(Self.head, .bytes(output)) : .acknowledged))
         case .status: fail(CallFailure(.handlerFailed, "the program failed: \(process.describe(exit))"))
-        case .signal: fail(CallFailure(.workerDied, "the program died: \(process.describe(exit))"))
+        case .signal, .unknown: fail(CallFailure(.workerDied, "the program died: \(process.describe(exit))"))
         }
     }
 
@@ -164,11 +167,11 @@ final class StdioCall: @unchecked Sendable {
     }
 
     /// The place is free first, then `tell` answers: who hears it may call again at once.
-    private func finish(_ tell: () -> Void) {
+    private func finish(startFailure: CallFailure? = nil, _ tell: () -> Void) {
         deadline?.cancel()
         feed?.cancel()
         isFinished = true
-        ended()
+        ended(startFailure)
         tell()
         isOver = true
         onFinish?()

@@ -35,9 +35,12 @@ final class StdioWorker: Worker {
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
         let process = HandlerProcess(manifest, number: number, lane: lane, output: output)
-        let run = StdioCall(call, process) { [self] in
-            contents.withLock { $0.current = nil }
-            reports.released()
+        let run = StdioCall(call, process) { [self] startFailure in
+            contents.withLock { contents in
+                contents.current = nil
+                if startFailure != nil { contents.hasEnded = true }
+            }
+            if let startFailure { reports.couldNotStart(startFailure.message) } else { reports.released() }
         }
         let mayRun = contents.withLock { contents in
             if !contents.hasEnded { contents.current = run }

@@ -27,4 +27,6 @@ struct WorkerReports: Sendable {
     let closing: @Sendable () -> Void
     /// It is gone, for this reason. The last report.
     let exited: @Sendable (String) -> Void
+    /// It has no process for the call that it was given, and is gone with the call. The last report.
+    let couldNotStart: @Sendable (String) -> Void
 }

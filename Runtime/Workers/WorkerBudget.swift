@@ -42,6 +42,9 @@ package final class WorkerBudget: Sendable {
         if granted < count { makeRoom(for: id) }
     }
 
+    /// Slots that nobody has.
+    var available: Int { contents.withLock { $0.state.available } }
+
     func withdraw(_ count: Int, for id: ObjectIdentifier) { change { $0.state.withdraw(count, for: id) } }
 
     func release(from id: ObjectIdentifier) {

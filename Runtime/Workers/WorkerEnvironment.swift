@@ -23,6 +23,7 @@ struct WorkerEnvironment {
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
+        variables[TemporaryFolders.mark] = temporaryDirectory
         variables["APUS_FUNCTION"] = manifest.name
         variables["APUS_WORKER"] = String(worker)
         variables["APUS_CONTRACT"] = manifest.handler.contract.rawValue
@@ -48,21 +49,38 @@ struct WorkerEnvironment {
 /// The temporary directories of all hosts on this machine; each has its host's process id in its name.
 package enum TemporaryFolders {
     static let prefix = "apus-worker-"
+    /// The environment variable by which a worker's processes are known, whatever TMPDIR its manifest sets.
+    static let mark = "APUS_TMPDIR"
 
     static var parent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
-    /// Removes those whose host was killed before it could. Blocks.
+    /// Removes those whose host was killed before it could, and ends what still runs of their workers: the kernel has
+    /// ended the leaders with their host (`PR_SET_PDEATHSIG`), but not what they had started. Blocks.
     package static func sweep() {
-        guard let folder = opendir(parent) else { return }
-        defer { closedir(folder) }
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name.hasPrefix(prefix), let host = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }) else {
-                continue
-            }
-            if kill(host, 0) == -1, errno == ESRCH { apus_remove_tree("\(parent)/\(name)") }
+        let orphans = names(in: parent).filter(isOrphan).map { "\(parent)/\($0)" }
+        guard !orphans.isEmpty else { return }
+        let processes = names(in: "/proc").compactMap { pid_t($0) }
+        for folder in orphans {
+            for process in processes { _ = apus_kill_if_in_environment(process, "\(mark)=\(folder)") }
+            apus_remove_tree(folder)
         }
+    }
+
+    private static func isOrphan(_ name: String) -> Bool {
+        guard name.hasPrefix(prefix), let host = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }) else {
+            return false
+        }
+        return kill(host, 0) == -1 && errno == ESRCH
+    }
+
+    private static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names
     }
 }

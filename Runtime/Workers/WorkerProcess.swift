@@ -27,6 +27,7 @@ final class WorkerProcess: Sendable {
             apus_reap(pid)
             isReaped = true
         }
+        if exit.error != 0 { return .unknown(exit.error) }
         return exit.signalled != 0 ? .signal(exit.status) : .status(exit.status)
     }
 }

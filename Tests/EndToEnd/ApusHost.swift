@@ -4,6 +4,7 @@ import Support
 /// The real binary, serving manifests that a test wrote, in a folder that goes with the test.
 final class ApusHost {
     let folder: String
+    private let launcher: [String]
     private let arguments: [String]
     private let environment: [String: String]
     private var process = Process()
@@ -21,8 +22,9 @@ final class ApusHost {
     /// Where the build has put its products: beside the test bundle, which is the first argument of its runner.
     static let build = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
 
-    private init(folder: String, arguments: [String], environment: [String: String]) {
+    private init(folder: String, launcher: [String], arguments: [String], environment: [String: String]) {
         self.folder = folder
+        self.launcher = launcher
         self.arguments = arguments
         self.environment = environment
     }
@@ -31,13 +33,15 @@ final class ApusHost {
     ///
     /// - Parameters:
     ///   - manifests: YAML by file name without its ending.
+    ///   - launcher: a program, by its absolute path, and its arguments, which becomes the host.
     ///   - prepare: puts beside them what they need.
     static func with<Result>(
-        _ manifests: [String: String], arguments: [String] = [], environment: [String: String] = [:],
+        _ manifests: [String: String], launcher: [String] = [], arguments: [String] = [],
+        environment: [String: String] = [:],
         prepare: (_ folder: String) throws -> Void = { _ in }, _ body: (ApusHost) async throws -> Result
     ) async throws -> Result {
         try await withTemporaryFolder { folder in
-            let host = ApusHost(folder: folder, arguments: arguments, environment: environment)
+            let host = ApusHost(folder: folder, launcher: launcher, arguments: arguments, environment: environment)
             try FileManager.default.createDirectory(atPath: folder + "/manifests", withIntermediateDirectories: true)
             for (name, text) in manifests { try host.write(manifest: name, text) }
             try prepare(folder)
@@ -61,9 +65,10 @@ final class ApusHost {
     /// Starts the host on the data folder of the last one, and waits until it is ready.
     func start(environment more: [String: String] = [:]) async throws {
         process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.build + "/apus")
+        process.executableURL = URL(fileURLWithPath: launcher.first ?? Self.build + "/apus")
         process.arguments =
-            ["serve", folder + "/manifests", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+            (launcher.isEmpty ? [] : launcher.dropFirst() + [Self.build + "/apus"])
+            + ["serve", folder + "/manifests", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
             + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 }
         let path = folder + "/host.log"
@@ -80,7 +85,8 @@ final class ApusHost {
         let isUp = try await eventually {
             guard process.isRunning else { throw Failure(description: "the host ended: \(log.suffix(4000))") }
             let said = String(log.utf8.dropFirst(before)) ?? ""
-            guard let port = Self.port(after: "functions on http://", in: said),
+            let served = Self.port(after: "functions on http://", in: said)
+            guard let port = served ?? Self.port(after: "function on http://", in: said),
                 let adminPort = Self.port(after: "admin API on http://", in: said)
             else { return false }
             (self.port, self.adminPort) = (port, adminPort)
@@ -104,6 +110,12 @@ final class ApusHost {
     }
 
     func signal(_ number: Int32) { Glibc.kill(pid, number) }
+
+    /// Waits for the end, and returns the exit status, or the number of the signal.
+    func wait() -> Int32 {
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
 
     /// SIGTERM, waits for the end, and returns the exit status.
     func terminate() -> Int32 {

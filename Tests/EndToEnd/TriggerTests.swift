@@ -30,7 +30,7 @@ struct TriggerTests {
                 "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
             )
             try await ApusHost.with(["tick": manifest], environment: try Self.clock("2026-06-01 10:30:00")) { host in
-                let isKnown = await eventually { host.log.contains("functions on http://") }
+                let isKnown = await eventually { host.log.contains("serves 1 function on http://") }
                 #expect(isKnown)
                 host.kill()
                 // 11:00, 12:00 and 13:00 pass while nobody is there.

@@ -228,9 +228,9 @@ struct PoolStateTests {
             _ = bench.call()
             #expect(bench.failures().first?.1.retryAfter == .milliseconds(delay))
             bench.seen = []
-            #expect(bench.state.room(bench.now) == 0)
+            #expect(bench.state.room(bench.now, slots: 64) == 0)
             bench.pass(.milliseconds(delay))
-            #expect(bench.state.room(bench.now) == 8)
+            #expect(bench.state.room(bench.now, slots: 64) == 8)
         }
         #expect(bench.slots == 0)
     }
@@ -257,7 +257,7 @@ struct PoolStateTests {
         for worker in 1...5 { bench.exits(worker) }
         #expect(bench.failures().count == 5)
         bench.pass(.milliseconds(100))
-        #expect(bench.state.room(bench.now) == 8)
+        #expect(bench.state.room(bench.now, slots: 64) == 8)
     }
 
     @Test("replaces a worker that has served its time")
@@ -342,13 +342,35 @@ struct PoolStateTests {
     @Test("says how many more calls it could run")
     func room() {
         var bench = Bench { policy, _ in (policy.max, policy.concurrency) = (3, 2) }
-        #expect(bench.state.room(bench.now) == 6)
+        #expect(bench.state.room(bench.now, slots: 64) == 6)
         _ = bench.call()
-        #expect(bench.state.room(bench.now) == 5)
+        #expect(bench.state.room(bench.now, slots: 64) == 5)
         bench.ready(1)
-        #expect(bench.state.room(bench.now) == 5)
+        #expect(bench.state.room(bench.now, slots: 64) == 5)
         bench.release(1)
-        #expect(bench.state.room(bench.now) == 6)
+        #expect(bench.state.room(bench.now, slots: 64) == 6)
+    }
+
+    @Test("counts no calls for workers that the machine has no room for, but those that claim the next place")
+    func roomInBudget() {
+        var bench = Bench { policy, _ in (policy.max, policy.concurrency) = (8, 2) }
+        #expect(bench.state.room(bench.now, slots: 3) == 6)
+        #expect(bench.state.room(bench.now, slots: 0) == 2)
+        bench.grantsSlots = false
+        _ = bench.call()
+        #expect(bench.state.room(bench.now, slots: 0) == 1)
+    }
+
+    @Test("backs off when a ready worker cannot start a process for its call")
+    func unstartable() {
+        var bench = Bench { policy, _ in policy.max = 1 }
+        _ = bench.call()
+        bench.ready(1)
+        bench.seen = []
+        bench.note(bench.state.workerExited(1, reason: "no such program", couldNotStart: true, now: bench.now))
+        _ = bench.call()
+        #expect(bench.failures().map(\.1.message) == ["no such program"])
+        #expect(bench.slots == 0)
     }
 }
 

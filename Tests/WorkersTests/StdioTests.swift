@@ -60,6 +60,20 @@ struct StdioTests {
         }
     }
 
+    @Test("that cannot be started makes the pool back off")
+    func unstartable() async throws {
+        var manifest = Handlers.shell("")
+        manifest.handler.command = ["/no/such/program"]
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message.contains("/no/such/program"))
+            let started = world.pool.snapshot.started
+            for _ in 0..<50 { #expect(try await world.failure(of: "/").code == .startFailed) }
+            #expect(world.pool.snapshot.started <= started + 5)
+        }
+    }
+
     @Test("need not read its input")
     func unreadInput() async throws {
         try await World.with(Handlers.shell("echo enough")) { world in

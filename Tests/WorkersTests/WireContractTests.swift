@@ -50,6 +50,19 @@ struct WireContractTests {
         }
     }
 
+    @Test("hears nothing that comes behind a violation")
+    func afterViolation() async throws {
+        let write = Message.state(request: 0, scope: 1, .set(key: "late", value: [1]))
+        let frames = [Message.body(.bytes([1]), end: true), write].flatMap { encode(Frame(call: 1, $0)) }
+        try await World.with(worker(printf(frames + [UInt8](repeating: 0xFF, count: 64)))) { world in
+            let state = MemoryState()
+            await #expect(throws: CallFailure.self) { try await world.request("/", state: state) }
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+            #expect(state.operations.isEmpty)
+            #expect(world.lines.all.count { $0.text.contains("broke the contract:") && $0.level == "error" } == 1)
+        }
+    }
+
     @Test("kills a worker that sends more of a body than it was granted")
     func window() async throws {
         let open = encode(Frame(call: 1, .response(status: 200, headers: [], body: .bytes([]), end: false)))

@@ -45,6 +45,12 @@ struct apus_exit apus_exit_peek(pid_t pid);
 /// Reaps child `pid`, which has ended.
 void apus_reap(pid_t pid);
 
+/// Kills process `pid` if it was started with `text` (`NAME=VALUE`) in its environment. Returns whether it was. The
+/// process that is killed is the one that was looked at, even if its number is another's by then.
+int apus_kill_if_in_environment(pid_t pid, const char *text);
+/// Raises this process's soft RLIMIT_NOFILE to the hard one. Returns what it is then; 0 when that is not known.
+uint64_t apus_raise_file_limit(void);
+
 /// A new epoll descriptor, or -errno.
 int apus_epoll_create(void);
 /// Watches `pidfd` for its end, once; `key` comes back from `apus_epoll_wait`. Returns 0 or -errno.
