@@ -24,7 +24,8 @@ build: packages ## Builds .build/release/apus and the functions, with Swift link
 test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
-	swift test
+	# All at once, the tests would open thousands of files and hundreds of threads.
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test
 
 bench: bench-packages build ## Measures Apus beside nginx
 	Tests/Benchmarks/run

@@ -98,7 +98,7 @@ extension Failure {
             case .dataUnreadable: .data
             case .host: .software
             }
-        self.init(status, "nothing is served: \(failure.description)")
+        self.init(status, failure.description)
     }
 }
 

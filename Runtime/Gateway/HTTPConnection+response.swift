@@ -45,9 +45,8 @@ extension HTTPConnection {
         let number = exchange.number
         let respond = lane.shared.respond
         let lane = self.lane.lane
-        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise. It
-        // begins at once, so that the call is under way before the loop turns.
-        let task = Task.immediate(executorPreference: lane) {
+        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise.
+        exchange.task = Task(executorPreference: lane) {
             do throws(Problem) {
                 let reply = try await respond(request.head, body, request.function, id, lane)
                 switch reply.body {
@@ -58,7 +57,6 @@ extension HTTPConnection {
                 handle.run { $0.fail(error, number) }
             }
         }
-        if number == exchange.number { exchange.task = task }
     }
 
     private func finish(_ head: ResponseHead, _ bytes: ByteBuffer, _ number: Int) {

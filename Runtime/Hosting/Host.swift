@@ -77,7 +77,7 @@ package struct Host: Sendable {
             functions,
             admin,
             Housekeeping(store: store, logger: logger),
-            dispatcher,
+            UntilShutdown(service: dispatcher),
             timers,
             files,
             gateway,
@@ -132,6 +132,17 @@ package struct Host: Sendable {
         // Each service bounds its own drain; this is for one that does not keep its word.
         group.maximumGracefulShutdownDuration = configuration.drain + .seconds(10)
         try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// A service that may be done before its turn in the shutdown comes, which the group would take for a failure.
+private struct UntilShutdown: Service {
+    let service: any Service
+
+    func run() async throws {
+        try await service.run()
+        // Cancelled, it has ended as well.
+        try? await gracefulShutdown()
     }
 }
 

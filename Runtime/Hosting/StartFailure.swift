@@ -30,7 +30,7 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
         case let failure as StartFailure:
             self = failure
         case let invalid as InvalidManifests:
-            self.init(.manifests, "the manifests have problems:\n\(invalid)")
+            self.init(.manifests, "nothing is served, since the manifests have problems:\n\(invalid)")
         case let error as GatewayError:
             self.init(.address, error.description)
         case let error as StorageError:

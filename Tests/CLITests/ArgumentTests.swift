@@ -74,7 +74,7 @@ import Testing
         #expect(plain.listen.description == "127.0.0.1:8080")
         #expect(plain.admin.description == "127.0.0.1:8081")
         #expect(plain.data == ".apus")
-        #expect(plain.lanes == 4)
+        #expect(plain.lanes == 8)
         let told = try #require(
             try ApusCommand.parseAsRoot([
                 "serve", "a", "b.yaml", "--data", "/d", "--listen", "[::]:80", "--admin", "127.0.0.1:0",

@@ -45,7 +45,7 @@ struct ExitStatusTests {
             #expect(gateway.error.contains("choose another port"))
             let admin = try serve(data: other, listen: 0, admin: host.adminPort)
             #expect(admin.status == 69)
-            #expect(admin.error.contains("choose another address with --admin"))
+            #expect(admin.error.contains("--admin") && admin.error.contains("choose another port"))
             let data = try serve(data: host.data, listen: 0, admin: 0)
             #expect(data.status == 75)
             #expect(data.error.contains("choose another folder with --data"))

@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import Schedules
 import Support
 import Testing
@@ -15,7 +16,8 @@ struct CronsimTests {
 
     @Test("100,000 pairs of expression and instant have the same next instant")
     func comparison() async throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
+        // The same pairs each time, unless APUS_SEED says otherwise: with some others cronsim itself does not come back.
+        let seed = ProcessInfo.processInfo.environment["APUS_SEED"].flatMap(UInt64.init) ?? 10_985_147_235_129_994_712
         print("cronsim comparison: seed \(seed)")
         var generator = CronGenerator(random: SplitMix(seed: seed))
         let zones = try Self.zones.map { try ZoneRules.load($0) }
