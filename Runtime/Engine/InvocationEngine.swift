@@ -114,7 +114,10 @@ package final class InvocationEngine: Sendable {
         for run in 1...Self.mostRuns {
             let state = InvocationState(store: store, namespace: function.manifest.namespace)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            switch try await commit(state.seal(), lease: lease, of: answer) {
+            let effects = state.seal()
+            // An invocation that has touched no state and came from no queue touches no disk.
+            if effects == nil, lease == nil { return answer }
+            switch try await commit(effects, lease: lease, of: answer) {
             case .committed: return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -138,14 +141,12 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    /// An invocation that has touched no state and came from no queue touches no disk.
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
     ) async throws(Failure) -> CommitResult {
         do {
             if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
-            guard let effects else { return .committed }
-            return try await store.commit(effects)
+            return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
             throw answer.discarded(because: Failure(unsaved: error))
         }

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Testing
 import Workers
@@ -5,10 +6,10 @@ import Workers
 /// Drives a `PoolState` by hand: time moves when the test says so, and slots are granted at once unless told otherwise.
 private struct Bench {
     var state: PoolState
-    var now = ContinuousClock.now
+    var now = PoolState.Instant.now
     /// What the pool asked for, in order, slots and timers left out.
     var seen: [PoolState.Action] = []
-    var timer: ContinuousClock.Instant?
+    var timer: PoolState.Instant?
     var grantsSlots = true
     var slots = 0
     private var lastWaiter: UInt64 = 0
@@ -238,7 +239,7 @@ struct PoolStateTests {
     @Test("never backs off for more than 30 s, and forgets after a success")
     func longestBackoff() {
         var backoff = StartBackoff()
-        var now = ContinuousClock.now
+        var now = PoolState.Instant.now
         for _ in 0..<40 {
             backoff.failed("x", now: now)
             #expect(backoff.until.map { $0 - now <= .seconds(30) } == true)
