@@ -10,7 +10,6 @@ enum Availability {
         "idempotency: optional": "leave it out, or write off",
         "idempotency: required": "leave it out, or write off",
         "keep": "leave it out",
-        "instance: fresh": "leave it out, or write reuse",
         "on": "leave it out",
         "sandbox": "leave it out, or write off; functions run without one",
     ]

@@ -74,7 +74,9 @@ extension Pool {
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
         case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .apus:
+            return ApusWorker(
+                manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
         case .http, .lambda, .cgi: return nil
         }
     }
@@ -97,6 +99,8 @@ extension Pool {
             contents.workers[id] = nil
             return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
+        // Nobody has called for as long as workers stay idle.
+        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.waiting.isEmpty }) { templates.stop() }
     }
 
     private func refuseContract(_ id: PoolState.WorkerID) {
