@@ -66,6 +66,15 @@ extension Pool {
     }
 
     private func makeWorker(_ id: PoolState.WorkerID, lane: Lane) -> (any Worker)? {
+        // State and messages have frames of their own in the contract apus.
+        let access =
+            manifest.handler.contract == .apus ? nil : directory.map { WorkerAccess($0, manifest: manifest) }
+        let worker = makeWorker(id, lane: lane, access: access)
+        guard let access, let worker else { return worker }
+        return JoinedWorker(worker, access)
+    }
+
+    private func makeWorker(_ id: PoolState.WorkerID, lane: Lane, access: WorkerAccess?) -> (any Worker)? {
         let reports = WorkerReports(
             ready: { self.change { $0.state.workerReady(id, now: $1) } },
             released: { self.released(id) },
@@ -73,7 +82,9 @@ extension Pool {
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
-        case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .stdio:
+            return StdioWorker(
+                manifest, number: id, lane: lane, access: access, reports: reports, output: output)
         case .apus:
             return ApusWorker(
                 manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
