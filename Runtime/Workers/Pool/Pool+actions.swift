@@ -66,10 +66,17 @@ extension Pool {
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
-        case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .stdio: return perCall(StdioContract(), id, lane, reports)
+        case .cgi: return perCall(CGIContract(manifest), id, lane, reports)
         case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .http, .lambda, .cgi: return nil
+        case .http, .lambda: return nil
         }
+    }
+
+    private func perCall(
+        _ contract: any PerCallContract, _ id: PoolState.WorkerID, _ lane: Lane, _ reports: WorkerReports
+    ) -> any Worker {
+        PerCallWorker(contract, manifest, number: id, lane: lane, reports: reports, output: output)
     }
 
     private func exited(_ id: PoolState.WorkerID, _ reason: String, couldNotStart: Bool = false) {
