@@ -67,7 +67,8 @@ extension PerCallRun {
                 stream?.finish()
                 answer(.success(.response(head, .bytes(bytes))))
             case (.redirect(let target), false):
-                throw CallFailure(.handlerFailed, "the program answered the event with a redirect to \(target)")
+                throw CallFailure(
+                    .handlerFailed, "the program answered the event with a redirect to \(target)", permanent: true)
             case (.response(let head, let bytes), false):
                 handOn(bytes)
                 lines.finish(print)
@@ -81,13 +82,13 @@ extension PerCallRun {
 }
 
 extension CallFailure {
-    /// An event is acknowledged with 2xx. What the client of a request would have to correct is not tried again; a
-    /// time-out, a rate limit, and what is the server's fault are.
+    /// An event is acknowledged with 2xx. What says that the event is at fault is not tried again; what says that the
+    /// moment or the program is, is.
     fileprivate init?(eventAnsweredWith status: Int) {
         guard !(200..<300).contains(status) else { return nil }
-        let isPermanent = (400..<500).contains(status) && ![408, 425, 429].contains(status)
+        let isPassing = [408, 409, 425, 429].contains(status) || status >= 500
         self.init(
-            .handlerFailed, "the program answered the event with status \(status), not 2xx", permanent: isPermanent)
+            .handlerFailed, "the program answered the event with status \(status), not 2xx", permanent: !isPassing)
     }
 }
 

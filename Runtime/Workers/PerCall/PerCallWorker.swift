@@ -14,18 +14,20 @@ final class PerCallWorker: Worker {
     private let manifest: Manifest
     private let number: Int
     private let lane: Lane
+    private let access: WorkerAccess?
     private let reports: WorkerReports
     private let output: WorkerOutput
     private let contents = Mutex(Contents())
 
     init(
-        _ contract: any PerCallContract, _ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports,
-        output: @escaping WorkerOutput
+        _ contract: any PerCallContract, _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?,
+        reports: WorkerReports, output: @escaping WorkerOutput
     ) {
         self.contract = contract
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.reports = reports
         self.output = output
     }
@@ -35,7 +37,7 @@ final class PerCallWorker: Worker {
     func start() { reports.ready() }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+        let process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
         let run = PerCallRun(call, contract, process) { [self] startFailure in
             contents.withLock { contents in
                 contents.current = nil
