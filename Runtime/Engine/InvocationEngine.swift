@@ -48,12 +48,13 @@ package final class InvocationEngine: Sendable {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
         do throws(Failure) {
-            guard case .response(let head, let body) = try await run(invocation, body: body, of: function, on: lane)
-            else {
+            switch try await run(invocation, body: body, of: function, on: lane) {
+            case .response(let head, let body): return Reply(head: head, body: body)
+            case .redirect(let target): return Reply(redirect: target)
+            case .acknowledged:
                 throw Failure(
                     CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
             }
-            return Reply(head: head, body: body)
         } catch {
             throw error.problem(for: id)
         }
@@ -201,10 +202,18 @@ package final class InvocationEngine: Sendable {
 package struct Reply: Sendable {
     package var head: ResponseHead
     package var body: Body
+    /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
+    /// `head`, which says the same to a client.
+    package var redirect: String?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head
         self.body = body
+    }
+
+    package init(redirect target: String) {
+        self.init(head: ResponseHead(status: 302, headers: [HeaderField("Location", target)]), body: .empty)
+        redirect = target
     }
 }
 

@@ -4,7 +4,6 @@ enum Availability {
     static let missing: KeyValuePairs<String, String> = [
         "contract: http": "use stdio, or a Swift product",
         "contract: lambda": "use stdio, or a Swift product",
-        "contract: cgi": "use stdio, or a Swift product",
         "trigger topic": "use http, timer or file",
         "trigger state": "use http, timer or file",
         "idempotency: optional": "leave it out, or write off",

@@ -17,6 +17,19 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case allocate = "x=$(head -c 536870912 /dev/zero | tr '\\0' x); echo ${#x}"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
         case event = "cat; :"
+
+        /// The same for a program of the `cgi` contract, which reads as much as it is told, and says what it prints.
+        /// A task that fails says nothing before.
+        var cgiScript: String {
+            let header = "echo Content-Type: text/plain; echo; "
+            switch self {
+            case .echo: return header + "head -c ${CONTENT_LENGTH:-0}"
+            case .count: return header + "head -c ${CONTENT_LENGTH:-0} | wc -c"
+            case .allocate: return "x=$(head -c 536870912 /dev/zero | tr '\\0' x); \(header)echo ${#x}"
+            case .crash, .exit: return rawValue
+            default: return header + rawValue
+            }
+        }
     }
 
     let testDescription: String
@@ -27,6 +40,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
         Contract(testDescription: "apus (Python)") { _ in Handlers.python() },
         Contract(testDescription: "apus (Python, asynchronous)") { _ in Handlers.python(async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
+        Contract(testDescription: "cgi") { Handlers.cgi($0.cgiScript) },
     ]
 }
 

@@ -82,14 +82,21 @@ extension Pool {
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
-        case .stdio:
-            return StdioWorker(
-                manifest, number: id, lane: lane, access: access, reports: reports, output: output)
+        case .stdio: return perCall(StdioContract(), id, lane, access, reports)
+        case .cgi: return perCall(CGIContract(manifest), id, lane, access, reports)
         case .apus:
             return ApusWorker(
                 manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
-        case .http, .lambda, .cgi: return nil
+        case .http, .lambda: return nil
         }
+    }
+
+    private func perCall(
+        _ contract: any PerCallContract, _ id: PoolState.WorkerID, _ lane: Lane, _ access: WorkerAccess?,
+        _ reports: WorkerReports
+    ) -> any Worker {
+        PerCallWorker(
+            contract, manifest, number: id, lane: lane, access: access, reports: reports, output: output)
     }
 
     /// Finds out how much memory a worker has, on a thread that may block.
