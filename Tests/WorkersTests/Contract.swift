@@ -17,14 +17,18 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case allocate = "x=$(head -c 536870912 /dev/zero | tr '\\0' x); echo ${#x}"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
         case event = "cat; :"
+        case garbage = "head -c 1048576 /dev/urandom; exit 1"
+        case slowStart = "sleep 1; cat"
+        case neverReady = "sleep 3600"
     }
 
     let testDescription: String
     let manifest: @Sendable (Task) -> Manifest
 
     static let all = [
-        Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
+        Contract(testDescription: "apus") { Handlers.contractWorker($0) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
+        Contract(testDescription: "http") { Handlers.server($0) },
     ]
 }
 

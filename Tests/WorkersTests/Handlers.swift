@@ -18,6 +18,34 @@ enum Handlers {
         return manifest(Handler(command: [path], contract: .apus, directory: "/"), triggers, adjust)
     }
 
+    /// The same, started as the task asks for.
+    static func contractWorker(_ task: Contract.Task) -> Manifest {
+        contractWorker {
+            switch task {
+            case .slowStart: $0.environment["CONTRACT_START"] = "slow"
+            case .neverReady: $0.environment["CONTRACT_START"] = "never"
+            default: break
+            }
+        }
+    }
+
+    /// `server.py`, by the `http` contract.
+    static func server(
+        _ task: Contract.Task = .echo, _ triggers: [Trigger] = [.http(anyPath)],
+        _ adjust: (inout Manifest) -> Void = { _ in }
+    ) -> Manifest {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Servers/server.py"
+        let command = ["/usr/bin/python3", script] + (task == .ignoreTerm ? ["ignore-term"] : [])
+        return manifest(Handler(command: command, contract: .http, directory: "/"), triggers) {
+            switch task {
+            case .slowStart: $0.environment["SERVER_START"] = "slow"
+            case .neverReady: $0.environment["SERVER_START"] = "never"
+            default: break
+            }
+            adjust(&$0)
+        }
+    }
+
     /// A shell script, by the `stdio` contract.
     static func shell(
         _ script: String, _ triggers: [Trigger] = [.http(anyPath)], _ adjust: (inout Manifest) -> Void = { _ in }
