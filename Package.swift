@@ -31,14 +31,20 @@ let package = Package(
         .target(
             name: "Hosting",
             dependencies: [
-                "Admin", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry",
-                .nio, .nioPosix, .lifecycle, .signals, .logging,
+                "Admin", "WorkerAPI", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events",
+                "Telemetry", .nio, .nioPosix, .lifecycle, .signals, .logging,
             ],
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
             dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
             path: "Runtime/Admin"),
+        .target(
+            name: "WorkerAPI",
+            dependencies: [
+                "Workers", "Manifests", "Events", .logging, .nio, .nioPosix, .hummingbird, .hummingbirdCore, .lifecycle,
+            ],
+            path: "Runtime/WorkerAPI"),
         .target(
             name: "Gateway",
             dependencies: [
@@ -114,6 +120,7 @@ let package = Package(
                 "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP, .logging,
             ],
             path: "Tests/GatewayTests"),
+        .testTarget(name: "WorkerAPITests", dependencies: ["WorkerAPI", "Events"], path: "Tests/WorkerAPITests"),
         .testTarget(
             name: "AdminTests",
             dependencies: [
@@ -145,6 +152,7 @@ extension Target.Dependency {
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")

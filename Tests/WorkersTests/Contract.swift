@@ -27,6 +27,8 @@ struct Contract: Sendable, CustomTestStringConvertible {
 
     static let all = [
         Contract(testDescription: "apus") { Handlers.contractWorker($0) },
+        Contract(testDescription: "apus (Python)") { Handlers.python($0) },
+        Contract(testDescription: "apus (Python, asynchronous)") { Handlers.python($0, async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
         Contract(testDescription: "http") { Handlers.server($0) },
     ]

@@ -1,16 +1,16 @@
-import Events
-import NIOCore
-import NIOHTTP1
+package import Events
+package import NIOCore
+package import NIOHTTP1
 
 /// Where one request to a worker's server stands. Decides; `HTTPExchange` acts.
-struct ExchangeState: Sendable {
+package struct ExchangeState: Sendable {
     /// What the caller waits for.
-    enum Expectation: Sendable, Equatable {
+    package enum Expectation: Sendable, Equatable {
         case response(upgrade: Bool)
         case acknowledgement
     }
 
-    enum Step: Sendable {
+    package enum Step: Sendable {
         case none
         /// The response began and ended with one read.
         case respond(ResponseHead, ByteBuffer, trailers: [HeaderField])
@@ -42,34 +42,34 @@ struct ExchangeState: Sendable {
     private var phase = Phase.waiting
     private var isAbandoned = false
     private var keepsAlive = false
-    private(set) var keepAliveTimeout: Duration?
+    package private(set) var keepAliveTimeout: Duration?
     /// The request has been sent to its last byte.
     private var isSent = false
 
-    init(_ expectation: Expectation) { self.expectation = expectation }
+    package init(_ expectation: Expectation) { self.expectation = expectation }
 
     /// Whether the server has sent anything.
-    private(set) var hasBegun = false
+    package private(set) var hasBegun = false
 
-    var isOver: Bool { if case .over = phase { true } else { false } }
+    package var isOver: Bool { if case .over = phase { true } else { false } }
 
     /// Whether another request may follow on the connection.
-    var leavesConnection: Bool { isOver && isSent && keepsAlive }
+    package var leavesConnection: Bool { isOver && isSent && keepsAlive }
 
-    mutating func requestSent() { isSent = true }
+    package mutating func requestSent() { isSent = true }
 
     /// Nobody waits for the answer any more.
-    mutating func abandon() { isAbandoned = true }
+    package mutating func abandon() { isAbandoned = true }
 
     /// It is given up, whatever comes.
-    mutating func end() {
+    package mutating func end() {
         phase = .over
         keepsAlive = false
     }
 
     // MARK: What the server sends
 
-    mutating func received(_ head: HTTPResponseHead) -> Step {
+    package mutating func received(_ head: HTTPResponseHead) -> Step {
         hasBegun = true
         guard case .waiting = phase else { return fail("a second response to one request") }
         if isAbandoned {
@@ -88,7 +88,7 @@ struct ExchangeState: Sendable {
         return .none
     }
 
-    mutating func received(_ bytes: ByteBuffer) -> Step {
+    package mutating func received(_ bytes: ByteBuffer) -> Step {
         switch phase {
         case .held(let head, var held):
             // Before the bytes are joined, so that they are not copied for it.
@@ -106,7 +106,7 @@ struct ExchangeState: Sendable {
         }
     }
 
-    mutating func receivedEnd(trailers: [HeaderField]) -> Step {
+    package mutating func receivedEnd(trailers: [HeaderField]) -> Step {
         switch phase {
         case .held(let head, let bytes):
             phase = .over
@@ -125,14 +125,14 @@ struct ExchangeState: Sendable {
     }
 
     /// All that one read has brought has been received.
-    mutating func readEnded() -> Step {
+    package mutating func readEnded() -> Step {
         guard case .held(let head, let bytes) = phase else { return .none }
         phase = .streaming
         return .open(ResponseHead(head), bytes)
     }
 
     /// The connection has ended.
-    mutating func closed() -> Step {
+    package mutating func closed() -> Step {
         defer { end() }
         switch phase {
         case .tunnel: return .finish(trailers: [])
@@ -144,7 +144,7 @@ struct ExchangeState: Sendable {
     }
 
     /// What came is not HTTP.
-    mutating func garbled(_ what: String) -> Step {
+    package mutating func garbled(_ what: String) -> Step {
         if case .over = phase { return .none }
         hasBegun = true
         if isAbandoned {

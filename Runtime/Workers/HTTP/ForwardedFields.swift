@@ -1,20 +1,20 @@
-import Events
+package import Events
 
 /// What a server learns of the client that the host stands before: `Forwarded` (RFC 7239) and the `X-Forwarded-…`
 /// fields that are older and still more common.
 ///
 /// What a client on this machine says itself is kept and added to, since it is the reverse proxy in front, if any; a
 /// client from elsewhere could claim anything.
-struct ForwardedFields {
+package struct ForwardedFields {
     static let names: Set<String> = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
 
-    let fields: [HeaderField]
+    package let fields: [HeaderField]
 
     /// - Parameters:
     ///   - remote: `127.0.0.1:80` or `[::1]:80`; empty when there is no client.
     ///   - host: the request's own `Host`.
     ///   - given: the fields of the request.
-    init(remote: String, host: String?, given: [HeaderField]) {
+    package init(remote: String, host: String?, given: [HeaderField]) {
         let client = Self.address(of: remote)
         let isProxy = client.hasPrefix("127.") || client == "::1"
         func said(_ name: String) -> [String] {

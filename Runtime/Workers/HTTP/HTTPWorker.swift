@@ -11,8 +11,11 @@ final class HTTPWorker: Worker {
     private let path: String
     private var lane: Lane { process.lane }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
-        process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?, reports: WorkerReports,
+        output: @escaping WorkerOutput
+    ) {
+        process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
         server = UpstreamServer(process, reports: reports)
         path = manifest.handler.path
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// The ports are those from 20,000 on that the kernel gives to nobody by itself: one of its own choice could go to
 /// somebody else between the choice and the server's `bind`, and connecting to one on which nobody listens yet can
 /// connect a socket with itself.
-struct PortRotation: Sendable {
+package struct PortRotation: Sendable {
     private static let candidates = 20_000..<65_536
 
     private let below: Range<Int>
@@ -17,16 +17,16 @@ struct PortRotation: Sendable {
     /// - Parameters:
     ///   - ephemeral: what the kernel chooses from (ip(7), `ip_local_port_range`).
     ///   - start: where to begin; random, so that two hosts do not go side by side.
-    init(ephemeral: ClosedRange<Int>, start: Int) {
+    package init(ephemeral: ClosedRange<Int>, start: Int) {
         below = Self.candidates.clamped(to: 0..<max(0, ephemeral.lowerBound))
         above = Self.candidates.clamped(to: ephemeral.upperBound + 1..<max(65_536, ephemeral.upperBound + 1))
         position = start
     }
 
-    var count: Int { below.count + above.count }
+    package var count: Int { below.count + above.count }
 
     /// The next port that no server has; `nil` when there is none.
-    mutating func next() -> Int? {
+    package mutating func next() -> Int? {
         for _ in 0..<count {
             let index = position % count
             position = index + 1
@@ -36,7 +36,7 @@ struct PortRotation: Sendable {
         return nil
     }
 
-    mutating func release(_ port: Int) { taken.remove(port) }
+    package mutating func release(_ port: Int) { taken.remove(port) }
 }
 
 /// Gives servers ports to listen on. Between the look whether a port is free and the server's own `bind` somebody may

@@ -1,13 +1,13 @@
-import Events
+package import Events
 
 /// `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
-struct RetryAfter {
+package struct RetryAfter {
     /// A server that asks for more is taken to ask for this.
     private static let longest = Duration.seconds(86_400)
 
-    let delay: Duration
+    package let delay: Duration
 
-    init?(_ text: String, now: WallTime) {
+    package init?(_ text: String, now: WallTime) {
         if let seconds = UInt32(text) {
             delay = min(.seconds(Int64(seconds)), Self.longest)
         } else if let date = Self.date(text) {

@@ -32,6 +32,7 @@ package final class Pool: Sendable {
 
     let lanes: [Lane]
     let budget: WorkerBudget
+    let directory: AccessDirectory?
     let output: WorkerOutput
     let contents: Mutex<Contents>
     /// Its name to the budget.
@@ -40,12 +41,17 @@ package final class Pool: Sendable {
     /// - Parameters:
     ///   - lanes: where its workers may live; at least one.
     ///   - budget: the machine-wide bound on workers, shared by all pools.
+    ///   - directory: lets its workers use the worker API; `nil` where there is none.
     ///   - output: gets every line that a worker logs or prints.
-    package init(manifest: Manifest, lanes: [Lane], budget: WorkerBudget, output: @escaping WorkerOutput) {
+    package init(
+        manifest: Manifest, lanes: [Lane], budget: WorkerBudget, directory: AccessDirectory? = nil,
+        output: @escaping WorkerOutput
+    ) {
         precondition(!lanes.isEmpty, "a pool needs a lane to live on")
         self.manifest = manifest
         self.lanes = lanes
         self.budget = budget
+        self.directory = directory
         self.output = output
         let state = PoolState(
             policy: manifest.handler.contract.adjusted(manifest.workers), limits: manifest.limits,

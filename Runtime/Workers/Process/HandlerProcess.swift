@@ -19,6 +19,7 @@ final class HandlerProcess: @unchecked Sendable {
     let manifest: Manifest
     let lane: Lane
     private let number: Int
+    private let access: WorkerAccess?
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -42,10 +43,14 @@ final class HandlerProcess: @unchecked Sendable {
     /// The invocation that a line printed now belongs to.
     var currentInvocation: () -> InvocationID? = { nil }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, output: @escaping WorkerOutput) {
+    /// - Parameter access: what the process may reach through the worker API; `nil` where its contract has other ways.
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess? = nil, output: @escaping WorkerOutput
+    ) {
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.output = output
     }
 
@@ -81,14 +86,17 @@ final class HandlerProcess: @unchecked Sendable {
         _ more: [String: String], _ wire: () throws(CallFailure) -> Wiring
     ) throws(CallFailure) -> (WorkerProcess, Wiring) {
         let surroundings = try WorkerEnvironment(manifest, worker: number)
+        let grant = access?.grant()
         do throws(CallFailure) {
             var wiring = try wire()
             let plan = Spawner.Plan(
                 command: manifest.handler.command, directory: manifest.handler.directory,
-                environment: surroundings.variables.merging(more) { _, new in new },
+                environment: surroundings.variables.merging(more) { _, new in new }
+                    .merging(grant?.variables ?? [:]) { _, new in new },
                 memory: manifest.limits.memory, descriptors: wiring.worker)
             do throws(CallFailure) {
                 let process = try Spawner.shared.spawn(plan) { [self] exit in
+                    grant?.revoke()
                     surroundings.remove()
                     lane.loop.execute { self.hasEnded(exit) }
                 }
@@ -99,6 +107,7 @@ final class HandlerProcess: @unchecked Sendable {
                 throw error
             }
         } catch {
+            grant?.revoke()
             surroundings.remove()
             throw error
         }

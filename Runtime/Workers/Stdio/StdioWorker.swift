@@ -17,14 +17,19 @@ final class StdioWorker: Worker {
     private let manifest: Manifest
     private let number: Int
     private let lane: Lane
+    private let access: WorkerAccess?
     private let reports: WorkerReports
     private let output: WorkerOutput
     private let contents = Mutex(Contents())
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?, reports: WorkerReports,
+        output: @escaping WorkerOutput
+    ) {
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.reports = reports
         self.output = output
     }
@@ -34,7 +39,7 @@ final class StdioWorker: Worker {
     func start() { reports.ready() }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+        let process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
         let run = StdioCall(call, process) { [self] startFailure in
             contents.withLock { contents in
                 contents.current = nil

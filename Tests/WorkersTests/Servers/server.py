@@ -107,9 +107,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_it_trailers(self):
         body = b"".join(self.chunks())
-        self.begin_chunks([("Trailer", "Checksum, Content-Length")])
+        self.begin_chunks([("Trailer", "Checksum, Set-Cookie")])
         self.chunk(body + "".join(self.trailers).encode())
-        self.wfile.write(b"0\r\nChecksum: abc\r\nContent-Length: 7\r\n\r\n")
+        self.wfile.write(b"0\r\nChecksum: abc\r\nSet-Cookie: a=b\r\n\r\n")
 
     def do_it_fields(self):
         # What has come, sorted, and some that must not get through.
