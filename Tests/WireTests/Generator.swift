@@ -37,8 +37,8 @@ struct FrameGenerator {
         case 12: .acknowledge
         case 13: .failure(permanent: flag(), message: text())
         case 14: .log(level: number(), text: text(), metadata: fields())
-        case 15...20: .state(request: number(), scope: number(), request(kind - 15))
-        default: .stateReply(request: number(), reply(kind - 21))
+        case 15...21: .state(request: number(), scope: number(), request(kind - 15))
+        default: .stateReply(request: number(), reply(kind - 22))
         }
     }
 
@@ -49,6 +49,8 @@ struct FrameGenerator {
         case 2: .delete(key: text())
         case 3: .increment(key: text(), by: number())
         case 4: .list(prefix: text(), after: flag() ? text() : nil, limit: number())
+        case 5:
+            .send(WireMessage(target: text(), after: number(), attributes: fields(), data: data()))
         default: flag() ? .commit : .abandon
         }
     }
