@@ -90,19 +90,24 @@ package final class InvocationEngine: Sendable {
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
     ) async throws(Failure) -> Answer {
         let start = ContinuousClock.now
-        function.began()
-        do {
+        let (pass, change) = function.began(at: start)
+        if let change { log(change, of: function) }
+        do throws(Failure) {
+            if case .refused(let rest) = pass { throw Failure(restingFor: rest) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            function.ended(invocation, .succeeded, after: .now - start)
+            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            if let change { log(change, of: function) }
             return answer
         } catch {
             if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
-                function.passedOn()
+                function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
-            function.ended(invocation, error.outcome, after: .now - start, reason: error.reason)
-            log(error, of: invocation)
+            let change = function.ended(
+                invocation, error.outcome, from: start, reason: error.reason, pass: pass, verdict: error.verdict)
+            log(error, of: invocation, quietly: pass.isRefused)
+            if let change { log(change, of: function) }
             throw error
         }
     }
@@ -169,9 +174,26 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    private func log(_ failure: Failure, of invocation: Invocation) {
+    private func log(_ change: CircuitBreaker.Change, of function: HostedFunction) {
+        let name = function.manifest.name
+        let metadata: Logger.Metadata = ["function": "\(name)"]
+        switch change {
+        case .opened(let failures, let calls, let rest):
+            logger.error(
+                """
+                circuit breaker opened: \(failures) of the last \(calls) calls failed; calls are answered 503, and \
+                queued events wait, for \(Quantity.text(rest))
+                """, metadata: metadata)
+        case .tries: logger.notice("circuit breaker half-open: the next call tries", metadata: metadata)
+        case .closed: logger.notice("circuit breaker closed: a call has succeeded", metadata: metadata)
+        }
+    }
+
+    /// - Parameter quietly: the reason was logged when it began.
+    private func log(_ failure: Failure, of invocation: Invocation, quietly: Bool) {
         let level: Logger.Level =
             switch failure.outcome {
+            case _ where quietly: .debug
             case .cancelled, .conflicted: .info
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error

@@ -181,6 +181,22 @@ package struct WorkerPolicy: Sendable, Equatable {
     package var retireInvocations = 10_000
     /// A worker this old is replaced.
     package var retireAge: Duration = .seconds(3600)
+    /// A worker whose processes hold more bytes than this after a call is replaced; `nil` for no bound.
+    package var retireMemory: Int64?
+    /// `nil` when it is off.
+    package var breaker: BreakerPolicy? = BreakerPolicy()
+
+    package init() {}
+}
+
+/// When the calls of a function that keeps failing are turned away at once.
+package struct BreakerPolicy: Sendable, Equatable {
+    /// It opens when this many percent of the latest calls have failed …
+    package var failures = 90
+    /// … of at least this many.
+    package var calls = 20
+    /// How long it stays open before one call may try; twice as long after each try that fails.
+    package var rest: Duration = .seconds(5)
 
     package init() {}
 }

@@ -18,6 +18,17 @@ enum Handlers {
         return manifest(Handler(command: [path], contract: .apus, directory: "/"), triggers, adjust)
     }
 
+    /// `Tests/PythonSDKTests/contract_worker.py`, which does the same in Python.
+    static func python(
+        async: Bool = false, _ triggers: [Trigger] = [.http(anyPath)], _ adjust: (inout Manifest) -> Void = { _ in }
+    ) -> Manifest {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("PythonSDKTests/contract_worker.py").path
+        // Through env(1), so that what a test declares as the environment cannot take it away.
+        let command = ["/usr/bin/env"] + (async ? ["CONTRACT_ASYNC=1"] : []) + ["python3", script]
+        return manifest(Handler(command: command, contract: .apus, directory: "/"), triggers, adjust)
+    }
+
     /// A shell script, by the `stdio` contract.
     static func shell(
         _ script: String, _ triggers: [Trigger] = [.http(anyPath)], _ adjust: (inout Manifest) -> Void = { _ in }

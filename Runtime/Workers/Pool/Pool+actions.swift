@@ -1,6 +1,7 @@
 import Events
 import Manifests
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// How the shell acts on what its state decides.
@@ -38,6 +39,12 @@ extension Pool {
             return { [budget] in
                 if reason == .surrendered { budget.noteSurrender() }
                 worker.stop(because: reason.rawValue)
+            }
+        case .weigh(let id, let time):
+            guard let worker = contents.workers[id] else { return nil }
+            let delay = TimeAmount.nanoseconds(max(0, (time - now).nanoseconds))
+            return { [lanes] in
+                lanes[0].loop.scheduleTask(in: delay) { [weak self, weak worker] in self?.weigh(id, worker?.pid ?? 0) }
             }
         case .requestSlots(let count): return { [budget, identity] in budget.request(count, for: identity) }
         case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
@@ -80,6 +87,19 @@ extension Pool {
                 manifest, number: id, lane: lane, access: access, reports: reports, output: output)
         case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
         case .http, .lambda, .cgi: return nil
+        }
+    }
+
+    /// Finds out how much memory a worker has, on a thread that may block.
+    private func weigh(_ id: PoolState.WorkerID, _ pid: Int32) {
+        guard pid != 0 else { return }
+        change { contents, now in
+            contents.state.weighs(id, now: now)
+            return []
+        }
+        NIOThreadPool.singleton.submit { [weak self] _ in
+            let bytes = ProcessGroup.residentBytes(of: pid)
+            self?.change { $0.state.weighed(id, bytes: bytes, now: $1) }
         }
     }
 

@@ -30,7 +30,8 @@ extension PoolState {
         let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
         let forMinimum = keepsMinimum ? policy.min - live : 0
         let forLane = crowdingLane == nil ? 0 : 1
-        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane)))
+        let forRetirement = retiring - starting
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane, forRetirement)))
     }
 
     mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {
@@ -45,17 +46,14 @@ extension PoolState {
         let mayStop = live > policy.min
         for record in workers.values where record.phase == .ready && record.running == 0 {
             if mayStop { consider(record.idleSince + policy.idle) }
-            consider(record.started + policy.retireAge)
+            consider(retirementDeadline(of: record))
         }
         if let until = backoff.until { consider(until) }
         return next
     }
 
     mutating func stopOld(_ now: Instant, _ actions: inout [Action]) {
-        let aged = workers.filter {
-            $0.value.phase == .ready && $0.value.running == 0 && now - $0.value.started >= policy.retireAge
-        }
-        for id in aged.keys { stop(id, .retired, &actions) }
+        retireIdle(now, &actions)
         while live > policy.min, let oldest = oldestIdle, now - oldest.since >= policy.idle {
             stop(oldest.id, .idle, &actions)
         }

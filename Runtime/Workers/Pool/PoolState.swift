@@ -15,6 +15,8 @@ package struct PoolState: Sendable {
         case fail(WaiterID, CallFailure)
         /// Ask the worker to end; it runs no call.
         case stop(WorkerID, StopReason)
+        /// Find out at that time how much memory the worker has, and tell `weighed`; `weighs` comes first.
+        case weigh(WorkerID, at: Instant)
         /// Ask the budget for slots, take the question back, or give a slot back.
         case requestSlots(Int)
         case withdrawSlots(Int)
@@ -30,6 +32,7 @@ package struct PoolState: Sendable {
     package enum StopReason: String, Sendable {
         case idle = "it was idle"
         case retired = "it has served its time"
+        case outgrown = "its processes hold more than retire.memory"
         case surrendered = "another function needs its place"
         case draining = "the function is stopping"
     }
@@ -42,8 +45,18 @@ package struct PoolState: Sendable {
             case stopping
         }
 
+        /// A worker that is to go: why, and since when.
+        struct Retirement: Sendable {
+            let reason: StopReason
+            let since: Instant
+        }
+
         let lane: Int
         var phase = Phase.starting
+        var retirement: Retirement?
+        /// It has run a call since it was weighed, and will be again.
+        var weighsSoon = false
+        var weighed: Instant?
         var running = 0
         var invocations = 0
         let started: Instant
@@ -146,21 +159,22 @@ package struct PoolState: Sendable {
         record.invocations += 1
         record.idleSince = now
         backoff.succeeded()
-        let retires =
-            record.invocations >= policy.retireInvocations || now - record.started >= policy.retireAge
-        if record.phase == .ready, retires {
+        var actions: [Action] = []
+        noteRetirement(of: id, &record, now, &actions)
+        if record.phase == .ready, let retirement = record.retirement, mustGo(retirement, now) {
             record.phase = .closing
             if !wasFull { removeFree(id, lane: record.lane) }
         }
         workers[id] = record
-        var actions: [Action] = []
         switch record.phase {
-        case .closing where record.running == 0 && retires: stop(id, .retired, &actions)
+        case .closing where record.running == 0:
+            // One without a reason of ours ends by itself.
+            if let reason = record.retirement?.reason { stop(id, reason, &actions) }
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
         case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
         case .ready:
             if wasFull { free[record.lane].append(id) }
-            if waiting.isEmpty {
+            if waiting.isEmpty, record.retirement == nil {
                 if record.running == 0 { arm(now + policy.idle, &actions) }
                 actions.append(.roomGrew)
                 return actions
@@ -202,6 +216,7 @@ package struct PoolState: Sendable {
         } else {
             free[record.lane].append(id)
             actions.append(.roomGrew)
+            retireOne(for: record.lane, &actions)
         }
         settle(now, &actions)
         return actions
