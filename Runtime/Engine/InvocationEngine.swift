@@ -10,6 +10,7 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    private let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
     package init(store: Store, logger: Logger) {
@@ -30,6 +31,7 @@ package final class InvocationEngine: Sendable {
     package func replace(functions: [HostedFunction]) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
+        subscriptions.replace(functions.map(\.manifest))
         queueChanged()
     }
 
@@ -47,15 +49,17 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) -> Reply {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
-        do throws(Failure) {
-            guard case .response(let head, let body) = try await run(invocation, body: body, of: function, on: lane)
-            else {
-                throw Failure(
-                    CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+        do throws(FailedRun) {
+            switch try await run(invocation, body: body, of: function, on: lane) {
+            case .response(let head, let body): return Reply(head: head, body: body)
+            case .redirect(let target): return Reply(redirect: target)
+            case .acknowledged:
+                throw FailedRun(
+                    Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+                )
             }
-            return Reply(head: head, body: body)
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -65,10 +69,10 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
-        do throws(Failure) {
+        do throws(FailedRun) {
             _ = try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -86,21 +90,27 @@ package final class InvocationEngine: Sendable {
     /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
-    ) async throws(Failure) -> Answer {
-        let start = ContinuousClock.now
-        function.began()
-        do {
+    ) async throws(FailedRun) -> Answer {
+        let start = SteadyTime.now
+        let (pass, change) = function.began(at: start)
+        if let change { log(change, of: function) }
+        do throws(FailedRun) {
+            if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            function.ended(invocation, .succeeded, after: .now - start)
+            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            if let change { log(change, of: function) }
             return answer
         } catch {
-            if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
+            let failure = error.failure
+            if failure.stopping, let successor = self.function(named: invocation.function), successor !== function {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
-                function.passedOn()
+                function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
-            function.ended(invocation, error.outcome, after: .now - start, reason: error.reason)
-            log(error, of: invocation)
+            let change = function.ended(
+                invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
+            log(failure, of: invocation, quietly: pass.isRefused)
+            if let change { log(change, of: function) }
             throw error
         }
     }
@@ -110,15 +120,19 @@ package final class InvocationEngine: Sendable {
 
     private func perform(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
-            let state = InvocationState(store: store, namespace: function.manifest.namespace)
+            let state = InvocationState(
+                store: store, namespace: function.manifest.namespace, invocation: invocation,
+                subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
             // An invocation that has touched no state and came from no queue touches no disk.
             if effects == nil, lease == nil { return answer }
             switch try await commit(effects, lease: lease, of: answer) {
-            case .committed: return answer
+            case .committed:
+                if effects?.messages.isEmpty == false { queueChanged() }
+                return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -126,24 +140,26 @@ package final class InvocationEngine: Sendable {
                 try await pause(before: run + 1, limits: function.manifest.limits.time)
             }
         }
-        throw .conflicted
+        throw FailedRun(.conflicted)
     }
 
     private func call(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, state: InvocationState
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         let time = function.manifest.limits.time
         let call = Call(invocation: invocation, body: body, time: time) { await state.operate($0, $1) }
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            throw Failure(error, limits: time)
+            var failure = Failure(error, limits: time)
+            if state.isTooDeep { failure.permanent = true }
+            throw FailedRun(failure)
         }
     }
 
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
-    ) async throws(Failure) -> CommitResult {
+    ) async throws(FailedRun) -> CommitResult {
         do {
             if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
             return if let effects { try await store.commit(effects) } else { .committed }
@@ -153,17 +169,34 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
-    private func pause(before run: Int, limits time: Duration) async throws(Failure) {
+    private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
         } catch {
-            throw Failure(CallFailure(.cancelled, "the caller went away"), limits: time)
+            throw FailedRun(Failure(CallFailure(.cancelled, "the caller went away"), limits: time))
         }
     }
 
-    private func log(_ failure: Failure, of invocation: Invocation) {
+    private func log(_ change: CircuitBreaker.Change, of function: HostedFunction) {
+        let name = function.manifest.name
+        let metadata: Logger.Metadata = ["function": "\(name)"]
+        switch change {
+        case .opened(let failures, let calls, let rest):
+            logger.error(
+                """
+                circuit breaker opened: \(failures) of the last \(calls) calls failed; calls are answered 503, and \
+                queued events wait, for \(Quantity.text(rest))
+                """, metadata: metadata)
+        case .tries: logger.notice("circuit breaker half-open: the next call tries", metadata: metadata)
+        case .closed: logger.notice("circuit breaker closed: a call has succeeded", metadata: metadata)
+        }
+    }
+
+    /// - Parameter quietly: the reason was logged when it began.
+    private func log(_ failure: Failure, of invocation: Invocation, quietly: Bool) {
         let level: Logger.Level =
             switch failure.outcome {
+            case _ where quietly: .debug
             case .cancelled, .conflicted: .info
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
@@ -180,10 +213,18 @@ package final class InvocationEngine: Sendable {
 package struct Reply: Sendable {
     package var head: ResponseHead
     package var body: Body
+    /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
+    /// `head`, which says the same to a client.
+    package var redirect: String?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head
         self.body = body
+    }
+
+    package init(redirect target: String) {
+        self.init(head: ResponseHead(status: 302, headers: [HeaderField("Location", target)]), body: .empty)
+        redirect = target
     }
 }
 
@@ -203,8 +244,8 @@ extension Answer {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }
     }
 
-    fileprivate func discarded(because failure: Failure) -> Failure {
+    fileprivate func discarded(because failure: Failure) -> FailedRun {
         discard()
-        return failure
+        return FailedRun(failure)
     }
 }
