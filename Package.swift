@@ -70,7 +70,8 @@ let package = Package(
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
-        .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "Apus", dependencies: ["CFork", "Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "CFork", path: "Runtime/SDK/CFork"),
         .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
         .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
 

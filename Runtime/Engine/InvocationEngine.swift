@@ -48,12 +48,13 @@ package final class InvocationEngine: Sendable {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
         do throws(Failure) {
-            guard case .response(let head, let body) = try await run(invocation, body: body, of: function, on: lane)
-            else {
+            switch try await run(invocation, body: body, of: function, on: lane) {
+            case .response(let head, let body): return Reply(head: head, body: body)
+            case .redirect(let target): return Reply(redirect: target)
+            case .acknowledged:
                 throw Failure(
                     CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
             }
-            return Reply(head: head, body: body)
         } catch {
             throw error.problem(for: id)
         }
@@ -93,7 +94,11 @@ package final class InvocationEngine: Sendable {
         do throws(Failure) {
             if case .refused(let rest) = pass { throw Failure(restingFor: rest) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            let reason = answer.failureReason(by: function.manifest.handler.contract)
+            let change = function.ended(
+                invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+                verdict: reason == nil ? .works : .fails)
+            if let reason { log(reason, .failed, of: invocation, at: .error) }
             if let change { log(change, of: function) }
             return answer
         } catch {
@@ -119,7 +124,9 @@ package final class InvocationEngine: Sendable {
         for run in 1...Self.mostRuns {
             let state = InvocationState(store: store, namespace: function.manifest.namespace)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            switch try await commit(state.seal(), lease: lease, of: answer) {
+            let effects = state.seal()
+            let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
+            switch try await commit(hasFailed ? nil : effects, lease: lease, of: answer) {
             case .committed: return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -189,11 +196,15 @@ package final class InvocationEngine: Sendable {
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
             }
+        log(failure.reason, failure.outcome, of: invocation, at: level)
+    }
+
+    private func log(_ reason: String, _ outcome: Outcome, of invocation: Invocation, at level: Logger.Level) {
         logger.log(
-            level: level, "\(failure.reason)",
+            level: level, "\(reason)",
             metadata: [
                 "function": "\(invocation.function)", "invocation": "\(invocation.id)",
-                "outcome": "\(failure.outcome.rawValue)", "attempt": "\(invocation.attempt)",
+                "outcome": "\(outcome.rawValue)", "attempt": "\(invocation.attempt)",
             ])
     }
 }
@@ -201,10 +212,18 @@ package final class InvocationEngine: Sendable {
 package struct Reply: Sendable {
     package var head: ResponseHead
     package var body: Body
+    /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
+    /// `head`, which says the same to a client.
+    package var redirect: String?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head
         self.body = body
+    }
+
+    package init(redirect target: String) {
+        self.init(head: ResponseHead(status: 302, headers: [HeaderField("Location", target)]), body: .empty)
+        redirect = target
     }
 }
 
@@ -219,6 +238,14 @@ extension Body {
 }
 
 extension Answer {
+    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
+    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
+    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    fileprivate func failureReason(by contract: Handler.Contract) -> String? {
+        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
+        return "the server answered with status \(head.status)"
+    }
+
     /// Nobody will read it: a body that still streams ends its call.
     fileprivate func discard() {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }

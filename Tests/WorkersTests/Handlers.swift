@@ -68,6 +68,13 @@ enum Handlers {
         manifest(Handler(command: ["/bin/sh", "-c", script], contract: .stdio, directory: "/"), triggers, adjust)
     }
 
+    /// A shell script, by the `cgi` contract.
+    static func cgi(
+        _ script: String, _ triggers: [Trigger] = [.http(anyPath)], _ adjust: (inout Manifest) -> Void = { _ in }
+    ) -> Manifest {
+        manifest(Handler(command: ["/bin/sh", "-c", script], contract: .cgi, directory: "/"), triggers, adjust)
+    }
+
     /// A shell script in place of an `apus` worker.
     static func impostor(_ script: String, _ adjust: (inout Manifest) -> Void = { _ in }) -> Manifest {
         manifest(

@@ -82,14 +82,23 @@ extension Pool {
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
-        case .stdio:
-            return StdioWorker(
-                manifest, number: id, lane: lane, access: access, reports: reports, output: output)
-        case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .stdio: return perCall(StdioContract(), id, lane, access, reports)
+        case .cgi: return perCall(CGIContract(manifest), id, lane, access, reports)
+        case .apus:
+            return ApusWorker(
+                manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
         case .http:
             return HTTPWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
-        case .lambda, .cgi: return nil
+        case .lambda: return nil
         }
+    }
+
+    private func perCall(
+        _ contract: any PerCallContract, _ id: PoolState.WorkerID, _ lane: Lane, _ access: WorkerAccess?,
+        _ reports: WorkerReports
+    ) -> any Worker {
+        PerCallWorker(
+            contract, manifest, number: id, lane: lane, access: access, reports: reports, output: output)
     }
 
     /// Finds out how much memory a worker has, on a thread that may block.
@@ -110,6 +119,8 @@ extension Pool {
             contents.workers[id] = nil
             return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
+        // Nobody has called for as long as workers stay idle.
+        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.waiting.isEmpty }) { templates.stop() }
     }
 
     private func refuseContract(_ id: PoolState.WorkerID) {

@@ -1,4 +1,7 @@
-"""Functions as the documentation of PyPI's functions-framework has them: nothing here knows of Apus."""
+"""Functions as the documentation of PyPI's functions-framework has them: only `broken` knows of Apus, and uses its state."""
+import os
+from urllib.request import Request, urlopen
+
 import functions_framework
 
 
@@ -10,7 +13,13 @@ def hello(request):
 
 @functions_framework.http
 def broken(request):
-    raise RuntimeError("told to fail")
+    headers = {
+        "Authorization": "Bearer " + os.environ["APUS_TOKEN"], "Apus-Invocation": request.headers["Apus-Invocation"],
+    }
+    urlopen(Request(os.environ["APUS_API"] + "/state/key", b"value", headers, method="PUT"))
+    if "kept" not in request.args:
+        raise RuntimeError("told to fail")
+    return "kept"
 
 
 @functions_framework.cloud_event
