@@ -97,7 +97,11 @@ package final class InvocationEngine: Sendable {
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            let reason = answer.failureReason(by: function.manifest.handler.contract)
+            let change = function.ended(
+                invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+                verdict: reason == nil ? .works : .fails)
+            if let reason { log(reason, .failed, of: invocation, at: .error) }
             if let change { log(change, of: function) }
             return answer
         } catch {
@@ -127,11 +131,13 @@ package final class InvocationEngine: Sendable {
                 subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
+            let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
+            let kept = hasFailed ? nil : effects
             // An invocation that has touched no state and came from no queue touches no disk.
-            if effects == nil, lease == nil { return answer }
-            switch try await commit(effects, lease: lease, of: answer) {
+            if kept == nil, lease == nil { return answer }
+            switch try await commit(kept, lease: lease, of: answer) {
             case .committed:
-                if effects?.messages.isEmpty == false { queueChanged() }
+                if kept?.messages.isEmpty == false { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -201,11 +207,15 @@ package final class InvocationEngine: Sendable {
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
             }
+        log(failure.reason, failure.outcome, of: invocation, at: level)
+    }
+
+    private func log(_ reason: String, _ outcome: Outcome, of invocation: Invocation, at level: Logger.Level) {
         logger.log(
-            level: level, "\(failure.reason)",
+            level: level, "\(reason)",
             metadata: [
                 "function": "\(invocation.function)", "invocation": "\(invocation.id)",
-                "outcome": "\(failure.outcome.rawValue)", "attempt": "\(invocation.attempt)",
+                "outcome": "\(outcome.rawValue)", "attempt": "\(invocation.attempt)",
             ])
     }
 }
@@ -239,6 +249,14 @@ extension Body {
 }
 
 extension Answer {
+    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
+    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
+    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    fileprivate func failureReason(by contract: Handler.Contract) -> String? {
+        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
+        return "the server answered with status \(head.status)"
+    }
+
     /// Nobody will read it: a body that still streams ends its call.
     fileprivate func discard() {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }
