@@ -254,6 +254,9 @@ struct WorkerAPITests {
                     answer = api("POST", "/increment/n", invocation)[1]
                     status, _ = api("PUT", "/state/by/" + invocation, invocation, b"1")
                     status = 200 if status == 204 else 500
+                if self.path == "/error":
+                    api("POST", "/increment/n", invocation)
+                    answer, status = b"no", 503
                 if self.path == "/fail":
                     api("POST", "/increment/n", invocation)
                     self.close_connection = True
@@ -291,6 +294,8 @@ struct WorkerAPITests {
             #expect(answers.allSatisfy { $0 == 200 })
             #expect(try Self.state(host, "n") == "200")
             #expect(try host.post("/fail").status == 502)
+            #expect(try Self.state(host, "n") == "200")
+            #expect(try host.post("/error").status == 503)
             #expect(try Self.state(host, "n") == "200")
             #expect(try host.post("/unnamed").text == "400")
             // The one before is over, whichever worker had it.
