@@ -23,9 +23,9 @@ struct Contract: Sendable, CustomTestStringConvertible {
     let manifest: @Sendable (Task) -> Manifest
 
     static let all = [
-        Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
-        Contract(testDescription: "apus (Python)") { _ in Handlers.python() },
-        Contract(testDescription: "apus (Python, asynchronous)") { _ in Handlers.python(async: true) },
+        Contract(testDescription: "apus") { _ in SDK.swift.manifest() },
+        Contract(testDescription: "apus (Python)") { _ in SDK.python.manifest() },
+        Contract(testDescription: "apus (Python, asynchronous)") { _ in SDK.asyncPython.manifest() },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
     ]
 }
