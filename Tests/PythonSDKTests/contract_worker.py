@@ -1,6 +1,6 @@
 """Does what its request asks for, as Tests/ContractWorker does in Swift: the last component of the path is the operation,
 the query has its arguments. `CONTRACT_ASYNC` in its environment makes its handlers `async def`; `CONTRACT_START` says how
-it starts: `crash`, `refuse` or `never`.
+it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 """
 import asyncio
 import itertools
@@ -187,6 +187,8 @@ if __name__ == "__main__":
         os.kill(os.getpid(), signal.SIGKILL)
     elif start == "refuse":
         sys.exit("told to refuse")
+    elif start == "slow":
+        time.sleep(1)
     elif start == "never":
         time.sleep(3600)
     apus.http(respond_async if "CONTRACT_ASYNC" in os.environ else respond)

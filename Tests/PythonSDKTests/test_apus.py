@@ -448,6 +448,32 @@ async def respond(request, context):
         host.reply(1, commit, b"\4")
         self.assertEqual(host.answer(1)[2], b'[true,["p1"],7]')
 
+    def test_messages(self):
+        host = self.start("""
+@apus.http
+async def respond(request, context):
+    await context.send("orders", {"n": 1}, subject="s")
+    await context.send("mail", "text", after=1.5)
+    try:
+        await context.send("nobody")
+    except apus.StateError as error:
+        raise apus.HTTPError(400, error.code)
+""")
+        host.call(1)
+        sent = []
+        for reply in b"\4", b"\4", b"\6" + text("unknownTarget") + text("nobody"):
+            request, scope, code, read = host.operation()
+            self.assertEqual((scope, code), (0, 7))
+            sent.append((read.text(), read.take("Q"), sorted(read.fields()), read.data()))
+            host.reply(1, request, reply)
+        self.assertEqual(sent, [
+            ("orders", 0, [("datacontenttype", "application/json"), ("subject", "s")], b'{"n":1}'),
+            ("mail", 1500, [("datacontenttype", "text/plain; charset=utf-8")], b"text"),
+            ("nobody", 0, [], b"")])
+        # What it had sent is taken back with the refusal.
+        self.assertEqual(host.operation()[2], 6)
+        self.assertEqual(host.answer(1)[2], b"unknownTarget")
+
     def test_immediately_gives_up_after_five_conflicts(self):
         host = self.start("apus.http(lambda request, context: context.state.immediately(lambda state: 1))")
         host.call(1)

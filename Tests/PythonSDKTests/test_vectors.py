@@ -33,6 +33,10 @@ def respond(request, context):
     if request.path == "/commit":
         runs = [state.get(key) for key in "abc"]
         return str(state.immediately(lambda state: runs.append(0) or len(runs) - 3))
+    if request.path == "/send":
+        for key in "abcd":
+            state.get(key)
+        return str(context.send("order.placed", b"{}", after=10, subject="42"))
     if request.path == "/abandon":
         state.immediately(lambda state: 1 / 0)
     if request.path == "/refused":
@@ -146,6 +150,20 @@ class Vectors(unittest.TestCase):
                 self.assertEqual((scope, code), (2, 5))
                 host.reply(7, request, b"\4")
             self.assertEqual(host.answer(7)[2], runs)
+
+    def test_send(self):
+        host = self.start()
+        host.call(7, "/send")
+        for _ in range(4):
+            host.reply(7, host.operation()[0], b"\1")
+        self.assertEqual(self.raw(host), self.vector("state-send"))
+        host.reply(7, 5, b"\4")
+        self.assertEqual(host.answer(7)[2], b"None")
+
+    def test_instances_are_left_to_others(self):
+        # A HELLO without bit 15 is never answered with FORK.
+        self.assertEqual(self.start().hello.read.take("I") >> 31, 0)
+        self.seen |= {"fork", "forked"}
 
     def test_abandon(self):
         host = self.start()

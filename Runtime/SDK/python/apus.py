@@ -69,7 +69,8 @@ class Disconnected(ConnectionError):
 
 
 class StateError(Exception):
-    """An operation on the state was refused. `code` is `invalid`, `notANumber` or `unavailable`."""
+    """An operation on the state, or a message, was refused. `code` is `invalid`, `notANumber`, `unknownTarget`,
+    `chainTooLong` or `unavailable`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{message} ({code})")
@@ -88,6 +89,7 @@ _RESPONSE_HEAD = struct.Struct("<IBBHIH")
 _STATE_HEAD = struct.Struct("<IBBHIIIB")
 _WELCOME_HEAD = struct.Struct("<HIII")
 _U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
 _I64 = struct.Struct("<q")
 _u32 = _U32.unpack_from
 
@@ -98,7 +100,7 @@ _END = 1
 _HELLO, _WELCOME, _CALL, _CANCEL, _GOODBYE = 1, 2, 3, 4, 5
 _BODY, _CREDIT, _RESET = 0x10, 0x11, 0x12
 _RESPONSE, _ACKNOWLEDGE, _FAILURE, _LOG, _STATE, _STATE_REPLY = 0x20, 0x21, 0x22, 0x23, 0x24, 0x25
-_GET, _SET, _DELETE, _INCREMENT, _LIST, _COMMIT, _ABANDON = range(7)
+_GET, _SET, _DELETE, _INCREMENT, _LIST, _COMMIT, _ABANDON, _SEND = range(8)
 _KINDS = ("http", "timer", "file", "message", "state")
 
 Pairs = Tuple[Tuple[str, str], ...]
@@ -418,6 +420,19 @@ class Context:
         """The function's state."""
         return State(self, 0)
 
+    def send(self, target: str, data: Any = b"", after: float = 0, **attributes: str) -> Any:
+        """Sends a message when the call succeeds, with what it writes: to the function `target`, or to all that have a
+        trigger for the topic `target`, no sooner than `after` seconds later. Data that is neither a str nor bytes
+        becomes JSON. `attributes` are those of the CloudEvent, such as `subject`. Waits."""
+        data, content_type = _encoded(data)
+        if type(data) is not bytes:
+            raise TypeError("the data of a message is a str, bytes, or what becomes JSON")
+        if content_type and content_type != "application/octet-stream":
+            attributes.setdefault("datacontenttype", content_type)
+        later = _U64.pack(round(after * 1000))
+        pairs = tuple(attributes.items())
+        return self._settle(self._operate(0, _SEND, _data(target), later, _fields(pairs), _data(data)))
+
     # The body and the state. Coroutines do it, which `_Worker._wait` drives for a `def`.
 
     @functools.cached_property
@@ -530,7 +545,7 @@ class Context:
         """Sends an operation, and gives what the host replies."""
         self._need_running()
         self._last_request = request = self._last_request % 0xFFFFFFFF + 1
-        self._wrote = self._wrote or code == _INCREMENT
+        self._wrote = self._wrote or code in (_INCREMENT, _SEND)
         self._worker._send(_operation(self._number, request, scope, code, *payload))
         while request not in self._replies:
             await self._change()

@@ -1,30 +1,33 @@
 import Events
 import Manifests
 import NIOCore
-import NIOPosix
 import Synchronization
 
-/// A place in which one process at a time runs an invocation by the `stdio` contract: the body, or the event as JSON, on
-/// standard input; standard output is the response; exit status 0 is success.
-///
-/// Between invocations it has no process.
-final class StdioWorker: Worker {
+/// A place in which one process at a time runs an invocation, as its contract says. Between invocations it has none.
+final class PerCallWorker: Worker {
     private struct Contents {
-        var current: StdioCall?
+        var current: PerCallRun?
         var hasEnded = false
     }
 
+    private let contract: any PerCallContract
     private let manifest: Manifest
     private let number: Int
     private let lane: Lane
+    private let access: WorkerAccess?
     private let reports: WorkerReports
     private let output: WorkerOutput
     private let contents = Mutex(Contents())
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+    init(
+        _ contract: any PerCallContract, _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?,
+        reports: WorkerReports, output: @escaping WorkerOutput
+    ) {
+        self.contract = contract
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.reports = reports
         self.output = output
     }
@@ -34,8 +37,8 @@ final class StdioWorker: Worker {
     func start() { reports.ready() }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let process = HandlerProcess(manifest, number: number, lane: lane, output: output)
-        let run = StdioCall(call, process) { [self] startFailure in
+        let process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
+        let run = PerCallRun(call, contract, process) { [self] startFailure in
             contents.withLock { contents in
                 contents.current = nil
                 if startFailure != nil { contents.hasEnded = true }
@@ -57,11 +60,11 @@ final class StdioWorker: Worker {
         }.get()
     }
 
-    func stop(because reason: String) { end { $0.process.terminate(because: reason) } }
+    func stop(because reason: String) { end { $0.terminate(because: reason) } }
 
-    func kill(because reason: String) { end { $0.process.kill(because: reason) } }
+    func kill(because reason: String) { end { $0.kill(because: reason) } }
 
-    private func end(_ current: @escaping @Sendable (StdioCall) -> Void) {
+    private func end(_ current: @escaping @Sendable (PerCallRun) -> Void) {
         let (isFirst, running) = contents.withLock { contents in
             defer { contents.hasEnded = true }
             return (!contents.hasEnded, contents.current)
