@@ -15,7 +15,9 @@ struct SDK: Sendable, CustomTestStringConvertible {
 
     static let swift = SDK(testDescription: "Swift") { Handlers.contractWorker($0, $1) }
     static let python = SDK(testDescription: "Python") { Handlers.python(.echo, $0, $1) }
-    static let asyncPython = SDK(testDescription: "Python, asynchronous") { Handlers.python(.echo, async: true, $0, $1) }
+    static let asyncPython = SDK(testDescription: "Python, asynchronous") {
+        Handlers.python(.echo, async: true, $0, $1)
+    }
 
     static let all = [swift, python, asyncPython]
     /// Those whose workers run several calls at once.

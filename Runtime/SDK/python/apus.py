@@ -824,7 +824,12 @@ class _Worker:
 
     def _send(self, frame: bytes) -> None:
         self._out.append(frame)
-        if self._loop is not None and not self._has_flush:
+        if self._loop is not None:
+            self._flush_later()
+
+    def _flush_later(self) -> None:
+        """Sends once the tasks that are due have run: also those that have just been started."""
+        if not self._has_flush:
             self._has_flush = True
             self._loop.call_soon(self._flush_soon)
 
@@ -982,6 +987,7 @@ class _Worker:
             pass
         except (_Violation, ConnectionError, EOFError) as error:
             _end(error)
+        self._flush_later()
         self._leave()
 
     def _leave(self) -> None:
