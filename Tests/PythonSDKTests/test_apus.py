@@ -422,7 +422,7 @@ def respond(request, context):
             request, scope, code, read = host.operation()
             self.assertEqual((request, scope, code, read.text()), (0, 0, 1, "k"))
             values.append(read.data())
-        self.assertEqual(values, [b"\0", "é".encode(), b'{"a": 1}', b"12", b"x"])
+        self.assertEqual(values, [b"\0", "é".encode(), b'{"a":1}', b"12", b"x"])
         host.reply(1, host.operation()[0], b"\0" + text('{"b": 2}'))
         self.assertEqual(host.answer(1)[2], b'{"b":2}')
 

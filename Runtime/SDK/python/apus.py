@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import json as _json
 import logging
 import os
 import select
@@ -36,9 +35,12 @@ import threading
 import time
 from collections import deque
 from contextvars import ContextVar
-from datetime import datetime
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Optional, Tuple, TypeVar, Union
+from typing import (
+    TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Optional, Tuple, TypeVar, Union)
+
+if TYPE_CHECKING:
+    import datetime
 
 __all__ = [
     "http", "timer", "file", "message", "state", "run", "Request", "Event", "Response", "Context", "State", "Headers",
@@ -251,8 +253,9 @@ class _Chunks:
 
 
 def _parsed(data: bytes) -> Any:
+    import json
     try:
-        return _json.loads(data)
+        return json.loads(data)
     except ValueError as error:
         raise HTTPError(400, f"The body is not JSON: {error}.\n") from None
 
@@ -301,13 +304,13 @@ class Event(_Body):
         raise AttributeError(f"an event has no '{name}'")
 
     @property
-    def time(self) -> datetime:
-        return datetime.fromisoformat(self.attributes["time"].replace("Z", "+00:00"))
+    def time(self) -> datetime.datetime:
+        return _instant(self.attributes["time"])
 
     @property
-    def due(self) -> datetime:
+    def due(self) -> datetime.datetime:
         """When a timer was due."""
-        return datetime.fromisoformat(self.attributes.get("due", self.attributes["time"]).replace("Z", "+00:00"))
+        return _instant(self.attributes.get("due", self.attributes["time"]))
 
     @property
     def change(self) -> str:
@@ -318,6 +321,17 @@ class Event(_Body):
     def size(self) -> int:
         """Of a file, in bytes."""
         return int(self.attributes.get("size", 0))
+
+
+def _instant(text: str) -> datetime.datetime:
+    import datetime
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _json(value: Any) -> bytes:
+    # A worker's start is worth more than a call's lookup: modules that not every handler needs are imported here.
+    import json
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class Response:
@@ -347,7 +361,7 @@ def _encoded(body: Any) -> tuple[Any, str]:
         return bytes(body), "application/octet-stream"
     if hasattr(body, "__aiter__") or hasattr(body, "__next__"):
         return body, "application/octet-stream"
-    return _json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), "application/json"
+    return _json(body), "application/json"
 
 
 class _Pause:
@@ -584,7 +598,8 @@ class State:
 
     def get_json(self, key: str, default: Any = None) -> Any:
         """The value from JSON. Waits."""
-        return self._call._settle(self._get(key, _json.loads, default))
+        import json
+        return self._call._settle(self._get(key, json.loads, default))
 
     async def _get(self, key: str, convert: Callable[[bytes], Any], default: Any) -> Any:
         value = await self._call._operate(self._scope, _GET, _key(key))
@@ -593,8 +608,7 @@ class State:
     def set(self, key: str, value: Any) -> Any:
         """Writes a value. What the host cannot do fails the call. Waits."""
         if not isinstance(value, (str, bytes)):
-            is_bytes = isinstance(value, (bytearray, memoryview))
-            value = bytes(value) if is_bytes else _json.dumps(value, ensure_ascii=False)
+            value = bytes(value) if isinstance(value, (bytearray, memoryview)) else _json(value)
         value = _data(value)
         if len(value) > 4 + (1 << 20):
             raise StateError("invalid", f"the value of '{key}' has {len(value) - 4} bytes; the most is 1 MiB")
