@@ -577,6 +577,21 @@ class Lives(Case):
             host.socket.close()
             self.assertEqual(host.process.wait(30), 1)
 
+    def test_a_handler_cannot_catch_the_end_of_the_host(self):
+        host = self.start("""
+@apus.http
+def respond(request, context):
+    while True:
+        try:
+            context.state.get("k")
+        except Exception:
+            pass
+""")
+        host.call(1)
+        host.operation()
+        host.socket.close()
+        self.assertEqual(host.process.wait(30), 1)
+
     def test_violations_of_the_host_end_it(self):
         call = struct.pack("<B16sIQ", 0, UUID, 1, 1000000) + text("") * 4 + fields([]) * 2
         for frames in (

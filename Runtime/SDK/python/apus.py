@@ -37,7 +37,9 @@ from collections import deque
 from contextvars import ContextVar
 from types import AsyncGeneratorType, GeneratorType
 from typing import (
-    TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Optional, Tuple, TypeVar, Union)
+    TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple,
+    TypeVar, Union,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -725,16 +727,19 @@ class _Worker:
                 asyncio.run(self._serve_async())
             else:
                 self._serve()
-        except (_Violation, ConnectionError, EOFError, MemoryError) as error:
+        except (_Violation, MemoryError) as error:
             _end(error)
 
     # Reading
 
     def _receive(self, flags: int = 0) -> None:
         """Reads what has come; without a flag, waits for something."""
-        data = self._socket.recv(max(65536, min(self._missing, 1 << 20)), flags)
+        try:
+            data = self._socket.recv(max(65536, min(self._missing, 1 << 20)), flags)
+        except ConnectionError as error:
+            _end(error)
         if not data:
-            raise EOFError
+            _end(EOFError())
         self._now = time.monotonic()
         self._buffer = data if self._offset == len(self._buffer) else self._buffer[self._offset:] + data
         self._offset = self._missing = 0
@@ -862,6 +867,8 @@ class _Worker:
                     sent = self._socket.send(data, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     sent = 0
+                except ConnectionError as error:
+                    _end(error)
                 if sent < len(data):
                     out[:count] = [memoryview(data)[sent:]]
                     return False
@@ -999,7 +1006,7 @@ class _Worker:
             self._queue()
         except BlockingIOError:
             pass
-        except (_Violation, ConnectionError, EOFError) as error:
+        except _Violation as error:
             _end(error)
         self._flush_later()
         self._leave()
@@ -1150,8 +1157,8 @@ def _is_async(handler: Callable[..., Any]) -> bool:
     return bool(code and code.co_flags & (0x80 | 0x200))
 
 
-def _end(error: BaseException) -> None:
-    """Ends the process at once."""
+def _end(error: BaseException) -> NoReturn:
+    """Ends the process at once: whatever a handler would catch, nothing can be committed any more."""
     status, reason = 1, "the host is gone"
     if isinstance(error, _Violation):
         status, reason = 76, f"the host broke the protocol: {error}"
