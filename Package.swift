@@ -59,7 +59,8 @@ let package = Package(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
             path: "Runtime/Engine"),
         .target(
-            name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
+            name: "Workers",
+            dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
             path: "Runtime/Workers"),
         .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
@@ -69,7 +70,8 @@ let package = Package(
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
-        .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "Apus", dependencies: ["CFork", "Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "CFork", path: "Runtime/SDK/CFork"),
         .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
         .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
 
@@ -95,8 +97,10 @@ let package = Package(
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
-            path: "Tests/WorkersTests"),
+            dependencies: [
+                "Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix, .nioHTTP,
+            ],
+            path: "Tests/WorkersTests", exclude: ["Servers"]),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Manifests", "Events", "Support", .grdb],
             path: "Tests/StorageTests"),

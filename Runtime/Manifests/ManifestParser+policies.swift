@@ -9,10 +9,7 @@ extension ManifestParser {
         policy.max = mapping["max"].flatMap { $0.integer(in: 1...10_000) } ?? policy.max
         policy.concurrency = mapping["concurrency"].flatMap { $0.integer(in: 1...10_000) } ?? policy.concurrency
         policy.idle = mapping["idle"].flatMap { $0.duration(from: .zero) } ?? policy.idle
-        if let value = mapping["instance"], let instance = value.choice(WorkerPolicy.Instance.self) {
-            Availability.check("instance: \(instance.rawValue)", at: value.position, report)
-            policy.instance = instance
-        }
+        policy.instance = mapping["instance"].flatMap { $0.choice(WorkerPolicy.Instance.self) } ?? policy.instance
         let retire = mapping["retire"]?.mapping(keys: ["invocations", "age", "memory"])
         policy.retireInvocations =
             retire?["invocations"].flatMap { $0.integer(in: 1...1_000_000_000) } ?? policy.retireInvocations

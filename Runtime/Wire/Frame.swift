@@ -21,6 +21,9 @@ package enum Message: Sendable, Hashable {
     case hello(Hello)
     case welcome(Welcome)
     case goodbye
+    // A template
+    case fork(number: UInt32, environment: [WireField])
+    case forked(number: UInt32, process: UInt32, reason: String)
     // A call
     case call(CallHead, body: WireBody, end: Bool)
     case cancel
@@ -55,6 +58,9 @@ package enum WireBody: Sendable, Hashable {
 
 package struct Hello: Sendable, Hashable {
     package var version: UInt16
+    /// In `triggers`: the worker can be a template.
+    package static let canFork: UInt16 = 1 << 15
+
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16
     /// Name and version of the SDK, such as `apus-swift/1`.

@@ -4,13 +4,14 @@ import Glibc
 /// Does what its request asks for: the last component of the path is the operation, the query has its arguments. The
 /// contract suite and the end-to-end tests drive it.
 ///
-/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, or `never`.
+/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 @main
 struct ContractWorker: HTTPFunction, TimerFunction {
     init() throws {
         switch getenv("CONTRACT_START").map({ String(cString: $0) }) {
         case "crash": kill(getpid(), SIGKILL)
         case "refuse": throw PermanentFailure("told to refuse")
+        case "slow": sleep(1)
         case "never": while true { sleep(3600) }
         default: break
         }

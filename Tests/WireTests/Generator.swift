@@ -15,7 +15,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Random frames of every type, in turn.
 struct FrameGenerator {
-    static let kinds = 26
+    static let kinds = 28
     var random: SeededGenerator
 
     mutating func frame(_ index: Int) -> Frame { Frame(call: number(), message(index % Self.kinds)) }
@@ -38,6 +38,8 @@ struct FrameGenerator {
         case 13: .failure(permanent: flag(), message: text())
         case 14: .log(level: number(), text: text(), metadata: fields())
         case 15...20: .state(request: number(), scope: number(), request(kind - 15))
+        case 26: .fork(number: number(), environment: fields())
+        case 27: .forked(number: number(), process: number(), reason: text())
         default: .stateReply(request: number(), reply(kind - 21))
         }
     }

@@ -46,6 +46,8 @@ private let frames: [String: Frame] = [
             body: .bytes([]), end: true)),
     "cancel": Frame(call: 7, .cancel),
     "goodbye": Frame(call: 0, .goodbye),
+    "fork": Frame(call: 0, .fork(number: 9, environment: [WireField("TMPDIR", "/tmp/a/9")])),
+    "forked": Frame(call: 0, .forked(number: 9, process: 4711, reason: "")),
     "body": Frame(call: 7, .body(.bytes([UInt8]("more".utf8)), end: false)),
     "body-end": Frame(call: 7, .body(.bytes([]), end: true)),
     "credit": Frame(call: 7, .credit(131_072)),

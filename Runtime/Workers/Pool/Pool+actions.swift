@@ -84,8 +84,12 @@ extension Pool {
         switch manifest.handler.contract {
         case .stdio: return perCall(StdioContract(), id, lane, access, reports)
         case .cgi: return perCall(CGIContract(manifest), id, lane, access, reports)
-        case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .http, .lambda: return nil
+        case .apus:
+            return ApusWorker(
+                manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
+        case .http:
+            return HTTPWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
+        case .lambda: return nil
         }
     }
 
@@ -115,6 +119,8 @@ extension Pool {
             contents.workers[id] = nil
             return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
+        // Nobody has called for as long as workers stay idle.
+        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.waiting.isEmpty }) { templates.stop() }
     }
 
     private func refuseContract(_ id: PoolState.WorkerID) {

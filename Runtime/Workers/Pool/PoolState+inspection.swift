@@ -5,6 +5,12 @@ extension PoolState {
     /// Workers that run calls, or will.
     var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
 
+    /// Each call gets a worker that has run nothing.
+    var isFresh: Bool { policy.instance == .fresh }
+
+    /// Workers with room.
+    var ready: Int { free.reduce(0) { $0 + $1.count } }
+
     /// How many more calls could run or start at once, those that wait taken off.
     ///
     /// - Parameter slots: what the budget has left. With nothing left there is room for one worker's calls still: they

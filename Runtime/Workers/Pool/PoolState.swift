@@ -87,6 +87,8 @@ package struct PoolState: Sendable {
     var started = 0
     var isDraining = false
     var keepsMinimum = false
+    /// Only where each call gets a new worker.
+    var spares = SpareDemand()
     private var lastWorker = 0
     var timer: Instant?
 
@@ -121,10 +123,13 @@ package struct PoolState: Sendable {
     }
 
     /// `relieve` has something to do.
-    package var needsRelief: Bool { crowdingLane != nil && requested == 0 }
+    package var needsRelief: Bool { isFresh || crowdingLane != nil && requested == 0 }
 
-    /// Starts a worker on the lane that crowds another's.
-    package mutating func relieve(_ now: Instant) -> [Action] { settled(now) }
+    /// Starts a worker on the lane that crowds another's, or in the place of the one that a call has taken.
+    package mutating func relieve(_ now: Instant) -> [Action] {
+        if isFresh { spares.called(ready: ready + 1, most: policy.max, now: now) }
+        return settled(now)
+    }
 
     /// A call that found no free worker stands in line, or is turned away.
     package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
@@ -134,6 +139,7 @@ package struct PoolState: Sendable {
         } else if let worker = takeFree(lane: lane) {
             actions.append(.give(worker, to: waiter))
         } else {
+            if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
             waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
             line.append(waiter)
             settle(now, &actions)
@@ -253,10 +259,19 @@ package struct PoolState: Sendable {
     /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
     package mutating func surrender(_ now: Instant) -> [Action] {
         guard live > policy.min, let id = oldestIdle?.id else { return [] }
+        // Otherwise another would be started in its place.
+        spares.forgo()
         var actions: [Action] = []
         stop(id, .surrendered, &actions)
         settle(now, &actions)
         return actions
+    }
+
+    /// The budget has nothing left: those that were asked for to be ready ahead are not worth another pool's workers.
+    package mutating func slotsAreScarce(_ now: Instant) -> [Action] {
+        guard isFresh, spares.target > 0 else { return [] }
+        spares.forgo()
+        return settled(now)
     }
 
     // MARK: Time and the end
