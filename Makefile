@@ -20,10 +20,12 @@ run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
 
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
+	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
 
 test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
+	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads.
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test
 

@@ -5,7 +5,16 @@ struct FunctionTemplate {
     }
 
     enum Language: String, CaseIterable {
-        case swift, shell
+        case swift, shell, python
+
+        /// What a script is called, and the manifest's lines that run it; `nil` where there is a product to build.
+        var script: (file: String, handler: String)? {
+            switch self {
+            case .swift: nil
+            case .shell: ("handler.sh", "  command: [sh, handler.sh]\n  contract: stdio")
+            case .python: ("handler.py", "  command: [python3, handler.py]\n  contract: apus")
+            }
+        }
     }
 
     let name: String
@@ -20,11 +29,7 @@ struct FunctionTemplate {
 
     /// - Parameter directory: of the script, relative to the manifest's folder.
     func manifest(directory: String) -> String {
-        let handler =
-            switch language {
-            case .swift: "  product: \(product)"
-            case .shell: "  command: [sh, handler.sh]\n  contract: stdio\n  directory: \(directory)"
-            }
+        let handler = language.script.map { "\($0.handler)\n  directory: \(directory)" } ?? "  product: \(product)"
         let line =
             switch trigger {
             case .http: "http: { path: \"/\(name)/{name?}\" }"
@@ -48,6 +53,9 @@ struct FunctionTemplate {
         case (.shell, .http): Self.shellHTTP
         case (.shell, .timer): Self.shellTimer
         case (.shell, .file): Self.shellFile
+        case (.python, .http): Self.pythonHTTP
+        case (.python, .timer): Self.pythonTimer
+        case (.python, .file): Self.pythonFile
         case (.swift, .http): swift(adopting: "HTTPFunction", body: Self.swiftHTTP)
         case (.swift, .timer): swift(adopting: "TimerFunction", body: Self.swiftTimer)
         case (.swift, .file): swift(adopting: "FileFunction", body: Self.swiftFile)
@@ -132,6 +140,51 @@ struct FunctionTemplate {
         #!/bin/sh
         # The attributes of the event are in the environment; what this prints is in the log: apus logs
         echo "$CE_TYPE: $CE_SUBJECT"
+
+        """
+
+    private static let pythonHTTP = """
+        import apus
+
+
+        @apus.http
+        def respond(request, context):
+            calls = context.state.increment("calls")
+            return f"Hello, {request.parameters.get('name', 'world')}! This is call {calls}.\\n"
+
+
+        if __name__ == "__main__":
+            apus.run()
+
+        """
+
+    private static let pythonTimer = """
+        import apus
+
+
+        @apus.timer
+        def run(event, context):
+            runs = context.state.increment("runs")
+            context.log.info("Run %d, due at %s", runs, event.due)
+
+
+        if __name__ == "__main__":
+            apus.run()
+
+        """
+
+    private static let pythonFile = """
+        import apus
+
+
+        @apus.file
+        def handle(event, context):
+            files = context.state.increment("files")
+            context.log.info("File %d: %s was %s", files, event.path, event.change)
+
+
+        if __name__ == "__main__":
+            apus.run()
 
         """
 }

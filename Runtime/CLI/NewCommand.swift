@@ -7,13 +7,15 @@ struct NewCommand: AsyncParsableCommand {
         commandName: "new", abstract: "Writes a function and its manifest, which work at once.",
         discussion: """
             In a checkout of Apus, a Swift function becomes a folder of Functions/, a line of Package.swift and a file of \
-            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell function needs no \
-            build: it is a script that reads standard input and prints its answer. Nothing is ever overwritten.
+            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell or Python function \
+            needs no build: a shell script reads standard input and prints its answer, a Python script has the SDK in \
+            apus.py, with state, too. Nothing is ever overwritten.
 
             Examples:
 
               apus new orders --trigger http
               apus new nightly --trigger timer --language shell
+              apus new counter --language python
               apus new importer --trigger file --directory ~/work
             """)
 
@@ -23,7 +25,7 @@ struct NewCommand: AsyncParsableCommand {
     @Option(help: "What calls it: http, timer or file.")
     var trigger: FunctionTemplate.Trigger = .http
 
-    @Option(help: "What it is written in: swift or shell.")
+    @Option(help: "What it is written in: swift, shell or python.")
     var language: FunctionTemplate.Language = .swift
 
     @Option(help: "Where to write.", completion: .directory)
@@ -61,7 +63,8 @@ struct NewCommand: AsyncParsableCommand {
             NewFunction.isCheckout(apus)
         else {
             throw Failure(
-                .configuration, "a Swift package needs the Apus checkout: name it with --apus, or use --language shell")
+                .configuration, "a Swift package needs the Apus checkout: name it with --apus, or use --language python"
+            )
         }
         return .package(root + "/" + name, apus: apus)
     }

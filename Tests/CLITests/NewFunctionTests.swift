@@ -15,15 +15,18 @@ import Testing
             .write()
     }
 
-    @Test("a shell function passes the check as it is", arguments: FunctionTemplate.Trigger.allCases)
-    func shell(trigger: FunctionTemplate.Trigger) async throws {
+    @Test(
+        "a script passes the check as it is", arguments: FunctionTemplate.Trigger.allCases,
+        [FunctionTemplate.Language.shell, .python])
+    func script(trigger: FunctionTemplate.Trigger, language: FunctionTemplate.Language) async throws {
         try await withTemporaryFolder { folder in
-            let written = try Self.write("my-job", trigger, .shell, .scripts(folder))
+            let written = try Self.write("my-job", trigger, language, .scripts(folder))
             #expect(written.files.count == 2)
             let result = ManifestLoader.load([folder + "/manifests"])
             #expect(result.problems.isEmpty, "\(result.problems)")
             let manifest = try #require(result.manifests.first)
             #expect(manifest.handler.directory == folder + "/functions/my-job")
+            #expect(manifest.handler.contract == (language == .python ? .apus : .stdio))
             #expect(manifest.triggers.map(\.kind.rawValue) == [trigger.rawValue])
         }
     }
