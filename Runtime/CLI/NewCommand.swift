@@ -16,6 +16,7 @@ struct NewCommand: AsyncParsableCommand {
               apus new orders --trigger http
               apus new nightly --trigger timer --language shell
               apus new counter --language python
+              apus new greeter --language shell --contract cgi
               apus new importer --trigger file --directory ~/work
             """)
 
@@ -27,6 +28,9 @@ struct NewCommand: AsyncParsableCommand {
 
     @Option(help: "What it is written in: swift, shell or python.")
     var language: FunctionTemplate.Language = .swift
+
+    @Option(help: "How the host speaks with it. Of shell: stdio or cgi; of python: apus or http. Default: the first.")
+    var contract: Handler.Contract?
 
     @Option(help: "Where to write.", completion: .directory)
     var directory = "."
@@ -40,13 +44,19 @@ struct NewCommand: AsyncParsableCommand {
                 "'\(name)' is not a name: it begins with a letter and has lowercase letters, digits and dashes, "
                     + "at most 63")
         }
+        if let contract, !language.contracts.contains(contract) {
+            let known = language.contracts.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError(
+                "there is no template for contract \(contract.rawValue) in \(language.rawValue), but for \(known)")
+        }
     }
 
     func run() async throws {
         try await reporting {
             let place = try place()
             let written = try NewFunction(
-                template: FunctionTemplate(name: name, trigger: trigger, language: language), place: place
+                template: FunctionTemplate(name: name, trigger: trigger, language: language, contract: contract),
+                place: place
             ).write()
             for path in written.files { Terminal.line("wrote \(path)") }
             Terminal.line("")
@@ -83,3 +93,4 @@ struct NewCommand: AsyncParsableCommand {
 
 extension FunctionTemplate.Trigger: ExpressibleByArgument {}
 extension FunctionTemplate.Language: ExpressibleByArgument {}
+extension Handler.Contract: ExpressibleByArgument {}

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Events
 import Foundation
 import Manifests
@@ -9,10 +10,10 @@ import Testing
 @Suite struct NewFunctionTests {
     static func write(
         _ name: String, _ trigger: FunctionTemplate.Trigger, _ language: FunctionTemplate.Language,
-        _ place: NewFunction.Place
+        _ place: NewFunction.Place, contract: Handler.Contract? = nil
     ) throws -> NewFunction.Written {
-        try NewFunction(template: FunctionTemplate(name: name, trigger: trigger, language: language), place: place)
-            .write()
+        let template = FunctionTemplate(name: name, trigger: trigger, language: language, contract: contract)
+        return try NewFunction(template: template, place: place).write()
     }
 
     @Test(
@@ -29,6 +30,24 @@ import Testing
             #expect(manifest.handler.contract == (language == .python ? .apus : .stdio))
             #expect(manifest.triggers.map(\.kind.rawValue) == [trigger.rawValue])
         }
+    }
+
+    @Test("each contract of a language has a template", arguments: FunctionTemplate.Language.allCases)
+    func contracts(language: FunctionTemplate.Language) async throws {
+        for contract in language.contracts where language != .swift {
+            try await withTemporaryFolder { folder in
+                _ = try Self.write("my-job", .http, language, .scripts(folder), contract: contract)
+                let result = ManifestLoader.load([folder + "/manifests"])
+                #expect(result.problems.isEmpty, "\(result.problems)")
+                #expect(result.manifests.first?.handler.contract == contract)
+            }
+        }
+    }
+
+    @Test("a contract that a language has no template for is refused")
+    func unknownContract() throws {
+        #expect(throws: (any Error).self) { try NewCommand.parse(["a", "--language", "shell", "--contract", "http"]) }
+        _ = try NewCommand.parse(["a", "--language", "shell", "--contract", "cgi"])
     }
 
     @Test(

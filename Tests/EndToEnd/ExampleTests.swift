@@ -136,11 +136,15 @@ struct ExampleTests {
         #expect(result.output.contains("serve") && result.output.contains("timers"))
     }
 
-    @Test("a function that apus new writes works at once", arguments: ["http", "timer", "file"], ["shell", "python"])
-    func new(trigger: String, language: String) async throws {
+    @Test(
+        "a function that apus new writes works at once", arguments: ["http", "timer", "file"],
+        ["shell stdio", "shell cgi", "python apus", "python http"])
+    func new(trigger: String, kind: String) async throws {
+        let words = kind.split(separator: " ").map(String.init)
         try await ApusHost.with([:]) { host in
             let made = try run(
-                ApusHost.build + "/apus", ["new", "greeter", "--trigger", trigger, "--language", language],
+                ApusHost.build + "/apus",
+                ["new", "greeter", "--trigger", trigger, "--language", words[0], "--contract", words[1]],
                 directory: host.folder)
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)
