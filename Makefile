@@ -1,27 +1,30 @@
 # Everything a clone needs beyond Swift, git and make is installed by the target that needs it.
 
 # What the host and the functions link or read: SQLite, and for functions that use FoundationNetworking libcurl.
-BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
+# For the example that runs on awslambdaric, Python's virtual environments.
+BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata python3-venv
 # What the tests compare with or drive besides.
-TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime python3-venv curl git
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 TEST_PYTHON := .build/test-python
+WEEKDAY_PYTHON := .build/weekday-python
+PIP_INSTALL := pip install --quiet --disable-pip-version-check
 
 .PHONY: help run build test bench format lint clean packages test-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
+run: build $(WEEKDAY_PYTHON)/ready ## Builds, and serves manifests/ on http://127.0.0.1:8080
 	.build/release/apus serve manifests --watch
 
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
 
-test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
+test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
 	# All at once, the tests would open thousands of files and hundreds of threads.
@@ -48,8 +51,16 @@ test-packages:
 bench-packages:
 	@./.ci/packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
 
-# cronsim is another's reading of cron expressions; the versions are fixed, so that a failure is ours.
-$(TEST_PYTHON)/ready: Makefile
+# The runtime of the example Functions/weekday.
+$(WEEKDAY_PYTHON)/ready: Makefile | packages
+	python3 -m venv $(WEEKDAY_PYTHON)
+	$(WEEKDAY_PYTHON)/bin/$(PIP_INSTALL) awslambdaric==4.2.2
+	touch $@
+
+# cronsim is another's reading of cron expressions; awslambdaric, boto3 and the powertools are what Lambda functions and
+# their callers use. The versions are fixed, so that a failure is ours.
+$(TEST_PYTHON)/ready: Makefile | test-packages
 	python3 -m venv $(TEST_PYTHON)
-	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3
+	$(TEST_PYTHON)/bin/$(PIP_INSTALL) cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
+		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0"
 	touch $@

@@ -53,7 +53,8 @@ let package = Package(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
             path: "Runtime/Engine"),
         .target(
-            name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
+            name: "Workers",
+            dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
             path: "Runtime/Workers"),
         .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),

@@ -60,13 +60,14 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Runs one event now, once, past the queue; returns after its effects are committed.
+    @discardableResult
     package func handle(
         _ event: Event, kind: TriggerKind, function name: String, id: InvocationID, on lane: Lane
-    ) async throws(Problem) {
+    ) async throws(Problem) -> Answer {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
         do throws(Failure) {
-            _ = try await run(invocation, body: .empty, of: function, on: lane)
+            return try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
             throw error.problem(for: id)
         }

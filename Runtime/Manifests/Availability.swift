@@ -3,7 +3,6 @@ enum Availability {
     /// As the manifest writes it, and what to do until then.
     static let missing: KeyValuePairs<String, String> = [
         "contract: http": "use stdio, or a Swift product",
-        "contract: lambda": "use stdio, or a Swift product",
         "contract: cgi": "use stdio, or a Swift product",
         "trigger topic": "use http, timer or file",
         "trigger state": "use http, timer or file",

@@ -25,6 +25,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
     static let all = [
         Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
+        Contract(testDescription: "lambda") { Handlers.lambda("\($0)") },
     ]
 }
 

@@ -68,7 +68,8 @@ extension Pool {
         switch manifest.handler.contract {
         case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
         case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .http, .lambda, .cgi: return nil
+        case .lambda: return LambdaWorker(manifest, number: id, lane: lane, reports: reports, output: output)
+        case .http, .cgi: return nil
         }
     }
 

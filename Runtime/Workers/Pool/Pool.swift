@@ -180,13 +180,16 @@ extension CallFailure {
 
 extension Handler.Contract {
     /// A contract with one process an invocation keeps none ready, and runs one call in each; so does a worker that
-    /// shall be fresh for each.
+    /// shall be fresh for each. A Lambda runtime asks for one event at a time.
     func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
         var policy = policy
         if self == .stdio || self == .cgi {
             policy.concurrency = 1
             policy.min = 0
-        } else if policy.instance == .fresh {
+            return policy
+        }
+        if self == .lambda { policy.concurrency = 1 }
+        if policy.instance == .fresh {
             policy.concurrency = 1
             policy.retireInvocations = 1
         }

@@ -39,7 +39,7 @@ struct StdioEnvironment {
     }
 
     /// The address without its port: of `127.0.0.1:80` and of `[::1]:80`.
-    private static func host(of address: String) -> String {
+    static func host(of address: String) -> String {
         guard let colon = address.lastIndex(of: ":") else { return address }
         let host = address[..<colon]
         return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
