@@ -1,8 +1,9 @@
 # Everything a clone needs beyond Swift, git and make is installed by the target that needs it.
 
 # What the host and the functions link or read: SQLite, and for functions that use FoundationNetworking libcurl.
-# For the example that runs on awslambdaric, Python's virtual environments.
-BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata python3-venv
+BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
+# What the examples and the tests in Python run in.
+PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
 TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git
 BENCH_PACKAGES := nginx-light wrk python3
@@ -13,7 +14,7 @@ TEST_PYTHON := .build/test-python
 WEEKDAY_PYTHON := .build/weekday-python
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help run build test bench format lint clean packages test-packages bench-packages
+.PHONY: help run build test bench format lint clean packages test-packages python-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,13 +47,16 @@ packages:
 	@./.ci/packages $(BUILD_PACKAGES)
 
 test-packages:
-	@./.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@./.ci/packages $(BUILD_PACKAGES) $(PYTHON_PACKAGES) $(TEST_PACKAGES)
+
+python-packages:
+	@./.ci/packages $(PYTHON_PACKAGES)
 
 bench-packages:
 	@./.ci/packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
 
 # The runtime of the example Functions/weekday.
-$(WEEKDAY_PYTHON)/ready: Makefile | packages
+$(WEEKDAY_PYTHON)/ready: Makefile | python-packages
 	python3 -m venv $(WEEKDAY_PYTHON)
 	$(WEEKDAY_PYTHON)/bin/$(PIP_INSTALL) awslambdaric==4.2.2
 	touch $@

@@ -65,9 +65,11 @@ struct LambdaTests {
                     "client": context.client_context.custom if context.client_context else None}
         """#
 
-    private func withShop(_ body: (ApusHost) async throws -> Void) async throws {
+    private func withShop(
+        _ manifest: String = Self.manifest, _ body: (ApusHost) async throws -> Void
+    ) async throws {
         try await ApusHost.with(
-            ["shop": Self.manifest],
+            ["shop": manifest],
             prepare: { folder in
                 try Self.handler.write(toFile: folder + "/manifests/shop.py", atomically: true, encoding: .utf8)
                 try FileManager.default.createDirectory(
@@ -77,7 +79,12 @@ struct LambdaTests {
 
     @Test("answers a thousand calls with four workers", .timeLimit(.minutes(5)))
     func thousand() async throws {
-        try await withShop { host in
+        let manifest = Self.manifest.replacing("workers: { max: 4 }", with: "workers: { min: 4, max: 4 }")
+        try await withShop(manifest) { host in
+            let areReady = try await eventually {
+                try host.function("shop").pool.workers.count { $0.state == "idle" } == 4
+            }
+            #expect(areReady)
             let port = host.port
             let answers = try await onThreads(8) { _ in
                 let connection = try HTTPConnection(port: port)

@@ -120,6 +120,9 @@ extension Handlers {
                 error = json.dumps({"errorType": "ValueError", "errorMessage": "no such day", "stackTrace": []})
                 cause = {"Lambda-Runtime-Function-XRay-Error-Cause": "x" * ((1 << 20) - 1)}
                 status = ask("POST", path + "/error", error, cause)[0]
+            elif task == "large":
+                status = ask("POST", path + "/response", bytes(65 << 20))[0]
+                sys.exit(0 if status == 413 else 1)
             elif task == "wrong":
                 statuses = [
                     ask("POST", "invocation/019a0000-0000-7000-8000-000000000000/response", "{}")[0],

@@ -60,6 +60,17 @@ struct LambdaTests {
         }
     }
 
+    @Test("is told when its response is too large, and so is its caller")
+    func large() async throws {
+        try await World.with(Handlers.lambda("large")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.functionError?.type == "Function.ResponseSizeTooLarge")
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+            let died = world.lines.all.contains { $0.text.contains("exit status 1") }
+            #expect(!died, "it got another status than 413")
+        }
+    }
+
     @Test("tells why it cannot start")
     func initError() async throws {
         try await World.with(Handlers.lambda("initError")) { world in

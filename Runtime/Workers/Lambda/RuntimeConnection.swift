@@ -114,7 +114,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {
 
     /// - Parameter failed: called when the runtime cannot get it.
     func answer(
-        status: Int, headers: [(String, String)] = [], json: ByteBuffer, failed: @escaping @Sendable () -> Void = {}
+        status: Int, headers: [(String, String)] = [], json: ByteBuffer, failed: @escaping () -> Void = {}
     ) {
         guard let context = channelContext else { return failed() }
         request = .none
@@ -125,10 +125,11 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {
         let head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: fields)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(json))), promise: nil)
-        let written = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
-        written.futureResult.whenFailure { _ in failed() }
-        if !keepsAlive { context.close(promise: nil) }
+        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        written.assumeIsolated().whenComplete { [keepsAlive] result in
+            if case .failure = result { failed() }
+            if !keepsAlive { context.close(promise: nil) }
+        }
     }
 
     func close() { channelContext?.close(promise: nil) }
