@@ -45,6 +45,7 @@ struct ShowCommand: AsyncParsableCommand {
             "  queue      \(function.queue.waiting) waiting, \(function.queue.running) running, "
                 + "\(function.queue.done) done, \(function.queue.dead) dead",
         ]
+        if function.breaker != "closed" { lines.append("  breaker    \(function.breaker)") }
         if let reason = function.pool.backingOff { lines.append("  back-off   \(reason)") }
         lines = lines.map { $0.printable() }
         lines += section("workers", workers(detail), colours)

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "instance.h"
+
 /// What a child process is to be. Every pointer must stay valid during `apus_spawn`.
 struct apus_spawn_plan {
     const char *path;

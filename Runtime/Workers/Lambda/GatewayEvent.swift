@@ -64,7 +64,7 @@ struct GatewayEvent: Encodable {
         requestContext = Context(
             apiId: function.name, domainName: domain, domainPrefix: String(domain.prefix { $0 != "." && $0 != ":" }),
             http: Context.HTTP(
-                method: head.method, path: head.path, sourceIp: StdioEnvironment.host(of: head.remoteAddress),
+                method: head.method, path: head.path, sourceIp: head.remote.host,
                 userAgent: headers["user-agent"] ?? ""),
             requestId: id.description, routeKey: routeKey, time: Self.logTime(now), timeEpoch: now.milliseconds)
     }

@@ -11,9 +11,12 @@ final class LambdaWorker: Worker {
     private let number: Int
     private var lane: Lane { process.lane }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?, reports: WorkerReports,
+        output: @escaping WorkerOutput
+    ) {
         self.number = number
-        process = HandlerProcess(manifest, number: number, lane: lane, output: output)
+        process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
         endpoint = RuntimeEndpoint(process, reports: reports)
     }
 

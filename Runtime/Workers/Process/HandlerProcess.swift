@@ -18,7 +18,8 @@ final class HandlerProcess: @unchecked Sendable {
 
     let manifest: Manifest
     let lane: Lane
-    private let number: Int
+    let number: Int
+    private let access: WorkerAccess?
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -26,7 +27,7 @@ final class HandlerProcess: @unchecked Sendable {
 
     private var process: WorkerProcess?
     /// Called once, after the process has ended and its output has been read.
-    private var onExit: ((ProcessExit) -> Void)?
+    var onExit: ((ProcessExit) -> Void)?
     private var exit: ProcessExit?
     private var couldNotStart = false
     /// Channels on the process's descriptors that are open still, by the order of their coming.
@@ -39,13 +40,19 @@ final class HandlerProcess: @unchecked Sendable {
     private(set) var endedBecause: String?
     /// The last thing that it wrote to standard error.
     private(set) var lastErrorLine = ""
+    /// Its temporary directory; empty before its start.
+    private(set) var folder = ""
     /// The invocation that a line printed now belongs to.
     var currentInvocation: () -> InvocationID? = { nil }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, output: @escaping WorkerOutput) {
+    /// - Parameter access: what the process may reach through the worker API; `nil` where its contract has other ways.
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess? = nil, output: @escaping WorkerOutput
+    ) {
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.output = output
     }
 
@@ -66,8 +73,11 @@ final class HandlerProcess: @unchecked Sendable {
         onExit = exited
         Spawner.shared.submit { [self] in
             do throws(CallFailure) {
-                let (process, wiring) = try spawn(environment, wire)
-                lane.loop.execute { self.hasStarted(process, wiring, started) }
+                let (process, wiring, folder) = try spawn(environment, wire)
+                lane.loop.execute {
+                    self.folder = folder
+                    self.hasStarted(process, wiring, started)
+                }
             } catch {
                 lane.loop.execute {
                     self.hasFailedToStart()
@@ -79,39 +89,43 @@ final class HandlerProcess: @unchecked Sendable {
 
     private func spawn(
         _ more: [String: String], _ wire: () throws(CallFailure) -> Wiring
-    ) throws(CallFailure) -> (WorkerProcess, Wiring) {
+    ) throws(CallFailure) -> (WorkerProcess, Wiring, folder: String) {
         let surroundings = try WorkerEnvironment(manifest, worker: number)
+        let grant = access?.grant()
         do throws(CallFailure) {
             var wiring = try wire()
             let plan = Spawner.Plan(
                 command: manifest.handler.command, directory: manifest.handler.directory,
-                environment: surroundings.variables.merging(more) { _, new in new },
+                environment: surroundings.variables.merging(more) { _, new in new }
+                    .merging(grant?.variables ?? [:]) { _, new in new },
                 memory: manifest.limits.memory, descriptors: wiring.worker)
             do throws(CallFailure) {
                 let process = try Spawner.shared.spawn(plan) { [self] exit in
+                    grant?.revoke()
                     surroundings.remove()
                     lane.loop.execute { self.hasEnded(exit) }
                 }
                 wiring.closeWorkerEnds()
-                return (process, wiring)
+                return (process, wiring, surroundings.temporaryDirectory)
             } catch {
                 wiring.closeAll()
                 throw error
             }
         } catch {
+            grant?.revoke()
             surroundings.remove()
             throw error
         }
     }
 
-    private func hasFailedToStart() {
+    func hasFailedToStart() {
         couldNotStart = true
         killTimer?.cancel()
         // It holds what holds this.
         onExit = nil
     }
 
-    private func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
+    func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
         self.process = process
         pidNow.store(process.pid, ordering: .relaxed)
         say("debug", "worker started")
@@ -193,7 +207,7 @@ final class HandlerProcess: @unchecked Sendable {
         if let process { process.signalGroup(number) } else { pendingSignal = number }
     }
 
-    private func hasEnded(_ exit: ProcessExit) {
+    func hasEnded(_ exit: ProcessExit) {
         self.exit = exit
         killTimer?.cancel()
         guard process != nil else { return }

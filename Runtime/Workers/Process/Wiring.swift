@@ -27,7 +27,7 @@ struct Wiring {
         return wiring
     }
 
-    /// Standard input is empty, and there is no other channel than output and error.
+    /// Standard input is empty; the worker is reached by other ways.
     static func outputs() throws(CallFailure) -> Wiring {
         var wiring = Wiring()
         do throws(CallFailure) {
@@ -42,9 +42,27 @@ struct Wiring {
 
     /// Standard input, output and error are pipes.
     static func pipes() throws(CallFailure) -> Wiring {
+        try withOutputs { wiring throws(CallFailure) in
+            (wiring.worker.0, wiring.input) = try pair("pipe2", apus_pipe)
+        }
+    }
+
+    /// Standard input is the file `descriptor`, which stays its owner's; output and error are pipes.
+    static func file(_ descriptor: Int32) throws(CallFailure) -> Wiring {
+        try withOutputs { wiring throws(CallFailure) in
+            wiring.worker.0 = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+            guard wiring.worker.0 >= 0 else {
+                throw CallFailure(.startFailed, "cannot start a worker: fcntl: \(describe(errno))")
+            }
+        }
+    }
+
+    private static func withOutputs(_ openInput: (inout Wiring) throws(CallFailure) -> Void) throws(CallFailure)
+        -> Wiring
+    {
         var wiring = Wiring()
         do throws(CallFailure) {
-            (wiring.worker.0, wiring.input) = try pair("pipe2", apus_pipe)
+            try openInput(&wiring)
             try wiring.openOutputs()
         } catch {
             wiring.closeAll()
