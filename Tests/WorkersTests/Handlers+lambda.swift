@@ -60,7 +60,7 @@ extension Handlers {
                 os.write(2, line)
 
 
-        def garbage(event):
+        def noise(event):
             plain = socket.create_connection(api.split(":"))
             plain.sendall(bytes(range(256)) * 64)
             plain.recv(1 << 16)
@@ -86,14 +86,17 @@ extension Handlers {
             "show": lambda event: {"statusCode": 200, "body": json.dumps(event)},
             "return": lambda event: json.loads(body_of(event)),
             "pid": lambda event: {"statusCode": 200, "body": str(os.getpid())},
-            "garbage": garbage,
+            "noise": noise,
+            "slowStart": echo,
         }
         task = sys.argv[-1]
         modes = {"Lambda-Runtime-Function-Response-Mode": "streaming"}
         prelude = {"Content-Type": "application/vnd.awslambda.http-integration-response"}
 
-        if task == "never":
+        if task == "neverReady":
             time.sleep(60)
+        if task == "slowStart":
+            time.sleep(1)
         if task == "initError":
             error = json.dumps({"errorType": "ImportError", "errorMessage": "no module named nowhere"})
             sys.exit(1 if ask("POST", "init/error", error)[0] == 202 else 2)
@@ -120,6 +123,8 @@ extension Handlers {
                 error = json.dumps({"errorType": "ValueError", "errorMessage": "no such day", "stackTrace": []})
                 cause = {"Lambda-Runtime-Function-XRay-Error-Cause": "x" * ((1 << 20) - 1)}
                 status = ask("POST", path + "/error", error, cause)[0]
+            elif task == "garbage":
+                status = ask("POST", path + "/response", bytes(range(256)) * 64)[0]
             elif task == "large":
                 status = ask("POST", path + "/response", bytes(65 << 20))[0]
                 sys.exit(0 if status == 413 else 1)

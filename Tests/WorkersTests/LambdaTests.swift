@@ -82,7 +82,7 @@ struct LambdaTests {
 
     @Test("that never asks for an event is given up after 10 s")
     func neverReady() async throws {
-        try await World.with(Handlers.lambda("never")) { world in
+        try await World.with(Handlers.lambda("neverReady")) { world in
             let failure = try await world.failure(of: "/")
             #expect(failure.code == .startFailed)
             #expect(failure.message.contains("did not ask for its first event within 10 s"))
@@ -97,9 +97,9 @@ struct LambdaTests {
         }
     }
 
-    @Test("is answered for when it writes garbage and ends")
+    @Test("is answered for when it sends what is no HTTP and ends")
     func garbage() async throws {
-        try await World.with(Handlers.lambda("garbage")) { world in
+        try await World.with(Handlers.lambda("noise")) { world in
             let code = try await world.failure(of: "/").code
             #expect(code == .workerDied)
         }
