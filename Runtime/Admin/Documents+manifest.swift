@@ -36,11 +36,19 @@ extension DeclaredDocument {
                 "workers.min": "\(workers.min)", "workers.max": "\(workers.max)",
                 "workers.concurrency": "\(workers.concurrency)", "workers.idle": Quantity.text(workers.idle),
                 "workers.instance": workers.instance.rawValue, "limits.time": Quantity.text(limits.time),
-                "limits.memory": Quantity.text(size: limits.memory), "limits.body": Quantity.text(size: limits.body),
+                "limits.memory": Quantity.text(size: limits.memory), "limits.processes": "\(limits.processes)",
+                "limits.body": Quantity.text(size: limits.body),
                 "limits.waiting": "\(limits.waiting)", "limits.wait": Quantity.text(limits.wait),
                 "retry.attempts": "\(retry.attempts)", "retry.first": Quantity.text(retry.first),
                 "retry.longest": Quantity.text(retry.longest), "retry.within": Quantity.text(retry.within),
-            ])
+                "sandbox.network": manifest.sandbox.enabled ? manifest.sandbox.network.rawValue : "off",
+                "sandbox.read": manifest.sandbox.read.joined(separator: " "),
+                "sandbox.write": manifest.sandbox.write.joined(separator: " "),
+            ],
+            sandbox: SandboxSupport.machine.report(on: manifest.sandbox).map {
+                ProtectionDocument(
+                    protection: $0.protection.rawValue, active: $0.isActive, wanted: $0.isWanted, details: $0.details)
+            })
     }
 }
 

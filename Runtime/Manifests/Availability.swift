@@ -12,7 +12,6 @@ enum Availability {
         "keep": "leave it out",
         "instance: fresh": "leave it out, or write reuse",
         "on": "leave it out",
-        "sandbox": "leave it out, or write off; functions run without one",
     ]
 
     /// Reports `feature` at `position` when it is one of the missing.

@@ -18,7 +18,7 @@ final class HandlerProcess: @unchecked Sendable {
 
     let manifest: Manifest
     let lane: Lane
-    private let number: Int
+    let number: Int
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -54,53 +54,30 @@ final class HandlerProcess: @unchecked Sendable {
     /// Starts the process on the spawning thread.
     ///
     /// - Parameters:
-    ///   - wire: makes the descriptors.
+    ///   - endpoints: what its sandbox lets through, whatever its network.
+    ///   - wire: makes the descriptors, on that thread.
     ///   - started: gets the host's ends, which it owns from then on, on the lane.
     ///   - failed: on the lane, instead of all others.
     ///   - exited: on the lane, last.
     func start(
-        environment: [String: String] = [:], wire: @escaping @Sendable () throws(CallFailure) -> Wiring,
+        environment: [String: String] = [:], endpoints: Endpoints = .none,
+        wire: @escaping @Sendable () throws(CallFailure) -> Wiring,
         started: @escaping @Sendable (Wiring) -> Void, failed: @escaping @Sendable (CallFailure) -> Void,
         exited: @escaping @Sendable (ProcessExit) -> Void
     ) {
         onExit = exited
-        Spawner.shared.submit { [self] in
+        let filter = FilterKind(manifest.sandbox, endpoints, on: .machine)
+        Spawner.shared.submit(under: filter) { [self] obstacle in
             do throws(CallFailure) {
-                let (process, wiring) = try spawn(environment, wire)
-                lane.loop.execute { self.hasStarted(process, wiring, started) }
+                if let obstacle { throw obstacle }
+                let (process, wiring, group) = try spawn(environment, endpoints, filter, wire)
+                lane.loop.execute { self.hasStarted(process, wiring, group, started) }
             } catch {
                 lane.loop.execute {
                     self.hasFailedToStart()
                     failed(error)
                 }
             }
-        }
-    }
-
-    private func spawn(
-        _ more: [String: String], _ wire: () throws(CallFailure) -> Wiring
-    ) throws(CallFailure) -> (WorkerProcess, Wiring) {
-        let surroundings = try WorkerEnvironment(manifest, worker: number)
-        do throws(CallFailure) {
-            var wiring = try wire()
-            let plan = Spawner.Plan(
-                command: manifest.handler.command, directory: manifest.handler.directory,
-                environment: surroundings.variables.merging(more) { _, new in new },
-                memory: manifest.limits.memory, descriptors: wiring.worker)
-            do throws(CallFailure) {
-                let process = try Spawner.shared.spawn(plan) { [self] exit in
-                    surroundings.remove()
-                    lane.loop.execute { self.hasEnded(exit) }
-                }
-                wiring.closeWorkerEnds()
-                return (process, wiring)
-            } catch {
-                wiring.closeAll()
-                throw error
-            }
-        } catch {
-            surroundings.remove()
-            throw error
         }
     }
 
@@ -111,8 +88,11 @@ final class HandlerProcess: @unchecked Sendable {
         onExit = nil
     }
 
-    private func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
+    private func hasStarted(
+        _ process: WorkerProcess, _ wiring: Wiring, _ group: ControlGroup?, _ started: (Wiring) -> Void
+    ) {
         self.process = process
+        if group == nil, exit == nil { watchMemory(of: process) }
         pidNow.store(process.pid, ordering: .relaxed)
         say("debug", "worker started")
         readLines(wiring.error, as: .stderr)
@@ -193,10 +173,13 @@ final class HandlerProcess: @unchecked Sendable {
         if let process { process.signalGroup(number) } else { pendingSignal = number }
     }
 
-    private func hasEnded(_ exit: ProcessExit) {
+    /// - Parameter reason: why the kernel ended it, if it did.
+    func hasEnded(_ exit: ProcessExit, because reason: String?) {
         self.exit = exit
         killTimer?.cancel()
-        guard process != nil else { return }
+        if let reason { noteReason(reason) }
+        guard let process else { return }
+        MemoryWatch.shared.remove(process.mark)
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
             for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }
