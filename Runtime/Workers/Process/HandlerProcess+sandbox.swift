@@ -10,7 +10,7 @@ extension HandlerProcess {
         _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?,
         _ wire: () throws(CallFailure) -> Wiring
     ) throws(CallFailure) -> (WorkerProcess, Wiring, ControlGroup?) {
-        if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, endpoints) {
+        if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, needsPorts: endpoints != .none) {
             throw CallFailure(.startFailed, refusal)
         }
         let surroundings = try WorkerEnvironment(manifest, worker: number)

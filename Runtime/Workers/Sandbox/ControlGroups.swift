@@ -4,7 +4,7 @@ import Synchronization
 /// A part of the control groups of version 2 (cgroups(7)) that has been given to the host, such as by `Delegate=yes` in
 /// its systemd unit: in it, each function has a group with an equal share of the processor, and in that each worker one
 /// with bounds that the kernel holds for all its processes.
-struct ControlGroups: Sendable {
+package struct ControlGroups: Sendable {
     /// `nil` on a machine where the host has been given none.
     static let machine: ControlGroups? = {
         let membership = text(of: "/proc/self/cgroup") ?? ""
@@ -24,7 +24,7 @@ struct ControlGroups: Sendable {
     ///   - mount: where the file system of version 2 is.
     ///   - membership: what `/proc/self/cgroup` says.
     ///   - process: the host.
-    init?(mount: String, membership: String, process: Int32) {
+    package init?(mount: String, membership: String, process: Int32) {
         guard let path = membership.split(separator: "\n").first(where: { $0.hasPrefix("0::/") })?.dropFirst(3) else {
             return nil
         }
@@ -41,7 +41,7 @@ struct ControlGroups: Sendable {
     }
 
     /// Moves the host into a leaf, since a group that has processes can have no groups with controllers.
-    func takeOver() -> Bool {
+    package func takeOver() -> Bool {
         let own = folder + "/host"
         guard Self.make(own), Self.write("\(process)", to: own + "/cgroup.procs") else { return false }
         return Self.write(enabled, to: folder + "/cgroup.subtree_control")
@@ -55,7 +55,7 @@ struct ControlGroups: Sendable {
     ///   - memory: bytes; swap is none.
     ///   - processes: `nil` for no bound.
     /// - Returns: `nil` when the kernel refuses.
-    func worker(_ function: String, _ number: Int, memory: Int64, processes: Int?) -> ControlGroup? {
+    package func worker(_ function: String, _ number: Int, memory: Int64, processes: Int?) -> ControlGroup? {
         let parent = folder + "/function-" + function
         let group = ControlGroup(folder: "\(parent)/worker-\(number)-\(UInt32.random(in: 0 ... .max))")
         guard Self.make(parent), Self.write(enabled, to: parent + "/cgroup.subtree_control"), Self.make(group.folder),
@@ -74,7 +74,7 @@ struct ControlGroups: Sendable {
     }
 
     /// Of the file system of version 2, from the text of `/proc/self/mountinfo` (proc(5)).
-    static func mountPoint(in mounts: String) -> String? {
+    package static func mountPoint(in mounts: String) -> String? {
         for line in mounts.split(separator: "\n") {
             let sides = line.split(separator: " - ")
             guard sides.count == 2, sides[1].hasPrefix("cgroup2 ") else { continue }
@@ -105,20 +105,20 @@ struct ControlGroups: Sendable {
 }
 
 /// The control group of one worker.
-struct ControlGroup: Sendable {
-    let folder: String
+package struct ControlGroup: Sendable {
+    package let folder: String
 
     /// Opens what a process writes itself into to join; -1 when that fails. To be closed by the caller.
-    func openForJoining() -> Int32 { open(folder + "/cgroup.procs", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644) }
+    package func openForJoining() -> Int32 { open(folder + "/cgroup.procs", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644) }
 
     /// Whether the kernel has ended it for want of memory.
-    var ranOutOfMemory: Bool {
+    package var ranOutOfMemory: Bool {
         let events = ControlGroups.text(of: folder + "/memory.events") ?? ""
         return events.split(separator: "\n").contains { $0.hasPrefix("oom_kill ") && $0 != "oom_kill 0" }
     }
 
     /// Ends what is left in it (Linux 5.14), and removes it, and its function's when it was the last. Blocks.
-    func remove() {
+    package func remove() {
         _ = ControlGroups.write("1", to: folder + "/cgroup.kill")
         // What was killed takes a moment to be gone.
         for _ in 0..<100 where rmdir(folder) != 0 && errno == EBUSY { usleep(1000) }

@@ -1,19 +1,19 @@
 import Foundation
-import Manifests
+package import Manifests
 
 /// Which files one function's workers may reach, besides the system's and their temporary directory.
-struct FileGrants: Sendable, Equatable {
-    var read: [String]
-    var write: [String]
+package struct FileGrants: Sendable, Equatable {
+    package var read: [String]
+    package var write: [String]
 
     /// Looks at the disk: links, first lines, installations.
-    init(_ manifest: Manifest, home: String, searchPath: [String]) {
+    package init(_ manifest: Manifest, home: String, searchPath: [String]) {
         var program = ProgramFiles(home: home, searchPath: searchPath)
         if let path = manifest.handler.command.first, path.hasPrefix("/") { program.add(program: path) }
         // Tools that a script calls by their names.
         for folder in searchPath where folder.hasPrefix("/") { program.add(folder: folder) }
         let directory = manifest.handler.directory
-        var read = program.paths
+        package var read = program.paths
         // One that holds the user's home would be no bound at all; `sandbox.read` can say so.
         if !AbsolutePath.covers(directory, home) { read.insert(directory) }
         read.formUnion(Self.files(namedBy: manifest.handler))

@@ -95,13 +95,13 @@ final class MemoryWatch: Sendable {
 }
 
 /// How often to look: the more memory is taken, the sooner; and at most a twentieth of one processor's time.
-enum MemoryPace {
-    static let slowest = Duration.milliseconds(500)
+package enum MemoryPace {
+    package static let slowest = Duration.milliseconds(500)
 
     /// - Parameters:
     ///   - fullest: how much of its limit the worker has taken that has taken most.
     ///   - cost: of the last look.
-    static func next(fullest: Double, cost: Duration) -> Duration {
+    package static func next(fullest: Double, cost: Duration) -> Duration {
         let wanted: Duration =
             switch fullest {
             case ..<0.5: slowest

@@ -4,12 +4,12 @@ package import Manifests
 /// Which protections this machine has, for the user who runs the host.
 package struct SandboxSupport: Sendable, Equatable {
     /// Landlock's ABI; 0 for none.
-    var landlock: Int
+    package var landlock: Int
     /// Whether refused system calls can be answered one by one.
-    var hasListeners: Bool
+    package var hasListeners: Bool
     /// Whether such an answer can be a socket.
-    var hasSocketAnswers: Bool
-    var canDropCapabilities: Bool
+    package var hasSocketAnswers: Bool
+    package var canDropCapabilities: Bool
 
     package static let machine = SandboxSupport(
         landlock: Int(apus_landlock_abi()), hasListeners: apus_has_listeners() != 0,
@@ -47,7 +47,7 @@ package struct SandboxSupport: Sendable, Equatable {
     }
 
     /// What protects a function with these settings here. Old kernels have less of `files`, and that is used too.
-    func active(for sandbox: Sandbox) -> Set<Sandbox.Protection> {
+    package func active(for sandbox: Sandbox) -> Set<Sandbox.Protection> {
         guard sandbox.enabled else { return [] }
         let active = Sandbox.Protection.allCases.filter { protection in
             if protection == .network { return sandbox.network != .full && hasMeans(for: sandbox.network) }
@@ -58,20 +58,21 @@ package struct SandboxSupport: Sendable, Equatable {
     }
 
     /// Why a function cannot have the bounds that its manifest asks for; `nil` when it can.
-    func refusal(of sandbox: Sandbox, _ endpoints: Endpoints) -> String? {
+    ///
+    /// - Parameter needsPorts: whether the host speaks with its workers over TCP.
+    package func refusal(of sandbox: Sandbox, needsPorts: Bool = false) -> String? {
         guard sandbox.enabled, sandbox.network != .full, !sandbox.lifted.contains(.network) else { return nil }
-        let needsPorts = sandbox.network == .none && endpoints != .none
-        guard !hasMeans(for: sandbox.network) || needsPorts && landlock < 4, let reason = obstacle(to: .network) else {
+        guard !hasMeans(for: sandbox.network, needsPorts: needsPorts), let reason = obstacle(to: .network) else {
             return nil
         }
         return "this machine cannot hold a worker to 'sandbox.network: \(sandbox.network.rawValue)': \(reason); "
             + "or write 'network: full'"
     }
 
-    private func hasMeans(for network: Sandbox.Network) -> Bool {
+    private func hasMeans(for network: Sandbox.Network, needsPorts: Bool = false) -> Bool {
         switch network {
         case .full: true
-        case .none: hasListeners
+        case .none: needsPorts ? hasSocketAnswers && landlock >= 4 : hasListeners
         case .loopback: hasSocketAnswers
         }
     }

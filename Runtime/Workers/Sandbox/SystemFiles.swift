@@ -60,10 +60,12 @@ enum SystemFiles {
 
 /// Grants of folders without what is hidden in them: such a folder falls into the entries that hide nothing. What comes
 /// into it later is in none of them.
-struct Carving {
-    let hidden: [String]
+package struct Carving {
+    package let hidden: [String]
 
-    func pieces(of path: String) -> [String] {
+    package init(hidden: [String]) { self.hidden = hidden }
+
+    package func pieces(of path: String) -> [String] {
         if hidden.contains(where: { AbsolutePath.covers($0, path) }) { return [] }
         guard hidden.contains(where: { AbsolutePath.covers(path, $0) }) else { return [path] }
         let folder = path == "/" ? "" : path

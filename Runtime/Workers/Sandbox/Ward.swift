@@ -1,6 +1,6 @@
 /// What the host knows of one worker's processes, and decides about them.
-struct Ward: Sendable {
-    enum Answer: Equatable {
+package struct Ward: Sendable {
+    package enum Answer: Equatable {
         case allow, refuse
     }
 
@@ -12,16 +12,16 @@ struct Ward: Sendable {
     /// Processes and threads.
     let limit: Int
     /// Whether it has started a process.
-    private(set) var hasForked = false
+    package private(set) var hasForked = false
     /// How many more may start before they are counted again; never more than are free.
     private var allowance = 0
     private var fullUntil: ContinuousClock.Instant?
     private var said: Set<String> = []
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// Decides about one more process or thread. `count` tells how many there are.
-    mutating func start(isThread: Bool, now: ContinuousClock.Instant, count: () -> Int) -> Answer {
+    package mutating func start(isThread: Bool, now: ContinuousClock.Instant, count: () -> Int) -> Answer {
         if !isThread { hasForked = true }
         if let fullUntil, now < fullUntil { return .refuse }
         if allowance == 0 { allowance = max(0, limit - count()) }
@@ -35,7 +35,7 @@ struct Ward: Sendable {
     }
 
     /// Whether `line` is worth saying: the first of its kind, up to a bound.
-    mutating func isNews(_ line: String) -> Bool {
+    package mutating func isNews(_ line: String) -> Bool {
         said.count < Self.mostLines && said.insert(line).inserted
     }
 }
