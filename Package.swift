@@ -31,14 +31,20 @@ let package = Package(
         .target(
             name: "Hosting",
             dependencies: [
-                "Admin", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events", "Telemetry",
-                .nio, .nioPosix, .lifecycle, .signals, .logging,
+                "Admin", "WorkerAPI", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events",
+                "Telemetry", .nio, .nioPosix, .lifecycle, .signals, .logging,
             ],
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
             dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
             path: "Runtime/Admin"),
+        .target(
+            name: "WorkerAPI",
+            dependencies: [
+                "Workers", "Manifests", "Events", .logging, .nio, .nioPosix, .hummingbird, .hummingbirdCore, .lifecycle,
+            ],
+            path: "Runtime/WorkerAPI"),
         .target(
             name: "Gateway",
             dependencies: [
@@ -53,7 +59,8 @@ let package = Package(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
             path: "Runtime/Engine"),
         .target(
-            name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
+            name: "Workers",
+            dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
             path: "Runtime/Workers"),
         .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
@@ -63,7 +70,8 @@ let package = Package(
         .target(name: "Wire", path: "Runtime/Wire"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
-        .target(name: "Apus", dependencies: ["Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "Apus", dependencies: ["CFork", "Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "CFork", path: "Runtime/SDK/CFork"),
         .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
         .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
 
@@ -89,8 +97,10 @@ let package = Package(
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
-            path: "Tests/WorkersTests"),
+            dependencies: [
+                "Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix, .nioHTTP,
+            ],
+            path: "Tests/WorkersTests", exclude: ["Servers"]),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Manifests", "Events", "Support", .grdb],
             path: "Tests/StorageTests"),
@@ -111,6 +121,7 @@ let package = Package(
                 "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP, .logging,
             ],
             path: "Tests/GatewayTests"),
+        .testTarget(name: "WorkerAPITests", dependencies: ["WorkerAPI", "Events"], path: "Tests/WorkerAPITests"),
         .testTarget(
             name: "AdminTests",
             dependencies: [
@@ -142,6 +153,7 @@ extension Target.Dependency {
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")

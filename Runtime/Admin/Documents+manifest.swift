@@ -11,8 +11,20 @@ extension FunctionDocument {
         self.init(
             name: function.manifest.name, description: function.manifest.description,
             triggers: function.manifest.triggers.map(\.summary), pool: PoolDocument(function.pool.snapshot),
-            outcomes: statistics.outcomes, running: statistics.running, queue: QueueDocument(queue),
+            breaker: function.breaker.description, outcomes: statistics.outcomes, running: statistics.running,
+            queue: QueueDocument(queue),
             last: statistics.last.map(EndedDocument.init))
+    }
+}
+
+extension CircuitBreaker.State? {
+    fileprivate var description: String {
+        switch self {
+        case nil: "off"
+        case .closed: "closed"
+        case .open: "open"
+        case .halfOpen: "half-open"
+        }
     }
 }
 
@@ -35,7 +47,11 @@ extension DeclaredDocument {
             settings: [
                 "workers.min": "\(workers.min)", "workers.max": "\(workers.max)",
                 "workers.concurrency": "\(workers.concurrency)", "workers.idle": Quantity.text(workers.idle),
-                "workers.instance": workers.instance.rawValue, "limits.time": Quantity.text(limits.time),
+                "workers.instance": workers.instance.rawValue,
+                "workers.retire.invocations": "\(workers.retireInvocations)",
+                "workers.retire.age": Quantity.text(workers.retireAge),
+                "workers.retire.memory": workers.retireMemory.map { Quantity.text(size: $0) } ?? "none",
+                "workers.breaker": workers.breaker.map(\.summary) ?? "off", "limits.time": Quantity.text(limits.time),
                 "limits.memory": Quantity.text(size: limits.memory), "limits.processes": "\(limits.processes)",
                 "limits.body": Quantity.text(size: limits.body),
                 "limits.waiting": "\(limits.waiting)", "limits.wait": Quantity.text(limits.wait),
@@ -50,6 +66,10 @@ extension DeclaredDocument {
                     protection: $0.protection.rawValue, active: $0.isActive, wanted: $0.isWanted, details: $0.details)
             })
     }
+}
+
+extension BreakerPolicy {
+    fileprivate var summary: String { "\(failures) % of \(calls), rest \(Quantity.text(rest))" }
 }
 
 extension Trigger {

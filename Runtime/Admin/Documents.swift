@@ -9,6 +9,8 @@ package struct FunctionDocument: Sendable, Codable {
     /// One line a trigger, such as `timer cron 0 7 * * 1-5 Europe/Berlin`.
     package var triggers: [String]
     package var pool: PoolDocument
+    /// Its circuit breaker: `closed`, `open` (calls are turned away), `half-open` (one may try), or `off`.
+    package var breaker: String
     /// How many invocations ended in which way since the host came up.
     package var outcomes: [String: Int]
     package var running: Int

@@ -294,7 +294,8 @@ package enum OpenAPI {
                 "properties": { "text": { "type": "string" }, "base64": { "type": "string" } }
               },
               "Function": {
-                "type": "object", "required": ["name", "triggers", "pool", "outcomes", "running", "queue", "last"],
+                "type": "object",
+                "required": ["name", "triggers", "pool", "breaker", "outcomes", "running", "queue", "last"],
                 "properties": {
                   "name": { "type": "string" }, "description": { "type": "string" },
                   "triggers": { "type": "array", "items": { "type": "string" } },
@@ -303,6 +304,7 @@ package enum OpenAPI {
                     "waiting": { "type": "integer" }, "running": { "type": "integer" },
                     "started": { "type": "integer" }, "backingOff": { "type": "string" }
                   } },
+                  "breaker": { "type": "string", "enum": ["closed", "open", "half-open", "off"] },
                   "outcomes": { "type": "object", "additionalProperties": { "type": "integer" } },
                   "running": { "type": "integer" },
                   "queue": { "type": "object", "additionalProperties": { "type": "integer" } },

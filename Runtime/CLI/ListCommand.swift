@@ -6,7 +6,8 @@ struct ListCommand: AsyncParsableCommand {
         commandName: "list", abstract: "Shows the functions of a host, their workers and queues.",
         discussion: """
             WORKERS are processes, RUNNING and WAITING calls; QUEUED are asynchronous invocations that are not done. \
-            SUCCEEDED and FAILED count since the host came up.
+            SUCCEEDED and FAILED count since the host came up. A function whose circuit breaker is open, because nearly \
+            all of its latest calls failed, is marked by its name.
 
             Examples:
 
@@ -37,8 +38,11 @@ struct ListCommand: AsyncParsableCommand {
         for function in functions {
             let succeeded = function.outcomes["succeeded"] ?? 0
             let failed = function.outcomes.values.reduce(0, +) - succeeded
+            // What keeps a function from its calls stands by its name.
+            let isBroken = function.breaker == "open" || function.breaker == "half-open"
             table.add([
-                function.name, "\(function.pool.workers.count)", "\(function.pool.running)", "\(function.pool.waiting)",
+                function.name + (isBroken ? " (circuit \(function.breaker))" : ""), "\(function.pool.workers.count)",
+                "\(function.pool.running)", "\(function.pool.waiting)",
                 "\(function.queue.waiting + function.queue.running)", "\(succeeded)", "\(failed)",
                 function.triggers.joined(separator: ", "),
             ])

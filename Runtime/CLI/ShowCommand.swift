@@ -46,6 +46,7 @@ struct ShowCommand: AsyncParsableCommand {
                 + "\(function.queue.done) done, \(function.queue.dead) dead",
         ]
         if declared.sandbox.isEmpty { lines.append("  sandbox    off") }
+        if function.breaker != "closed" { lines.append("  breaker    \(function.breaker)") }
         if let reason = function.pool.backingOff { lines.append("  back-off   \(reason)") }
         lines = lines.map { $0.printable() }
         lines += section("sandbox", sandbox(detail), colours)

@@ -13,6 +13,8 @@ struct Failure: Error, Sendable {
     var unstarted = false
     /// Its pool takes no more calls: the host stops, or the function has a successor.
     var stopping = false
+    /// What it says about the function, to its circuit breaker.
+    var verdict = CircuitBreaker.Verdict.neither
     var problem: Problem
 }
 
@@ -25,26 +27,32 @@ extension Failure {
         switch failure.code {
         case .handlerFailed:
             outcome = .failed
+            // What the handler calls permanent is the fault of what it was given.
+            verdict = failure.permanent ? .neither : .fails
             problem = Problem(
                 status: 500, code: "handler-failed", title: "The function failed",
                 detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")
         case .timedOut:
             outcome = .timedOut
+            verdict = .fails
             problem = Problem(
                 status: 504, code: "timed-out", title: "The function took too long",
                 detail: "It ran past its limit of \(time.description); nothing of its effects was applied.")
         case .workerDied:
             outcome = .failed
+            verdict = .fails
             problem = Problem(
                 status: 502, code: "worker-died", title: "The function's worker died",
                 detail: "Its process ended during the call; nothing of its effects was applied.")
         case .contractBroken:
             outcome = .failed
+            verdict = .fails
             problem = Problem(
                 status: 502, code: "contract-broken", title: "The function's worker answered nonsense",
                 detail: "What it sent does not follow its contract; nothing of its effects was applied.")
         case .startFailed:
             outcome = .rejected
+            verdict = .fails
             unstarted = true
             problem = Problem(
                 status: 503, code: "start-failed", title: "The function cannot be started",
@@ -72,6 +80,17 @@ extension Failure {
             problem = Problem(
                 status: 503, code: "stopping", title: "The host is stopping", retryAfter: retryAfter)
         }
+    }
+
+    /// Its circuit breaker is open.
+    init(restingFor rest: Duration) {
+        outcome = .rejected
+        reason = "its circuit breaker is open: nearly all of its latest calls have failed"
+        unstarted = true
+        problem = Problem(
+            status: 503, code: "circuit-open", title: "The function rests",
+            detail: "Nearly all of its latest calls have failed; it is tried again soon.",
+            retryAfter: max(1, Int((rest.milliseconds + 999) / 1000)))
     }
 
     static let conflicted = Failure(

@@ -7,14 +7,20 @@ package import Workers
 package final class HostedFunction: Sendable {
     package let manifest: Manifest
     package let pool: Pool
-    private let tally = Mutex(InvocationTally())
-
+    private let book: Mutex<Book>
     private let roomWanted = Flag()
+
+    /// One lock for both, since every call asks for both.
+    private struct Book {
+        var tally = InvocationTally()
+        var breaker: CircuitBreaker?
+    }
 
     /// - Parameter roomFound: called when the pool has room again after `wantsRoom`.
     package init(manifest: Manifest, pool: Pool, roomFound: @escaping @Sendable () -> Void) {
         self.manifest = manifest
         self.pool = pool
+        book = Mutex(Book(breaker: manifest.workers.breaker.map { CircuitBreaker(policy: $0) }))
         pool.onRoom { [roomWanted] in
             if roomWanted.value.exchange(false, ordering: .acquiringAndReleasing) { roomFound() }
         }
@@ -23,19 +29,45 @@ package final class HostedFunction: Sendable {
     /// Asks to be told, once, when the pool has room. A request that ends with nobody asking costs one atomic exchange.
     func wantsRoom() { roomWanted.value.store(true, ordering: .releasing) }
 
-    package var statistics: FunctionStatistics { tally.withLock { $0.statistics } }
+    package var statistics: FunctionStatistics { book.withLock { $0.tally.statistics } }
 
-    /// Counts an invocation that begins; every one must be `ended`.
-    func began() { tally.withLock { $0.running += 1 } }
+    /// `nil` when it has none.
+    package var breaker: CircuitBreaker.State? { book.withLock { $0.breaker?.state } }
+
+    /// How many queued invocations may run now as far as its circuit breaker goes, `nil` for as many as there are; and
+    /// how long until there may be more.
+    func quota(at now: ContinuousClock.Instant) -> (calls: Int?, wait: Duration) {
+        book.withLock { $0.breaker?.quota(at: now) ?? (nil, .zero) }
+    }
+
+    /// Counts an invocation that begins, and asks the circuit breaker; every one must be `ended`.
+    func began(at now: ContinuousClock.Instant) -> (pass: CircuitBreaker.Pass, change: CircuitBreaker.Change?) {
+        book.withLock { book in
+            book.tally.running += 1
+            return book.breaker?.admit(at: now) ?? (.free, nil)
+        }
+    }
 
     /// Takes a `began` back: the invocation goes to the function's successor.
-    func passedOn() { tally.withLock { $0.running -= 1 } }
+    func passedOn(_ pass: CircuitBreaker.Pass) {
+        book.withLock { book in
+            book.tally.running -= 1
+            _ = book.breaker?.ended(pass, .neither, at: .now)
+        }
+    }
 
-    func ended(_ invocation: Invocation, _ outcome: Outcome, after duration: Duration, reason: String? = nil) {
+    func ended(
+        _ invocation: Invocation, _ outcome: Outcome, from start: ContinuousClock.Instant, reason: String? = nil,
+        pass: CircuitBreaker.Pass, verdict: CircuitBreaker.Verdict
+    ) -> CircuitBreaker.Change? {
+        let now = ContinuousClock.now
         let entry = InvocationTally.Ended(
-            invocation: invocation.id, trigger: invocation.trigger, outcome: outcome, time: .now(), duration: duration,
-            reason: reason)
-        tally.withLock { $0.ended(entry) }
+            invocation: invocation.id, trigger: invocation.trigger, outcome: outcome, time: .now(),
+            duration: now - start, reason: reason)
+        return book.withLock { book in
+            book.tally.ended(entry)
+            return book.breaker?.ended(pass, verdict, at: now)
+        }
     }
 }
 

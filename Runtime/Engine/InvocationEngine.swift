@@ -10,6 +10,7 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    private let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
     package init(store: Store, logger: Logger) {
@@ -30,6 +31,7 @@ package final class InvocationEngine: Sendable {
     package func replace(functions: [HostedFunction]) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
+        subscriptions.replace(functions.map(\.manifest))
         queueChanged()
     }
 
@@ -48,12 +50,13 @@ package final class InvocationEngine: Sendable {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
         do throws(Failure) {
-            guard case .response(let head, let body) = try await run(invocation, body: body, of: function, on: lane)
-            else {
+            switch try await run(invocation, body: body, of: function, on: lane) {
+            case .response(let head, let body): return Reply(head: head, body: body)
+            case .redirect(let target): return Reply(redirect: target)
+            case .acknowledged:
                 throw Failure(
                     CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
             }
-            return Reply(head: head, body: body)
         } catch {
             throw error.problem(for: id)
         }
@@ -88,19 +91,24 @@ package final class InvocationEngine: Sendable {
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
     ) async throws(Failure) -> Answer {
         let start = ContinuousClock.now
-        function.began()
-        do {
+        let (pass, change) = function.began(at: start)
+        if let change { log(change, of: function) }
+        do throws(Failure) {
+            if case .refused(let rest) = pass { throw Failure(restingFor: rest) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            function.ended(invocation, .succeeded, after: .now - start)
+            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            if let change { log(change, of: function) }
             return answer
         } catch {
             if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
-                function.passedOn()
+                function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
-            function.ended(invocation, error.outcome, after: .now - start, reason: error.reason)
-            log(error, of: invocation)
+            let change = function.ended(
+                invocation, error.outcome, from: start, reason: error.reason, pass: pass, verdict: error.verdict)
+            log(error, of: invocation, quietly: pass.isRefused)
+            if let change { log(change, of: function) }
             throw error
         }
     }
@@ -112,10 +120,15 @@ package final class InvocationEngine: Sendable {
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
     ) async throws(Failure) -> Answer {
         for run in 1...Self.mostRuns {
-            let state = InvocationState(store: store, namespace: function.manifest.namespace)
+            let state = InvocationState(
+                store: store, namespace: function.manifest.namespace, invocation: invocation,
+                subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            switch try await commit(state.seal(), lease: lease, of: answer) {
-            case .committed: return answer
+            let effects = state.seal()
+            switch try await commit(effects, lease: lease, of: answer) {
+            case .committed:
+                if effects?.messages.isEmpty == false { queueChanged() }
+                return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -134,7 +147,9 @@ package final class InvocationEngine: Sendable {
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            throw Failure(error, limits: time)
+            var failure = Failure(error, limits: time)
+            if state.isTooDeep { failure.permanent = true }
+            throw failure
         }
     }
 
@@ -160,9 +175,26 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    private func log(_ failure: Failure, of invocation: Invocation) {
+    private func log(_ change: CircuitBreaker.Change, of function: HostedFunction) {
+        let name = function.manifest.name
+        let metadata: Logger.Metadata = ["function": "\(name)"]
+        switch change {
+        case .opened(let failures, let calls, let rest):
+            logger.error(
+                """
+                circuit breaker opened: \(failures) of the last \(calls) calls failed; calls are answered 503, and \
+                queued events wait, for \(Quantity.text(rest))
+                """, metadata: metadata)
+        case .tries: logger.notice("circuit breaker half-open: the next call tries", metadata: metadata)
+        case .closed: logger.notice("circuit breaker closed: a call has succeeded", metadata: metadata)
+        }
+    }
+
+    /// - Parameter quietly: the reason was logged when it began.
+    private func log(_ failure: Failure, of invocation: Invocation, quietly: Bool) {
         let level: Logger.Level =
             switch failure.outcome {
+            case _ where quietly: .debug
             case .cancelled, .conflicted: .info
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
@@ -179,10 +211,18 @@ package final class InvocationEngine: Sendable {
 package struct Reply: Sendable {
     package var head: ResponseHead
     package var body: Body
+    /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
+    /// `head`, which says the same to a client.
+    package var redirect: String?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head
         self.body = body
+    }
+
+    package init(redirect target: String) {
+        self.init(head: ResponseHead(status: 302, headers: [HeaderField("Location", target)]), body: .empty)
+        redirect = target
     }
 }
 

@@ -91,6 +91,11 @@ package final class QueueDispatcher: Service {
                     next = min(next, due.since(now))
                     continue
                 }
+                let quota = function.quota(at: .now)
+                guard quota.calls != 0 else {
+                    next = min(next, quota.wait)
+                    continue
+                }
                 switch claim(name) {
                 case .claimed: functions.append(function)
                 case .taken: break
@@ -134,8 +139,10 @@ package final class QueueDispatcher: Service {
     private func leaseIfRoom(of function: HostedFunction) async -> [LeasedInvocation] {
         let name = function.manifest.name
         let running = loads.withLock { $0[name]?.running ?? 0 }
+        let quota = function.quota(at: .now)
         function.wantsRoom()
-        let limit = min(max(function.pool.room, running == 0 ? 1 : 0), Self.largestLease)
+        let room = min(max(function.pool.room, running == 0 ? 1 : 0), Self.largestLease)
+        let limit = min(room, quota.calls ?? room)
         guard limit > 0, !isStopping.load(ordering: .acquiring) else { return [] }
         do {
             return try await engine.store.lease(function: name, limit: limit, now: .now())

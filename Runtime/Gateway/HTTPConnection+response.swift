@@ -43,20 +43,32 @@ extension HTTPConnection {
         exchange.admitted = nil
         let handle = ConnectionHandle(self)
         let number = exchange.number
-        let respond = lane.shared.respond
+        let shared = lane.shared
+        let respond = shared.respond
         let lane = self.lane.lane
         // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise.
         exchange.task = Task(executorPreference: lane) {
             do throws(Problem) {
-                let reply = try await respond(request.head, body, request.function, id, lane)
+                var reply = try await respond(request.head, body, request.function, id, lane)
+                if reply.redirect != nil {
+                    let answering: InvocationID
+                    (reply, answering) = try await shared.follow(reply, of: id, to: request.head, on: lane)
+                    handle.run { $0.answers(answering, number) }
+                }
+                let head = reply.head
                 switch reply.body {
-                case .bytes(let bytes): handle.run { $0.finish(reply.head, bytes, number) }
-                case .stream(let stream): await handle.send(reply.head, stream, number)
+                case .bytes(let bytes): handle.run { $0.finish(head, bytes, number) }
+                case .stream(let stream): await handle.send(head, stream, number)
                 }
             } catch {
                 handle.run { $0.fail(error, number) }
             }
         }
+    }
+
+    /// Another invocation than the first one gives the response, which names it.
+    private func answers(_ invocation: InvocationID, _ number: Int) {
+        if number == exchange.number { exchange.invocation = invocation }
     }
 
     private func finish(_ head: ResponseHead, _ bytes: ByteBuffer, _ number: Int) {

@@ -18,6 +18,7 @@ actor FunctionSet: Service {
     private let engine: InvocationEngine
     private let lanes: [Lane]
     private let budget: WorkerBudget
+    private let directory: AccessDirectory
     private let drain: Duration
     private let output: WorkerOutput
     private var members: [String: Member] = [:]
@@ -26,9 +27,13 @@ actor FunctionSet: Service {
     /// What is running is the last set.
     private var isStopping = false
 
-    init(engine: InvocationEngine, lanes: [Lane], maxWorkers: Int, drain: Duration, output: @escaping WorkerOutput) {
+    init(
+        engine: InvocationEngine, lanes: [Lane], maxWorkers: Int, directory: AccessDirectory, drain: Duration,
+        output: @escaping WorkerOutput
+    ) {
         self.engine = engine
         self.lanes = lanes
+        self.directory = directory
         self.drain = drain
         self.output = output
         budget = WorkerBudget(limit: maxWorkers)
@@ -83,7 +88,7 @@ actor FunctionSet: Service {
     }
 
     private func start(_ manifest: Manifest, handler: HandlerStamp?) -> Member {
-        let pool = Pool(manifest: manifest, lanes: lanes, budget: budget, output: output)
+        let pool = Pool(manifest: manifest, lanes: lanes, budget: budget, directory: directory, output: output)
         let function = HostedFunction(manifest: manifest, pool: pool) { [engine] in engine.queueChanged() }
         // It lives as long as the function does, which is not the life of any one caller.
         return Member(function: function, handler: handler, keeper: Task { await pool.run() })

@@ -11,6 +11,7 @@ import Storage
 import Telemetry
 import Triggers
 import UnixSignals
+import WorkerAPI
 import Workers
 
 /// The composition root: manifests become services, in the order in which they start; they stop in the reverse one.
@@ -48,9 +49,11 @@ package struct Host: Sendable {
         let lanes = group.makeIterator().map { Lane(loop: $0) }
 
         let engine = InvocationEngine(store: store, logger: logger)
+        let directory = AccessDirectory()
+        let workerAPI = WorkerAPIServer(directory: directory, group: group, logger: logger)
         let functions = FunctionSet(
-            engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, drain: configuration.drain,
-            output: logs.output)
+            engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, directory: directory,
+            drain: configuration.drain, output: logs.output)
         let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
@@ -72,7 +75,6 @@ package struct Host: Sendable {
 
         // First, so that an address in use is said before anything runs. Clients wait until the services start.
         try await listen(gateway)
-        try await reloader.apply(manifests)
         let dispatcher = QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain)
         var services: [any Service] = [
             SignalWatcher(
@@ -91,8 +93,12 @@ package struct Host: Sendable {
         }
         // The last one is told first: while requests are drained, nothing new comes from the queue.
         services.append(ShutdownNotice { dispatcher.stop() })
-        announce(manifests, at: gateway, logger: logger)
-        try await run(services, logger: logger)
+        try await workerAPI.serving {
+            // Only now, since workers are told where the API listens.
+            try await reloader.apply(manifests)
+            announce(manifests, at: gateway, logger: logger)
+            try await run(services, logger: logger)
+        }
         try await group.shutdownGracefully()
     }
 

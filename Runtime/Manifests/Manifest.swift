@@ -32,12 +32,22 @@ package struct Handler: Sendable, Equatable {
     package var directory: String
     /// The SwiftPM product that `command` was found by, if it was.
     package var product: String?
+    /// Only of an `http` server: the path that it answers with 2xx once it is ready. Without one, it is ready when it
+    /// accepts connections.
+    package var health: String?
+    /// Only of an `http` server: where it takes events that are not requests.
+    package var path = "/"
 
-    package init(command: [String], contract: Contract, directory: String, product: String? = nil) {
+    package init(
+        command: [String], contract: Contract, directory: String, product: String? = nil, health: String? = nil,
+        path: String = "/"
+    ) {
         self.command = command
         self.contract = contract
         self.directory = directory
         self.product = product
+        self.health = health
+        self.path = path
     }
 }
 
@@ -181,6 +191,22 @@ package struct WorkerPolicy: Sendable, Equatable {
     package var retireInvocations = 10_000
     /// A worker this old is replaced.
     package var retireAge: Duration = .seconds(3600)
+    /// A worker whose processes hold more bytes than this after a call is replaced; `nil` for no bound.
+    package var retireMemory: Int64?
+    /// `nil` when it is off.
+    package var breaker: BreakerPolicy? = BreakerPolicy()
+
+    package init() {}
+}
+
+/// When the calls of a function that keeps failing are turned away at once.
+package struct BreakerPolicy: Sendable, Equatable {
+    /// It opens when this many percent of the latest calls have failed …
+    package var failures = 90
+    /// … of at least this many.
+    package var calls = 20
+    /// How long it stays open before one call may try; twice as long after each try that fails.
+    package var rest: Duration = .seconds(5)
 
     package init() {}
 }

@@ -3,21 +3,34 @@ import Events
 extension ManifestParser {
     func workers(_ value: Value?) -> WorkerPolicy {
         var policy = WorkerPolicy()
-        guard let mapping = value?.mapping(keys: ["min", "max", "concurrency", "idle", "instance", "retire"]) else {
-            return policy
-        }
+        let keys = ["min", "max", "concurrency", "idle", "instance", "retire", "breaker"]
+        guard let mapping = value?.mapping(keys: keys) else { return policy }
         policy.min = mapping["min"].flatMap { $0.integer(in: 0...10_000) } ?? policy.min
         policy.max = mapping["max"].flatMap { $0.integer(in: 1...10_000) } ?? policy.max
         policy.concurrency = mapping["concurrency"].flatMap { $0.integer(in: 1...10_000) } ?? policy.concurrency
         policy.idle = mapping["idle"].flatMap { $0.duration(from: .zero) } ?? policy.idle
-        if let value = mapping["instance"], let instance = value.choice(WorkerPolicy.Instance.self) {
-            Availability.check("instance: \(instance.rawValue)", at: value.position, report)
-            policy.instance = instance
-        }
-        let retire = mapping["retire"]?.mapping(keys: ["invocations", "age"])
+        policy.instance = mapping["instance"].flatMap { $0.choice(WorkerPolicy.Instance.self) } ?? policy.instance
+        let retire = mapping["retire"]?.mapping(keys: ["invocations", "age", "memory"])
         policy.retireInvocations =
             retire?["invocations"].flatMap { $0.integer(in: 1...1_000_000_000) } ?? policy.retireInvocations
         policy.retireAge = retire?["age"].flatMap { $0.duration(from: .seconds(1)) } ?? policy.retireAge
+        policy.retireMemory = retire?["memory"].flatMap { $0.size(from: 1 << 20) }
+        policy.breaker = breaker(mapping["breaker"])
+        return policy
+    }
+
+    private func breaker(_ value: Value?) -> BreakerPolicy? {
+        var policy = BreakerPolicy()
+        guard let value else { return policy }
+        if value.isText("off") { return nil }
+        guard !value.isScalar else {
+            value.expected("'off' or a mapping with keys such as failures, calls, rest")
+            return policy
+        }
+        guard let mapping = value.mapping(keys: ["failures", "calls", "rest"]) else { return policy }
+        policy.failures = mapping["failures"].flatMap { $0.integer(in: 1...100) } ?? policy.failures
+        policy.calls = mapping["calls"].flatMap { $0.integer(in: 1...10_000) } ?? policy.calls
+        policy.rest = mapping["rest"].flatMap { $0.duration(to: .seconds(3600)) } ?? policy.rest
         return policy
     }
 

@@ -5,6 +5,7 @@ enum FrameType: UInt8 {
     case call = 0x03
     case cancel = 0x04
     case goodbye = 0x05
+    case fork = 0x06
     case body = 0x10
     case credit = 0x11
     case reset = 0x12
@@ -14,6 +15,7 @@ enum FrameType: UInt8 {
     case log = 0x23
     case state = 0x24
     case stateReply = 0x25
+    case forked = 0x26
 }
 
 /// Bit 0 of the flags: the sender's body is complete with this frame.
@@ -44,6 +46,8 @@ extension Message {
         case .hello: .hello
         case .welcome: .welcome
         case .goodbye: .goodbye
+        case .fork: .fork
+        case .forked: .forked
         case .call: .call
         case .cancel: .cancel
         case .body: .body
@@ -61,7 +65,8 @@ extension Message {
     var isEnd: Bool {
         switch self {
         case .call(_, _, let end), .body(_, let end), .response(_, _, _, let end): end
-        case .hello, .welcome, .goodbye, .cancel, .credit, .reset, .acknowledge, .failure, .log, .state, .stateReply:
+        case .hello, .welcome, .goodbye, .fork, .forked, .cancel, .credit, .reset, .acknowledge, .failure, .log,
+            .state, .stateReply:
             false
         }
     }
@@ -78,6 +83,13 @@ extension Message {
             writer.write(welcome.concurrency)
             writer.write(welcome.window)
             writer.write(welcome.function)
+        case .fork(let number, let environment):
+            writer.write(number)
+            writer.write(environment)
+        case .forked(let number, let process, let reason):
+            writer.write(number)
+            writer.write(process)
+            writer.write(reason)
         case .call(let head, let body, _):
             head.encode(into: &writer)
             body.encode(into: &writer)
@@ -160,6 +172,12 @@ extension StateRequest {
             writer.write(limit)
         case .commit: writer.write(UInt8(5))
         case .abandon: writer.write(UInt8(6))
+        case .send(let message):
+            writer.write(UInt8(7))
+            writer.write(message.target)
+            writer.write(message.after)
+            writer.write(message.attributes)
+            writer.write(message.data)
         }
     }
 }
@@ -195,6 +213,9 @@ extension StateReply {
 // MARK: Decoding
 
 extension Frame {
+    /// Whether a frame with these first bytes is a FORK.
+    package static func isFork(header: [UInt8]) -> Bool { header[4] == FrameType.fork.rawValue }
+
     /// Decodes the frame that starts at `offset` in `input`, and moves `offset` past it.
     ///
     /// Returns `nil`, and leaves `offset`, while the frame is not there as a whole. Bodies are given as ranges of `input`.
@@ -231,6 +252,10 @@ extension Message {
                     version: try reader.integer(), concurrency: try reader.integer(), window: try reader.integer(),
                     function: try reader.string()))
         case .goodbye: self = .goodbye
+        case .fork: self = .fork(number: try reader.integer(), environment: try reader.fields())
+        case .forked:
+            self = .forked(
+                number: try reader.integer(), process: try reader.integer(), reason: try reader.string())
         case .call:
             let head = try CallHead(from: &reader)
             self = .call(head, body: .range(reader.remaining), end: end)
@@ -292,6 +317,11 @@ extension StateRequest {
             self = .list(prefix: prefix, after: hasAfter ? after : nil, limit: try reader.integer())
         case 5: self = .commit
         case 6: self = .abandon
+        case 7:
+            self = .send(
+                WireMessage(
+                    target: try reader.string(), after: try reader.integer(), attributes: try reader.fields(),
+                    data: try reader.data()))
         default: throw WireError("unknown state operation \(code)")
         }
     }

@@ -26,6 +26,9 @@ package struct Call: Sendable {
 package enum Answer: Sendable {
     /// To an HTTP request. The call goes on until the body has ended; effects are complete before.
     case response(ResponseHead, Body)
+    /// To an HTTP request: the host answers in its stead as if this path and query had been asked for, with `GET`
+    /// (RFC 3875 §6.2.2).
+    case redirect(String)
     /// To an event.
     case acknowledged
 }

@@ -11,7 +11,7 @@ struct ExampleTests {
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "uptime", "wordcount"] {
+        for name in ["hello", "guestbook", "inbox", "uptime", "wordcount", "git"] {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -92,7 +92,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 5 functions"))
+            #expect(try host.cli("logs").output.contains("serves 6 functions"))
         }
     }
 

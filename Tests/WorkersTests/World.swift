@@ -44,17 +44,19 @@ struct World: Sendable {
 
     func request(
         _ path: String, query: String = "", method: String = "POST", body: Body = .empty,
-        time: Duration = .seconds(30), state: MemoryState = MemoryState(), id: InvocationID = InvocationID()
+        headers: [HeaderField] = [], time: Duration = .seconds(30), state: MemoryState = MemoryState(),
+        id: InvocationID = InvocationID()
     ) async throws -> Response {
         let head = RequestHead(
             method: method, path: path, query: query, parameters: [HeaderField("name", "Ada")],
-            headers: [HeaderField("Content-Type", "text/plain")], remoteAddress: "127.0.0.1:5000")
+            headers: [HeaderField("Content-Type", "text/plain")] + headers, remoteAddress: "127.0.0.1:5000")
         let invocation = Invocation(id: id, function: pool.manifest.name, cause: .request(head))
         let call = Call(invocation: invocation, body: body, time: time) { state.operate($0, $1) }
-        guard case .response(let answer, let content) = try await pool.perform(call, on: lane) else {
-            throw Unexpected(description: "an acknowledgement to a request")
+        switch try await pool.perform(call, on: lane) {
+        case .response(let answer, let content): return Response(head: answer, body: content)
+        case .redirect(let target): throw Unexpected(description: "a redirect to \(target)")
+        case .acknowledged: throw Unexpected(description: "an acknowledgement to a request")
         }
-        return Response(head: answer, body: content)
     }
 
     func deliver(_ event: Event, kind: TriggerKind = .timer, state: MemoryState = MemoryState()) async throws {
@@ -140,7 +142,7 @@ final class MemoryState: Sendable {
             case .list(let prefix, _, _):
                 let entries = values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
                 return .success(.entries(entries.map { StateEntry(key: $0.key, value: $0.value) }, more: false))
-            case .commit, .abandon: break
+            case .send, .commit, .abandon: break
             }
             return .success(.done)
         }

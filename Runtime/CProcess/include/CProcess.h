@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "instance.h"
 #include "sandbox.h"
 
 /// What a child process is to be. Every pointer must stay valid during `apus_spawn`.

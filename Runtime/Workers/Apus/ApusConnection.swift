@@ -50,6 +50,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     private var flushIsDue = false
     private var isPaused = false
     private var startTimer: Scheduled<Void>?
+    /// Told, once, that the worker can be a template.
+    var onTemplate: (() -> Void)?
     /// Why the worker cannot be used, when the host knows better than its exit says.
     private var startFailure: String?
 
@@ -206,7 +208,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         case .reset(let reason): reset(frame.call, reason)
         case .credit(let count): grantUpload(frame.call, Int(count))
         case .state(let request, let scope, let operation): operate(frame.call, request, scope, operation)
-        case .response, .body, .welcome, .goodbye, .call, .cancel, .stateReply:
+        case .forked: breakContract("a FORKED of a worker that is no template")
+        case .response, .body, .welcome, .goodbye, .fork, .call, .cancel, .stateReply:
             breakContract("a worker does not send this frame: type \(frame.message)")
         }
     }
@@ -218,6 +221,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         }
         if let missing = TriggerMask(hello.triggers).missing(for: manifest) { return refuse(missing) }
         startTimer?.cancel()
+        if hello.triggers & Hello.canFork != 0 { onTemplate?() }
+        onTemplate = nil
         let welcome = Welcome(
             concurrency: UInt32(manifest.workers.concurrency), window: UInt32(Self.window), function: manifest.name)
         send(Frame(call: 0, .welcome(welcome)))

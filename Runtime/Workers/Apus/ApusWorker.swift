@@ -12,27 +12,53 @@ final class ApusWorker: Worker {
 
     private let process: HandlerProcess
     private let connection: ApusConnection
+    private let templates: Templates?
     private var lane: Lane { process.lane }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput) {
+    /// - Parameter templates: copies come from there, where there is a template.
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, reports: WorkerReports, output: @escaping WorkerOutput,
+        templates: Templates? = nil
+    ) {
         process = HandlerProcess(manifest, number: number, lane: lane, output: output)
         connection = ApusConnection(process, reports: reports)
+        self.templates = templates
     }
 
     var pid: Int32 { process.pid }
 
     func start() {
         lane.run { [self] in
-            process.start(wire: Wiring.frames) { [process, connection] wiring in
-                connection.awaitHello()
-                process.readLines(wiring.output, as: .stdout)
-                process.attach(Self.connect(wiring.socket, connection, on: process.lane.loop))
-            } failed: { [connection] failure in
-                connection.failedToStart(failure)
-            } exited: { [connection] exit in
-                connection.processEnded(exit)
-            }
+            if let template = templates?.ready { startAsCopy(of: template) } else { startAnew() }
         }
+    }
+
+    private func startAnew() {
+        connection.onTemplate = templates.map { templates in { templates.areWanted() } }
+        process.start(wire: Wiring.frames) { [self] wiring in
+            hasStarted(wiring)
+        } failed: { [connection] failure in
+            connection.failedToStart(failure)
+        } exited: { [connection] exit in
+            connection.processEnded(exit)
+        }
+    }
+
+    private func startAsCopy(of template: Template) {
+        process.start(asCopyOf: template) { [self] wiring in
+            hasStarted(wiring)
+        } failed: { [self] failure in
+            process.say("warning", "\(failure); starting it anew")
+            startAnew()
+        } exited: { [connection] exit in
+            connection.processEnded(exit)
+        }
+    }
+
+    private func hasStarted(_ wiring: Wiring) {
+        connection.awaitHello()
+        process.readLines(wiring.output, as: .stdout)
+        process.attach(Self.connect(wiring.socket, connection, on: lane.loop))
     }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {

@@ -1,6 +1,7 @@
 import Events
 import Manifests
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// How the shell acts on what its state decides.
@@ -39,6 +40,12 @@ extension Pool {
                 if reason == .surrendered { budget.noteSurrender() }
                 worker.stop(because: reason.rawValue)
             }
+        case .weigh(let id, let time):
+            guard let worker = contents.workers[id] else { return nil }
+            let delay = TimeAmount.nanoseconds(max(0, (time - now).nanoseconds))
+            return { [lanes] in
+                lanes[0].loop.scheduleTask(in: delay) { [weak self, weak worker] in self?.weigh(id, worker?.pid ?? 0) }
+            }
         case .requestSlots(let count): return { [budget, identity] in budget.request(count, for: identity) }
         case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
         case .releaseSlot: return { [budget, identity] in budget.release(from: identity) }
@@ -59,6 +66,15 @@ extension Pool {
     }
 
     private func makeWorker(_ id: PoolState.WorkerID, lane: Lane) -> (any Worker)? {
+        // State and messages have frames of their own in the contract apus.
+        let access =
+            manifest.handler.contract == .apus ? nil : directory.map { WorkerAccess($0, manifest: manifest) }
+        let worker = makeWorker(id, lane: lane, access: access)
+        guard let access, let worker else { return worker }
+        return JoinedWorker(worker, access)
+    }
+
+    private func makeWorker(_ id: PoolState.WorkerID, lane: Lane, access: WorkerAccess?) -> (any Worker)? {
         let reports = WorkerReports(
             ready: { self.change { $0.state.workerReady(id, now: $1) } },
             released: { self.released(id) },
@@ -66,9 +82,35 @@ extension Pool {
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) })
         switch manifest.handler.contract {
-        case .stdio: return StdioWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .apus: return ApusWorker(manifest, number: id, lane: lane, reports: reports, output: output)
-        case .http, .lambda, .cgi: return nil
+        case .stdio: return perCall(StdioContract(), id, lane, access, reports)
+        case .cgi: return perCall(CGIContract(manifest), id, lane, access, reports)
+        case .apus:
+            return ApusWorker(
+                manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
+        case .http:
+            return HTTPWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
+        case .lambda: return nil
+        }
+    }
+
+    private func perCall(
+        _ contract: any PerCallContract, _ id: PoolState.WorkerID, _ lane: Lane, _ access: WorkerAccess?,
+        _ reports: WorkerReports
+    ) -> any Worker {
+        PerCallWorker(
+            contract, manifest, number: id, lane: lane, access: access, reports: reports, output: output)
+    }
+
+    /// Finds out how much memory a worker has, on a thread that may block.
+    private func weigh(_ id: PoolState.WorkerID, _ pid: Int32) {
+        guard pid != 0 else { return }
+        change { contents, now in
+            contents.state.weighs(id, now: now)
+            return []
+        }
+        NIOThreadPool.singleton.submit { [weak self] _ in
+            let bytes = ProcessGroup.residentBytes(of: pid)
+            self?.change { $0.state.weighed(id, bytes: bytes, now: $1) }
         }
     }
 
@@ -77,6 +119,8 @@ extension Pool {
             contents.workers[id] = nil
             return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
+        // Nobody has called for as long as workers stay idle.
+        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.waiting.isEmpty }) { templates.stop() }
     }
 
     private func refuseContract(_ id: PoolState.WorkerID) {

@@ -32,29 +32,40 @@ package final class Pool: Sendable {
 
     let lanes: [Lane]
     let budget: WorkerBudget
+    let directory: AccessDirectory?
     let output: WorkerOutput
     let contents: Mutex<Contents>
+    /// Only where each call gets a new worker.
+    let templates: Templates?
     /// Its name to the budget.
     var identity: ObjectIdentifier { ObjectIdentifier(self) }
 
     /// - Parameters:
     ///   - lanes: where its workers may live; at least one.
     ///   - budget: the machine-wide bound on workers, shared by all pools.
+    ///   - directory: lets its workers use the worker API; `nil` where there is none.
     ///   - output: gets every line that a worker logs or prints.
-    package init(manifest: Manifest, lanes: [Lane], budget: WorkerBudget, output: @escaping WorkerOutput) {
+    package init(
+        manifest: Manifest, lanes: [Lane], budget: WorkerBudget, directory: AccessDirectory? = nil,
+        output: @escaping WorkerOutput
+    ) {
         precondition(!lanes.isEmpty, "a pool needs a lane to live on")
         self.manifest = manifest
         self.lanes = lanes
         self.budget = budget
+        self.directory = directory
         self.output = output
         let state = PoolState(
             policy: manifest.handler.contract.adjusted(manifest.workers), limits: manifest.limits,
             laneCount: lanes.count)
         contents = Mutex(Contents(state: state))
+        let isCopied = manifest.handler.contract == .apus && manifest.workers.instance == .fresh
+        templates = isCopied ? Templates(manifest, lane: lanes[0], output: output) : nil
         let member = WorkerBudget.Member(
             grant: { [weak self] in self?.change { $0.state.slotGranted($1) } },
             idleSince: { [weak self] in self?.contents.withLock { $0.state.surrenderable } },
-            surrender: { [weak self] in self?.change { $0.state.surrender($1) } })
+            surrender: { [weak self] in self?.change { $0.state.surrender($1) } },
+            scarce: { [weak self] in self?.change { $0.state.slotsAreScarce($1) } })
         budget.join(identity, member)
     }
 
@@ -91,6 +102,7 @@ package final class Pool: Sendable {
         let limit = lanes[0].loop.scheduleTask(in: .nanoseconds(within.nanoseconds)) { self.stop() }
         await drained(orCancelled: false)
         limit.cancel()
+        await templates?.end()
     }
 
     /// Takes no more calls and kills every worker at once. `drain` and `run` return when they are gone.
@@ -179,13 +191,15 @@ extension CallFailure {
 }
 
 extension Handler.Contract {
-    /// A contract with one process an invocation keeps none ready, and runs one call in each; so does a worker that
-    /// shall be fresh for each.
+    /// A contract with one process an invocation keeps none ready, and runs one call in each: what its program learns of
+    /// the invocation is in its environment, so that none can be started before. A worker that shall be fresh for each
+    /// runs one call, too, but is started ahead.
     func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
         var policy = policy
         if self == .stdio || self == .cgi {
             policy.concurrency = 1
             policy.min = 0
+            policy.instance = .reuse
         } else if policy.instance == .fresh {
             policy.concurrency = 1
             policy.retireInvocations = 1

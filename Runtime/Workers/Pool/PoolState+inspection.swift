@@ -5,6 +5,12 @@ extension PoolState {
     /// Workers that run calls, or will.
     var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
 
+    /// Each call gets a worker that has run nothing.
+    var isFresh: Bool { policy.instance == .fresh }
+
+    /// Workers with room.
+    var ready: Int { free.reduce(0) { $0 + $1.count } }
+
     /// How many more calls could run or start at once, those that wait taken off.
     ///
     /// - Parameter slots: what the budget has left. With nothing left there is room for one worker's calls still: they
@@ -62,6 +68,13 @@ extension PoolState {
         let starting = workers.values.count { $0.phase == .starting } * policy.concurrency
         if let waiter = line.lazy.compactMap({ waiting[$0] }).dropFirst(starting).first { return waiter.lane }
         if let crowdingLane { return crowdingLane }
+        // A successor comes to where its predecessor is.
+        let leaving = workers.values.filter { $0.phase == .ready && $0.retirement != nil }.map(\.lane)
+        if let lane = leaving.first(where: { lane in
+            !workers.values.contains { $0.phase == .starting && $0.lane == lane }
+        }) {
+            return lane
+        }
         var counts = Array(repeating: 0, count: laneCount)
         for record in workers.values { counts[record.lane] += 1 }
         return counts.indices.min { counts[$0] < counts[$1] } ?? 0

@@ -26,11 +26,13 @@ extension PoolState {
     func missingWorkers(_ now: Instant) -> Int {
         guard !isDraining, !backoff.isActive(now) else { return 0 }
         let starting = workers.values.count { $0.phase == .starting }
-        let unserved = waiting.count - starting * policy.concurrency
+        let ahead = isFresh ? spares.target - ready : 0
+        let unserved = waiting.count + max(0, ahead) - starting * policy.concurrency
         let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
         let forMinimum = keepsMinimum ? policy.min - live : 0
         let forLane = crowdingLane == nil ? 0 : 1
-        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane)))
+        let forRetirement = retiring - starting
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane, forRetirement)))
     }
 
     mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {
@@ -44,19 +46,17 @@ extension PoolState {
         func consider(_ instant: Instant) { next = min(next ?? instant, instant) }
         let mayStop = live > policy.min
         for record in workers.values where record.phase == .ready && record.running == 0 {
-            if mayStop { consider(record.idleSince + policy.idle) }
-            consider(record.started + policy.retireAge)
+            if mayStop { consider(idleDeadline(of: record.idleSince)) }
+            consider(retirementDeadline(of: record))
         }
         if let until = backoff.until { consider(until) }
         return next
     }
 
     mutating func stopOld(_ now: Instant, _ actions: inout [Action]) {
-        let aged = workers.filter {
-            $0.value.phase == .ready && $0.value.running == 0 && now - $0.value.started >= policy.retireAge
-        }
-        for id in aged.keys { stop(id, .retired, &actions) }
-        while live > policy.min, let oldest = oldestIdle, now - oldest.since >= policy.idle {
+        retireIdle(now, &actions)
+        while live > policy.min, let oldest = oldestIdle, now >= idleDeadline(of: oldest.since) {
+            spares.forgo()
             stop(oldest.id, .idle, &actions)
         }
     }
@@ -66,5 +66,12 @@ extension PoolState {
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .stopping
         actions.append(.stop(id, reason))
+    }
+
+    /// When a worker that has had nothing to do since then is too many. One that is kept ahead waits for as long as the
+    /// function is called.
+    private func idleDeadline(of since: Instant) -> Instant {
+        guard isFresh, let last = spares.idleDeadline(after: policy.idle) else { return since + policy.idle }
+        return max(since + policy.idle, last)
     }
 }

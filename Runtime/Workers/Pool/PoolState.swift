@@ -15,6 +15,8 @@ package struct PoolState: Sendable {
         case fail(WaiterID, CallFailure)
         /// Ask the worker to end; it runs no call.
         case stop(WorkerID, StopReason)
+        /// Find out at that time how much memory the worker has, and tell `weighed`; `weighs` comes first.
+        case weigh(WorkerID, at: Instant)
         /// Ask the budget for slots, take the question back, or give a slot back.
         case requestSlots(Int)
         case withdrawSlots(Int)
@@ -30,6 +32,7 @@ package struct PoolState: Sendable {
     package enum StopReason: String, Sendable {
         case idle = "it was idle"
         case retired = "it has served its time"
+        case outgrown = "its processes hold more than retire.memory"
         case surrendered = "another function needs its place"
         case draining = "the function is stopping"
     }
@@ -42,8 +45,18 @@ package struct PoolState: Sendable {
             case stopping
         }
 
+        /// A worker that is to go: why, and since when.
+        struct Retirement: Sendable {
+            let reason: StopReason
+            let since: Instant
+        }
+
         let lane: Int
         var phase = Phase.starting
+        var retirement: Retirement?
+        /// It has run a call since it was weighed, and will be again.
+        var weighsSoon = false
+        var weighed: Instant?
         var running = 0
         var invocations = 0
         let started: Instant
@@ -74,6 +87,8 @@ package struct PoolState: Sendable {
     var started = 0
     var isDraining = false
     var keepsMinimum = false
+    /// Only where each call gets a new worker.
+    var spares = SpareDemand()
     private var lastWorker = 0
     var timer: Instant?
 
@@ -108,10 +123,13 @@ package struct PoolState: Sendable {
     }
 
     /// `relieve` has something to do.
-    package var needsRelief: Bool { crowdingLane != nil && requested == 0 }
+    package var needsRelief: Bool { isFresh || crowdingLane != nil && requested == 0 }
 
-    /// Starts a worker on the lane that crowds another's.
-    package mutating func relieve(_ now: Instant) -> [Action] { settled(now) }
+    /// Starts a worker on the lane that crowds another's, or in the place of the one that a call has taken.
+    package mutating func relieve(_ now: Instant) -> [Action] {
+        if isFresh { spares.called(ready: ready + 1, most: policy.max, now: now) }
+        return settled(now)
+    }
 
     /// A call that found no free worker stands in line, or is turned away.
     package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
@@ -121,6 +139,7 @@ package struct PoolState: Sendable {
         } else if let worker = takeFree(lane: lane) {
             actions.append(.give(worker, to: waiter))
         } else {
+            if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
             waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
             line.append(waiter)
             settle(now, &actions)
@@ -146,21 +165,22 @@ package struct PoolState: Sendable {
         record.invocations += 1
         record.idleSince = now
         backoff.succeeded()
-        let retires =
-            record.invocations >= policy.retireInvocations || now - record.started >= policy.retireAge
-        if record.phase == .ready, retires {
+        var actions: [Action] = []
+        noteRetirement(of: id, &record, now, &actions)
+        if record.phase == .ready, let retirement = record.retirement, mustGo(retirement, now) {
             record.phase = .closing
             if !wasFull { removeFree(id, lane: record.lane) }
         }
         workers[id] = record
-        var actions: [Action] = []
         switch record.phase {
-        case .closing where record.running == 0 && retires: stop(id, .retired, &actions)
+        case .closing where record.running == 0:
+            // One without a reason of ours ends by itself.
+            if let reason = record.retirement?.reason { stop(id, reason, &actions) }
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
         case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
         case .ready:
             if wasFull { free[record.lane].append(id) }
-            if waiting.isEmpty {
+            if waiting.isEmpty, record.retirement == nil {
                 if record.running == 0 { arm(now + policy.idle, &actions) }
                 actions.append(.roomGrew)
                 return actions
@@ -202,6 +222,7 @@ package struct PoolState: Sendable {
         } else {
             free[record.lane].append(id)
             actions.append(.roomGrew)
+            retireOne(for: record.lane, &actions)
         }
         settle(now, &actions)
         return actions
@@ -238,10 +259,19 @@ package struct PoolState: Sendable {
     /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
     package mutating func surrender(_ now: Instant) -> [Action] {
         guard live > policy.min, let id = oldestIdle?.id else { return [] }
+        // Otherwise another would be started in its place.
+        spares.forgo()
         var actions: [Action] = []
         stop(id, .surrendered, &actions)
         settle(now, &actions)
         return actions
+    }
+
+    /// The budget has nothing left: those that were asked for to be ready ahead are not worth another pool's workers.
+    package mutating func slotsAreScarce(_ now: Instant) -> [Action] {
+        guard isFresh, spares.target > 0 else { return [] }
+        spares.forgo()
+        return settled(now)
     }
 
     // MARK: Time and the end

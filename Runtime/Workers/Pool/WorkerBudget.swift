@@ -14,6 +14,8 @@ package final class WorkerBudget: Sendable {
         let idleSince: @Sendable () -> ContinuousClock.Instant?
         /// Stops its oldest idle worker, if it has one still.
         let surrender: @Sendable () -> Void
+        /// Hears that it asked for more than there is.
+        let scarce: @Sendable () -> Void
     }
 
     private struct Contents: Sendable {
@@ -39,7 +41,9 @@ package final class WorkerBudget: Sendable {
     func request(_ count: Int, for id: ObjectIdentifier) {
         let (granted, member) = change { ($0.state.request(count, for: id), $0.members[id]) }
         for _ in 0..<granted { member?.grant() }
-        if granted < count { makeRoom(for: id) }
+        guard granted < count else { return }
+        member?.scarce()
+        makeRoom(for: id)
     }
 
     /// Slots that nobody has.

@@ -7,48 +7,53 @@ import NIOPosix
 /// What happens on the spawning thread, and what bounds the process from then on.
 extension HandlerProcess {
     func spawn(
-        _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?,
+        _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?, _ grant: AccessGrant?,
         _ wire: () throws(CallFailure) -> Wiring
-    ) throws(CallFailure) -> (WorkerProcess, Wiring, ControlGroup?) {
+    ) throws(CallFailure) -> (WorkerProcess, Wiring, Bounds) {
         if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, needsPorts: endpoints != .none) {
             throw CallFailure(.startFailed, refusal)
         }
         let surroundings = try WorkerEnvironment(manifest, worker: number)
         let group = controlGroup()
         do throws(CallFailure) {
-            let bounds = try Bounds(
-                filter: filter, ruleset: FilePlan.shared.ruleset(for: manifest, surroundings, endpoints, on: .machine),
-                group: group)
-            defer { bounds.close() }
+            let ruleset = try FilePlan.shared.ruleset(for: manifest, surroundings, endpoints, on: .machine)
+            defer { if ruleset >= 0 { close(ruleset) } }
+            let bounds = Bounds(folder: surroundings.temporaryDirectory, filter: filter, ruleset: ruleset, group: group)
             var wiring = try wire()
             admit(surroundings.mark, endpoints)
             do throws(CallFailure) {
-                let process = try spawn(surroundings, more, wiring, bounds)
+                let environment = surroundings.variables.merging(more) { _, new in new }
+                    .merging(grant?.variables ?? [:]) { _, new in new }
+                let process = try spawn(environment, wiring, bounds, surroundings.mark) {
+                    grant?.revoke()
+                    Self.remove(surroundings, group)
+                }
                 wiring.closeWorkerEnds()
-                return (process, wiring, group)
+                return (process, wiring, bounds)
             } catch {
                 wiring.closeAll()
                 throw error
             }
         } catch {
-            _ = SandboxGuard.shared.dismiss(surroundings.mark.value)
+            _ = SandboxGuard.shared.dismiss(surroundings.mark)
             Self.remove(surroundings, group)
             throw error
         }
     }
 
     private func spawn(
-        _ surroundings: WorkerEnvironment, _ more: [String: String], _ wiring: Wiring, _ bounds: Bounds
+        _ environment: [String: String], _ wiring: Wiring, _ bounds: Bounds, _ mark: WorkerMark,
+        cleanUp: @escaping @Sendable () -> Void
     ) throws(CallFailure) -> WorkerProcess {
+        let joining = bounds.group?.openForJoining() ?? -1
+        defer { if joining >= 0 { close(joining) } }
         let plan = Spawner.Plan(
-            command: manifest.handler.command, directory: manifest.handler.directory,
-            environment: surroundings.variables.merging(more) { _, new in new },
-            memory: isMemoryBounded ? manifest.limits.memory : 0, descriptors: wiring.worker,
-            mark: surroundings.mark, filter: bounds.filter, ruleset: bounds.ruleset,
-            controlGroup: bounds.controlGroup)
+            command: manifest.handler.command, directory: manifest.handler.directory, environment: environment,
+            memory: isMemoryBounded ? manifest.limits.memory : 0, descriptors: wiring.worker, mark: mark,
+            filter: bounds.filter, ruleset: bounds.ruleset, controlGroup: joining)
         return try Spawner.shared.spawn(plan) { [self, group = bounds.group] exit in
             let reason = group?.ranOutOfMemory == true ? memoryExcess("the kernel ended it: its processes took") : nil
-            Self.remove(surroundings, group)
+            cleanUp()
             lane.loop.execute { self.hasEnded(exit, because: reason) }
         }
     }
@@ -60,12 +65,17 @@ extension HandlerProcess {
         NIOThreadPool.singleton.submit { _ in group.remove() }
     }
 
+    /// A template's processes are those of all its copies.
+    private var isTemplate: Bool { number == 0 }
+
+    private var most: Int { manifest.limits.processes * (isTemplate ? manifest.workers.max + 1 : 1) }
+
     /// Makes the worker known to the one who answers for its filter.
     private func admit(_ mark: WorkerMark, _ endpoints: Endpoints) {
-        let active = SandboxSupport.machine.active(for: manifest.sandbox)
         guard manifest.sandbox.enabled else { return }
+        let active = SandboxSupport.machine.active(for: manifest.sandbox)
         SandboxGuard.shared.admit(
-            mark.value, processes: active.contains(.processes) ? manifest.limits.processes : nil,
+            mark, processes: active.contains(.processes) ? most : nil,
             network: manifest.sandbox.network.rawValue,
             connect: manifest.sandbox.network == .none ? Set(endpoints.connect) : nil
         ) { [self] line in
@@ -76,16 +86,23 @@ extension HandlerProcess {
     private var isMemoryBounded: Bool { !manifest.sandbox.lifted.contains(.memory) }
 
     private func controlGroup() -> ControlGroup? {
-        guard isMemoryBounded else { return nil }
+        // A template's copies have a bound for each.
+        guard isMemoryBounded, !isTemplate, manifest.workers.instance == .reuse else { return nil }
         return ControlGroups.machine?.worker(
             manifest.name, number, memory: manifest.limits.memory,
             processes: manifest.sandbox.enabled ? manifest.limits.processes : nil)
     }
 
     /// Ends the process when it, with all that it has started, keeps more than it may.
-    func watchMemory(of process: WorkerProcess) {
-        guard isMemoryBounded else { return }
-        MemoryWatch.shared.add(process.mark, pid: process.pid, limit: manifest.limits.memory) { [self] bytes in
+    ///
+    /// - Parameter bounds: `nil` for a copy, which has those of its template.
+    func watchMemory(of process: WorkerProcess, _ bounds: Bounds?) {
+        guard isMemoryBounded, exit == nil, bounds?.group == nil else { return }
+        // What copies have started cannot be told from what the template, or another copy, has.
+        let isAlone = isTemplate || bounds == nil
+        MemoryWatch.shared.add(
+            process.pid, mark: isAlone ? nil : process.mark, limit: manifest.limits.memory
+        ) { [self] bytes in
             let reason = memoryExcess("its processes keep \(bytes >> 20) MiB,")
             lane.loop.execute {
                 self.say("warning", "worker killed: \(reason)")
@@ -100,22 +117,11 @@ extension HandlerProcess {
 }
 
 /// What a new process is put under.
-private struct Bounds {
+struct Bounds {
+    /// Its temporary directory.
+    var folder: String
     var filter: FilterKind?
-    /// Landlock's ruleset and `cgroup.procs`; -1 for none.
+    /// Landlock's; -1 for none. Not open any more after the start.
     var ruleset: Int32
-    var controlGroup: Int32
     var group: ControlGroup?
-
-    init(filter: FilterKind?, ruleset: Int32, group: ControlGroup?) {
-        self.filter = filter
-        self.ruleset = ruleset
-        self.group = group
-        controlGroup = group?.openForJoining() ?? -1
-    }
-
-    /// The process has what it needs of them.
-    func close() {
-        for descriptor in [ruleset, controlGroup] where descriptor >= 0 { Glibc.close(descriptor) }
-    }
 }

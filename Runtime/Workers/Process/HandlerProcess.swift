@@ -19,6 +19,7 @@ final class HandlerProcess: @unchecked Sendable {
     let manifest: Manifest
     let lane: Lane
     let number: Int
+    private let access: WorkerAccess?
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -26,8 +27,8 @@ final class HandlerProcess: @unchecked Sendable {
 
     private var process: WorkerProcess?
     /// Called once, after the process has ended and its output has been read.
-    private var onExit: ((ProcessExit) -> Void)?
-    private var exit: ProcessExit?
+    var onExit: ((ProcessExit) -> Void)?
+    private(set) var exit: ProcessExit?
     private var couldNotStart = false
     /// Channels on the process's descriptors that are open still, by the order of their coming.
     private var channels: [Int: EventLoopFuture<any Channel>] = [:]
@@ -39,13 +40,19 @@ final class HandlerProcess: @unchecked Sendable {
     private(set) var endedBecause: String?
     /// The last thing that it wrote to standard error.
     private(set) var lastErrorLine = ""
+    /// Its temporary directory; empty before its start.
+    private(set) var folder = ""
     /// The invocation that a line printed now belongs to.
     var currentInvocation: () -> InvocationID? = { nil }
 
-    init(_ manifest: Manifest, number: Int, lane: Lane, output: @escaping WorkerOutput) {
+    /// - Parameter access: what the process may reach through the worker API; `nil` where its contract has other ways.
+    init(
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess? = nil, output: @escaping WorkerOutput
+    ) {
         self.manifest = manifest
         self.number = number
         self.lane = lane
+        self.access = access
         self.output = output
     }
 
@@ -66,13 +73,21 @@ final class HandlerProcess: @unchecked Sendable {
         exited: @escaping @Sendable (ProcessExit) -> Void
     ) {
         onExit = exited
+        let grant = access?.grant()
+        var endpoints = endpoints
+        if let grant { endpoints.connect.append(grant.port) }
         let filter = FilterKind(manifest.sandbox, endpoints, on: .machine)
-        Spawner.shared.submit(under: filter) { [self] obstacle in
+        Spawner.shared.submit(under: filter) { [self, endpoints] obstacle in
             do throws(CallFailure) {
                 if let obstacle { throw obstacle }
-                let (process, wiring, group) = try spawn(environment, endpoints, filter, wire)
-                lane.loop.execute { self.hasStarted(process, wiring, group, started) }
+                let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, wire)
+                lane.loop.execute {
+                    self.folder = bounds.folder
+                    self.watchMemory(of: process, bounds)
+                    self.hasStarted(process, wiring, started)
+                }
             } catch {
+                grant?.revoke()
                 lane.loop.execute {
                     self.hasFailedToStart()
                     failed(error)
@@ -81,18 +96,15 @@ final class HandlerProcess: @unchecked Sendable {
         }
     }
 
-    private func hasFailedToStart() {
+    func hasFailedToStart() {
         couldNotStart = true
         killTimer?.cancel()
         // It holds what holds this.
         onExit = nil
     }
 
-    private func hasStarted(
-        _ process: WorkerProcess, _ wiring: Wiring, _ group: ControlGroup?, _ started: (Wiring) -> Void
-    ) {
+    func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
         self.process = process
-        if group == nil, exit == nil { watchMemory(of: process) }
         pidNow.store(process.pid, ordering: .relaxed)
         say("debug", "worker started")
         readLines(wiring.error, as: .stderr)
@@ -174,12 +186,12 @@ final class HandlerProcess: @unchecked Sendable {
     }
 
     /// - Parameter reason: why the kernel ended it, if it did.
-    func hasEnded(_ exit: ProcessExit, because reason: String?) {
+    func hasEnded(_ exit: ProcessExit, because reason: String? = nil) {
         self.exit = exit
         killTimer?.cancel()
         if let reason { noteReason(reason) }
         guard let process else { return }
-        MemoryWatch.shared.remove(process.mark)
+        MemoryWatch.shared.remove(process.pid)
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
             for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }

@@ -27,11 +27,42 @@ struct Wiring {
         return wiring
     }
 
-    /// Standard input, output and error are pipes.
-    static func pipes() throws(CallFailure) -> Wiring {
+    /// Standard input is empty; the worker is reached by other ways.
+    static func outputs() throws(CallFailure) -> Wiring {
         var wiring = Wiring()
         do throws(CallFailure) {
+            wiring.worker.0 = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            try wiring.openOutputs()
+        } catch {
+            wiring.closeAll()
+            throw error
+        }
+        return wiring
+    }
+
+    /// Standard input, output and error are pipes.
+    static func pipes() throws(CallFailure) -> Wiring {
+        try withOutputs { wiring throws(CallFailure) in
             (wiring.worker.0, wiring.input) = try pair("pipe2", apus_pipe)
+        }
+    }
+
+    /// Standard input is the file `descriptor`, which stays its owner's; output and error are pipes.
+    static func file(_ descriptor: Int32) throws(CallFailure) -> Wiring {
+        try withOutputs { wiring throws(CallFailure) in
+            wiring.worker.0 = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+            guard wiring.worker.0 >= 0 else {
+                throw CallFailure(.startFailed, "cannot start a worker: fcntl: \(describe(errno))")
+            }
+        }
+    }
+
+    private static func withOutputs(_ openInput: (inout Wiring) throws(CallFailure) -> Void) throws(CallFailure)
+        -> Wiring
+    {
+        var wiring = Wiring()
+        do throws(CallFailure) {
+            try openInput(&wiring)
             try wiring.openOutputs()
         } catch {
             wiring.closeAll()

@@ -22,6 +22,9 @@ struct WorkerEnvironment {
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
+        if manifest.handler.contract == .apus, manifest.handler.product == nil, let folder = PythonModule.folder {
+            variables["PYTHONPATH"] = manifest.environment["PYTHONPATH"].map { "\($0):\(folder)" } ?? folder
+        }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
         variables["APUS_TMPDIR"] = temporaryDirectory
         variables["APUS_FUNCTION"] = manifest.name

@@ -8,6 +8,7 @@ import Synchronization
 /// can reach a stranger who got the number afterwards.
 final class WorkerProcess: Sendable {
     let pid: Int32
+    /// A copy has its template's.
     let mark: WorkerMark
     private let isReaped = Mutex(false)
 
@@ -26,7 +27,7 @@ final class WorkerProcess: Sendable {
     /// Ends what the leader has left behind, then frees its number. Only after its end.
     func reap() -> ProcessExit {
         let exit = apus_exit_peek(pid)
-        let mayHaveLeft = SandboxGuard.shared.dismiss(mark.value)
+        let mayHaveLeft = SandboxGuard.shared.dismiss(mark)
         isReaped.withLock { isReaped in
             _ = kill(-pid, SIGKILL)
             apus_reap(pid)

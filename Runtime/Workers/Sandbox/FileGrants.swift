@@ -13,7 +13,7 @@ package struct FileGrants: Sendable, Equatable {
         // Tools that a script calls by their names.
         for folder in searchPath where folder.hasPrefix("/") { program.add(folder: folder) }
         let directory = manifest.handler.directory
-        package var read = program.paths
+        var read = program.paths
         // One that holds the user's home would be no bound at all; `sandbox.read` can say so.
         if !AbsolutePath.covers(directory, home) { read.insert(directory) }
         read.formUnion(Self.files(namedBy: manifest.handler))

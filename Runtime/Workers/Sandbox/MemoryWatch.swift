@@ -12,13 +12,14 @@ final class MemoryWatch: Sendable {
     static let shared = MemoryWatch()
 
     private struct Watched {
-        var pid: Int32
+        /// `nil` when only the process itself counts.
+        var mark: WorkerMark?
         var limit: Int64
         var onExcess: @Sendable (_ bytes: Int64) -> Void
     }
 
     private struct Contents {
-        var watched: [UInt64: Watched] = [:]
+        var watched: [Int32: Watched] = [:]
         var isScheduled = false
     }
 
@@ -27,19 +28,20 @@ final class MemoryWatch: Sendable {
 
     private init() { thread.start() }
 
-    /// Calls `onExcess` once, on the watching thread, when the processes with `mark` keep more than `limit` bytes.
+    /// Calls `onExcess` once, on the watching thread, when process `pid`, and all others with `mark`, keep more than
+    /// `limit` bytes.
     func add(
-        _ mark: WorkerMark, pid: Int32, limit: Int64, onExcess: @escaping @Sendable (_ bytes: Int64) -> Void
+        _ pid: Int32, mark: WorkerMark?, limit: Int64, onExcess: @escaping @Sendable (_ bytes: Int64) -> Void
     ) {
         let isFirst = contents.withLock { contents in
-            contents.watched[mark.value] = Watched(pid: pid, limit: limit, onExcess: onExcess)
+            contents.watched[pid] = Watched(mark: mark, limit: limit, onExcess: onExcess)
             defer { contents.isScheduled = true }
             return !contents.isScheduled
         }
         if isFirst { schedule(in: MemoryPace.slowest) }
     }
 
-    func remove(_ mark: WorkerMark) { contents.withLock { _ = $0.watched.removeValue(forKey: mark.value) } }
+    func remove(_ pid: Int32) { contents.withLock { _ = $0.watched.removeValue(forKey: pid) } }
 
     private func schedule(in time: Duration) {
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(time.nanoseconds)) { [self] in
@@ -57,20 +59,20 @@ final class MemoryWatch: Sendable {
     private func look() -> Duration {
         let start = ContinuousClock.now
         let watched = contents.withLock { $0.watched }
-        let alone = watched.filter { SandboxGuard.shared.hasForked($0.key) == false }
-        let processes = alone.count < watched.count ? Self.processes() : []
+        let families = watched.filter { $0.value.mark.map { SandboxGuard.shared.hasForked($0) != false } ?? false }
+        let processes = families.isEmpty ? [] : Self.processes()
         var fullest = 0.0
-        for (mark, worker) in watched {
+        for (pid, worker) in watched {
             let own =
-                alone[mark] != nil
-                ? [(worker.pid, Int64(clamping: apus_resident_size(worker.pid)))]
-                : processes.filter { $0.mark == mark }.map { ($0.pid, Int64(clamping: $0.resident)) }
+                families[pid] == nil
+                ? [(pid, Int64(clamping: apus_resident_size(pid)))]
+                : processes.filter { $0.mark == worker.mark?.value }.map { ($0.pid, Int64(clamping: $0.resident)) }
             var size = own.reduce(0) { $0 + $1.1 }
             // What processes share has been counted more than once.
             if size > worker.limit { size = own.reduce(0) { $0 + Self.proportional($1.0, resident: $1.1) } }
             fullest = max(fullest, Double(size) / Double(worker.limit))
             guard size > worker.limit else { continue }
-            if contents.withLock({ $0.watched.removeValue(forKey: mark) }) != nil { worker.onExcess(size) }
+            if contents.withLock({ $0.watched.removeValue(forKey: pid) }) != nil { worker.onExcess(size) }
         }
         return MemoryPace.next(fullest: fullest, cost: .now - start)
     }

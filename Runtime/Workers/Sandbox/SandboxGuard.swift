@@ -11,6 +11,8 @@ final class SandboxGuard: Sendable {
 
     private struct Member {
         var ward: Ward
+        /// Processes that the host started with this mark, or had copied.
+        var leaders = 1
         let countsProcesses: Bool
         let network: String
         let connect: Set<Int>?
@@ -43,24 +45,33 @@ final class SandboxGuard: Sendable {
     ///   - connect: the only ports that it may connect to; `nil` for all.
     ///   - say: gets a line when something was refused, on the guarding thread.
     func admit(
-        _ mark: UInt64, processes: Int?, network: String, connect: Set<Int>?,
+        _ mark: WorkerMark, processes: Int?, network: String, connect: Set<Int>?,
         say: @escaping @Sendable (String) -> Void
     ) {
         let member = Member(
             ward: Ward(limit: processes ?? .max), countsProcesses: processes != nil, network: network,
             connect: connect, say: say)
-        members.withLock { $0[mark] = member }
+        members.withLock { $0[mark.value] = member }
     }
 
-    /// Refuses whatever is left of a worker every new process. Returns whether there may be something left.
-    func dismiss(_ mark: UInt64) -> Bool {
-        guard let member = members.withLock({ $0.removeValue(forKey: mark) }) else { return false }
-        return member.ward.hasForked || !member.countsProcesses
+    /// One more process with a mark that is known: a copy.
+    func retain(_ mark: WorkerMark) { members.withLock { $0[mark.value]?.leaders += 1 } }
+
+    /// A leader has ended. With the last of them, whatever is left is refused every new process. Returns whether that was
+    /// the last, and it may have left something.
+    func dismiss(_ mark: WorkerMark) -> Bool {
+        members.withLock { members in
+            guard let member = members[mark.value] else { return false }
+            members[mark.value]?.leaders -= 1
+            guard member.leaders == 1 else { return false }
+            members[mark.value] = nil
+            return member.ward.hasForked || !member.countsProcesses
+        }
     }
 
     /// Whether a worker has started processes; `nil` when nobody counts them.
-    func hasForked(_ mark: UInt64) -> Bool? {
-        members.withLock { members in members[mark].flatMap { $0.countsProcesses ? $0.ward.hasForked : nil } }
+    func hasForked(_ mark: WorkerMark) -> Bool? {
+        members.withLock { members in members[mark.value].flatMap { $0.countsProcesses ? $0.ward.hasForked : nil } }
     }
 
     private func answer(_ listener: Int32, _ notice: inout apus_notice) {

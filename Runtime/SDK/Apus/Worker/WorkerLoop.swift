@@ -35,9 +35,13 @@ package final class WorkerLoop {
         outbox = Outbox(alarm: alarm)
     }
 
+    static let sdk = "apus-swift/1"
+
     /// Serves calls until the connection ends.
-    package func run() -> WorkerEnding {
-        outbox.send(Frame(call: 0, .hello(Hello(triggers: handlers.triggers, sdk: "apus-swift/1"))))
+    ///
+    /// - Parameter saidHello: the host has the worker's HELLO.
+    package func run(saidHello: Bool = false) -> WorkerEnding {
+        if !saidHello { outbox.send(Frame(call: 0, .hello(Hello(triggers: handlers.triggers, sdk: Self.sdk)))) }
         do {
             while true {
                 let busy = executor.runJobs()
@@ -95,7 +99,8 @@ package final class WorkerLoop {
         case .credit(let count): call?.receiveCredit(count)
         case .reset(let reason): call?.receiveReset(reason)
         case .stateReply(let request, let reply): call?.receiveReply(reply, to: request)
-        case .call, .body, .hello, .response, .acknowledge, .failure, .log, .state:
+        case .fork: throw WireError("a FORK to a worker that is no template")
+        case .call, .body, .hello, .forked, .response, .acknowledge, .failure, .log, .state:
             throw WireError("a host does not send this frame: \(frame.message.name)")
         }
     }

@@ -14,7 +14,7 @@ enum WorkerProcess {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         let ending: WorkerEnding
         do {
-            ending = try WorkerLoop(try make(), socket: descriptor).run()
+            ending = try serve(try make())
         } catch {
             end(EX_SOFTWARE, "the function cannot start: \(describe(error))")
         }
@@ -24,6 +24,19 @@ enum WorkerProcess {
         case .hostGone: _exit(EX_OK)
         case .violation(let what): end(EX_PROTOCOL, "the host broke the worker protocol: \(what)")
         }
+    }
+
+    private static func serve(_ function: any Function) throws -> WorkerEnding {
+        var saidHello = false
+        if Template.isPossible {
+            switch try Template.begin(on: descriptor, triggers: Handlers(function).triggers) {
+            case .worker: saidHello = true
+            case .instance: _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            case .done: return .goodbye
+            case .violation(let what): return .violation(what)
+            }
+        }
+        return try WorkerLoop(function, socket: descriptor).run(saidHello: saidHello)
     }
 
     private static let usage = """

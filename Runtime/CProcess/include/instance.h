@@ -1,0 +1,14 @@
+#ifndef APUS_INSTANCE_H
+#define APUS_INSTANCE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/// Sends bytes, and with them descriptors, at most 8, over a Unix socket, without waiting. Returns how many bytes were
+/// taken, or -errno; the descriptors have gone with the first.
+ssize_t apus_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, int count);
+
+/// A descriptor that becomes readable when process `pid`, a child, has ended; close-on-exec. -errno on failure.
+int apus_pidfd_open(pid_t pid);
+
+#endif

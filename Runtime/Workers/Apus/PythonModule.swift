@@ -1,0 +1,31 @@
+import Glibc
+
+/// Where handlers in Python find `apus.py`: in the folder `python` beside the program, as `make build` lays it out, or in
+/// the checkout that the program was built in.
+package enum PythonModule {
+    /// Absolute path; `nil` when the module is not installed.
+    package static let folder = program.flatMap { folder(of: $0) }
+
+    /// - Parameter program: the absolute path of the running program, without symbolic links.
+    static func folder(of program: String) -> String? {
+        var folder = parent(program)
+        if exists(folder + "/python/apus.py") { return folder + "/python" }
+        while folder != "" {
+            if exists(folder + "/Runtime/SDK/python/apus.py") { return folder + "/Runtime/SDK/python" }
+            folder = parent(folder)
+        }
+        return nil
+    }
+
+    private static func parent(_ path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+    }
+
+    private static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+    private static var program: String? {
+        guard let path = realpath("/proc/self/exe", nil) else { return nil }
+        defer { free(path) }
+        return String(cString: path)
+    }
+}

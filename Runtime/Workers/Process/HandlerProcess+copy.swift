@@ -1,0 +1,90 @@
+import CProcess
+import Glibc
+import Manifests
+import NIOCore
+import NIOPosix
+import Wire
+
+/// Starting a process as a copy of one that is loaded.
+extension HandlerProcess {
+    /// As `start`, but in a copy of `template`, under the same limits and sandbox. To be called on the lane.
+    func start(
+        asCopyOf template: Template, started: @escaping @Sendable (Wiring) -> Void,
+        failed: @escaping @Sendable (CallFailure) -> Void, exited: @escaping @Sendable (ProcessExit) -> Void
+    ) {
+        onExit = exited
+        template.lane.run { [self] in
+            do throws(CallFailure) {
+                try ask(template, started: started, failed: failed)
+            } catch {
+                lane.run { failed(error) }
+            }
+        }
+    }
+
+    /// On the template's lane.
+    private func ask(
+        _ template: Template, started: @escaping @Sendable (Wiring) -> Void,
+        failed: @escaping @Sendable (CallFailure) -> Void
+    ) throws(CallFailure) {
+        let folder = "\(template.folder)/\(number)"
+        guard mkdir(folder, 0o700) == 0 else {
+            throw CallFailure(.startFailed, "no temporary directory \(folder): mkdir: \(Workers.describe(errno))")
+        }
+        let wiring: Wiring
+        do throws(CallFailure) {
+            wiring = try Wiring.frames()
+        } catch {
+            Self.remove(folder)
+            throw error
+        }
+        let environment = [
+            WireField("TMPDIR", manifest.environment["TMPDIR"] ?? folder), WireField("APUS_WORKER", "\(number)"),
+        ]
+        let places = (wiring.worker.3, wiring.worker.1, wiring.worker.2)
+        template.copy(UInt32(truncatingIfNeeded: number), environment: environment, descriptors: places) {
+            [self] copy in
+            var wiring = wiring
+            wiring.closeWorkerEnds()
+            do throws(CallFailure) {
+                let process = try watch(try copy.get(), folder, template.mark)
+                lane.run { [self, wiring] in
+                    watchMemory(of: process, nil)
+                    hasStarted(process, wiring, started)
+                }
+            } catch {
+                wiring.closeAll()
+                Self.remove(folder)
+                lane.run { failed(error) }
+            }
+        }
+    }
+
+    private func watch(
+        _ pid: Int32, _ folder: String, _ mark: WorkerMark
+    ) throws(CallFailure) -> WorkerProcess {
+        SandboxGuard.shared.retain(mark)
+        let process = WorkerProcess(pid: pid, mark: mark)
+        let pidfd = apus_pidfd_open(pid)
+        var error = pidfd < 0 ? -pidfd : 0
+        if error == 0 {
+            error = ExitWatch.shared.add(process, pidfd: pidfd) { [self] exit in
+                Self.remove(folder)
+                lane.loop.execute { self.hasEnded(exit) }
+            }
+        }
+        guard error == 0 else {
+            process.signalGroup(SIGKILL)
+            _ = process.reap()
+            if pidfd >= 0 { close(pidfd) }
+            throw CallFailure(.startFailed, "cannot watch a copy of a worker: \(Workers.describe(error))")
+        }
+        return process
+    }
+
+    /// Usually it is empty.
+    private static func remove(_ folder: String) {
+        guard rmdir(folder) != 0 else { return }
+        NIOThreadPool.singleton.submit { _ in apus_remove_tree(folder) }
+    }
+}

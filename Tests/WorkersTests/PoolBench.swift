@@ -1,0 +1,83 @@
+import Manifests
+import Testing
+import Workers
+
+/// Drives a `PoolState` by hand: time moves when the test says so, and slots are granted at once unless told otherwise.
+struct PoolBench {
+    var state: PoolState
+    var now = ContinuousClock.now
+    /// What the pool asked for, in order, slots and timers left out.
+    var seen: [PoolState.Action] = []
+    var timer: ContinuousClock.Instant?
+    var grantsSlots = true
+    var slots = 0
+    private var lastWaiter: UInt64 = 0
+
+    init(lanes: Int = 1, _ adjust: (inout WorkerPolicy, inout Limits) -> Void = { _, _ in }) {
+        var policy = WorkerPolicy()
+        var limits = Limits()
+        adjust(&policy, &limits)
+        state = PoolState(policy: policy, limits: limits, laneCount: lanes)
+    }
+
+    /// A call comes: the worker that it gets at once, or its number in line.
+    mutating func call(lane: Int = 0) -> (worker: Int?, waiter: UInt64) {
+        lastWaiter += 1
+        if let worker = state.takeFree(lane: lane) { return (worker, lastWaiter) }
+        note(state.wait(lastWaiter, lane: lane, now: now))
+        return (nil, lastWaiter)
+    }
+
+    mutating func note(_ actions: [PoolState.Action]) {
+        for action in actions {
+            switch action {
+            case .requestSlots(let count):
+                for _ in 0..<(grantsSlots ? count : 0) { grant() }
+            case .setTimer(let instant): timer = instant
+            case .releaseSlot: slots -= 1
+            case .withdrawSlots, .roomGrew: break
+            case .start, .give, .fail, .stop, .weigh, .drained: seen.append(action)
+            }
+        }
+    }
+
+    mutating func grant() {
+        slots += 1
+        note(state.slotGranted(now))
+    }
+
+    mutating func ready(_ worker: Int) { note(state.workerReady(worker, now: now)) }
+
+    mutating func exits(_ worker: Int, _ reason: String = "exit status 1") {
+        note(state.workerExited(worker, reason: reason, now: now))
+    }
+
+    mutating func release(_ worker: Int, surrenders: Bool = false) {
+        note(state.release(worker, surrenders: surrenders, now: now))
+    }
+
+    /// Lets time pass, firing the timer on the way.
+    mutating func pass(_ duration: Duration) {
+        let end = now + duration
+        while let due = timer, due <= end {
+            timer = nil
+            now = max(now, due)
+            note(state.tick(now))
+        }
+        now = end
+    }
+
+    mutating func takeSeen() -> [PoolState.Action] {
+        defer { seen = [] }
+        return seen
+    }
+
+    /// A pool with `count` ready workers, which are idle.
+    mutating func warm(_ count: Int) {
+        let calls = (0..<count).map { _ in call() }
+        for worker in 1...count { ready(worker) }
+        for worker in 1...count { release(worker) }
+        #expect(calls.allSatisfy { $0.worker == nil })
+        seen = []
+    }
+}

@@ -1,0 +1,117 @@
+import Manifests
+import Support
+import Testing
+import Workers
+
+@Suite("A worker that is to go")
+struct RetirementTests {
+    @Test("serves on until its successor is ready, so that nobody waits")
+    func overlap() {
+        var bench = PoolBench { policy, _ in policy.retireInvocations = 2 }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+        #expect(bench.call().worker == 1)
+        bench.ready(2)
+        #expect(bench.takeSeen() == [])
+        #expect(bench.call().worker == 2)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.stop(1, .retired)])
+    }
+
+    @Test("has its successor on its own lane")
+    func lane() {
+        var bench = PoolBench(lanes: 2) { policy, _ in policy.retireInvocations = 2 }
+        _ = bench.call(lane: 1)
+        bench.ready(1)
+        bench.release(1)
+        #expect(bench.call(lane: 1).worker == 1)
+        bench.release(1)
+        #expect(bench.takeSeen().last == .start(2, lane: 1))
+    }
+
+    @Test("goes first when nothing may be started beside it")
+    func full() {
+        var bench = PoolBench { policy, _ in (policy.retireInvocations, policy.max) = (2, 2) }
+        bench.warm(2)
+        #expect(bench.call().worker == 2)
+        bench.release(2)
+        #expect(bench.takeSeen() == [.stop(2, .retired)])
+        bench.exits(2, "")
+        // Its successor comes with the demand, as ever.
+        #expect(bench.takeSeen() == [])
+    }
+
+    @Test("goes when its successor has not come for long")
+    func patience() {
+        var bench = PoolBench { policy, _ in (policy.retireInvocations, policy.idle) = (2, .seconds(60)) }
+        bench.warm(1)
+        bench.grantsSlots = false
+        #expect(bench.call().worker == 1)
+        bench.release(1)
+        bench.pass(.seconds(9))
+        #expect(bench.takeSeen() == [])
+        bench.pass(.seconds(2))
+        #expect(bench.takeSeen() == [.stop(1, .retired)])
+    }
+
+    @Test("is replaced when its processes hold too much, after its calls")
+    func outgrown() {
+        var bench = PoolBench { policy, _ in (policy.retireMemory, policy.concurrency) = (1 << 20, 2) }
+        bench.warm(1)
+        #expect(bench.call().worker == 1 && bench.call().worker == 1)
+        bench.release(1)
+        bench.state.weighs(1, now: bench.now)
+        bench.note(bench.state.weighed(1, bytes: 1 << 20, now: bench.now))
+        bench.release(1)
+        #expect(bench.call().worker == 1)
+        bench.seen = []
+        bench.note(bench.state.weighed(1, bytes: 1 << 21, now: bench.now))
+        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+        bench.ready(2)
+        #expect(bench.takeSeen() == [])
+        bench.release(1)
+        #expect(bench.takeSeen() == [.stop(1, .outgrown)])
+    }
+
+    @Test("is weighed after each call, but not more often than ten times a second")
+    func weighing() {
+        var bench = PoolBench { policy, _ in policy.retireMemory = 1 << 20 }
+        _ = bench.call()
+        bench.ready(1)
+        bench.seen = []
+        bench.release(1)
+        let first = bench.now
+        #expect(bench.takeSeen() == [.weigh(1, at: first)])
+        bench.state.weighs(1, now: first)
+        bench.pass(.milliseconds(1))
+        for _ in 0..<2 {
+            #expect(bench.call().worker == 1)
+            bench.release(1)
+        }
+        #expect(bench.takeSeen() == [.weigh(1, at: first + .milliseconds(100))])
+    }
+
+    @Test("has made way, when it holds more than retire.memory after a call", .timeLimit(.minutes(1)))
+    func process() async throws {
+        // Any Swift program has more than that in memory.
+        let manifest = Handlers.contractWorker { $0.workers.retireMemory = 1 << 20 }
+        try await World.with(manifest) { world in
+            let first = try await world.request("/pid").text()
+            let isReplaced = try await eventually { try await world.request("/pid").text() != first }
+            #expect(isReplaced)
+            let hasGone = await eventually { !world.pool.snapshot.workers.contains { "\($0.pid)\n" == first } }
+            #expect(hasGone)
+        }
+    }
+
+    @Test("one that stays within retire.memory stays")
+    func small() async throws {
+        let manifest = Handlers.contractWorker { $0.workers.retireMemory = 1 << 40 }
+        try await World.with(manifest) { world in
+            let first = try await world.request("/pid").text()
+            for _ in 0..<50 { #expect(try await world.request("/pid").text() == first) }
+        }
+    }
+}
