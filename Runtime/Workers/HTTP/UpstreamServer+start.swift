@@ -60,7 +60,7 @@ extension UpstreamServer {
                     if !isFree { connection.close() }
                     return becomeReady(isFree ? connection : nil, timeout: exchange.state.keepAliveTimeout)
                 }
-            case .success(.acknowledged): break
+            case .success(.acknowledged), .success(.redirect): break
             case .failure(let failure): lastHealth = failure.message
             }
             connection.close()
