@@ -144,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
-            path: "Tests/EndToEnd"),
+            path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The handler that the contract suite and the end-to-end tests drive: it does what its request asks for.
         .executableTarget(name: "ContractWorker", dependencies: ["Apus"], path: "Tests/ContractWorker"),
     ]

@@ -9,6 +9,8 @@ struct Failure: Error, Sendable {
     var reason: String
     /// Another try is useless, says the handler.
     var permanent = false
+    /// How long the handler wants to be left alone before the next try.
+    var wantedRest = Duration.zero
     /// It never reached the handler, so that the try does not count.
     var unstarted = false
     /// Its pool takes no more calls: the host stops, or the function has a successor.
@@ -37,6 +39,15 @@ extension Failure {
             outcome = .failed
             // What the handler calls permanent is the fault of what it was given.
             verdict = failure.permanent ? .neither : .fails
+            wantedRest = failure.retryAfter ?? .zero
+            if let error = failure.functionError {
+                problem = Problem(
+                    status: 502, code: "function-error", title: "The function ended with an error",
+                    detail:
+                        "Its type is \(error.type); nothing of the function's effects was applied. The log has more.")
+                problem.functionError = error.payload
+                return
+            }
             problem = Problem(
                 status: 500, code: "handler-failed", title: "The function failed",
                 detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")

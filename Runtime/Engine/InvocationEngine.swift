@@ -53,7 +53,7 @@ package final class InvocationEngine: Sendable {
             switch try await run(invocation, body: body, of: function, on: lane) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
-            case .acknowledged:
+            case .acknowledged, .result:
                 throw FailedRun(
                     Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
                 )
@@ -64,13 +64,14 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Runs one event now, once, past the queue; returns after its effects are committed.
+    @discardableResult
     package func handle(
         _ event: Event, kind: TriggerKind, function name: String, id: InvocationID, on lane: Lane
-    ) async throws(Problem) {
+    ) async throws(Problem) -> Answer {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
         do throws(FailedRun) {
-            _ = try await run(invocation, body: .empty, of: function, on: lane)
+            return try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
             throw error.failure.problem(for: id)
         }
@@ -97,7 +98,11 @@ package final class InvocationEngine: Sendable {
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            let reason = answer.failureReason(by: function.manifest.handler.contract)
+            let change = function.ended(
+                invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+                verdict: reason == nil ? .works : .fails)
+            if let reason { log(reason, .failed, of: invocation, at: .error) }
             if let change { log(change, of: function) }
             return answer
         } catch {
@@ -135,11 +140,13 @@ package final class InvocationEngine: Sendable {
                 subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
+            let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
+            let kept = hasFailed ? nil : effects
             // An invocation that has touched no state and came from no queue touches no disk.
-            if effects == nil, lease == nil { return answer }
-            switch try await commit(effects, lease: lease, of: answer) {
+            if kept == nil, lease == nil { return answer }
+            switch try await commit(kept, lease: lease, of: answer) {
             case .committed:
-                if effects?.messages.isEmpty == false { queueChanged() }
+                if kept?.messages.isEmpty == false { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -216,11 +223,15 @@ package final class InvocationEngine: Sendable {
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
             }
+        log(failure.reason, failure.outcome, of: invocation, at: level)
+    }
+
+    private func log(_ reason: String, _ outcome: Outcome, of invocation: Invocation, at level: Logger.Level) {
         logger.log(
-            level: level, "\(failure.reason)",
+            level: level, "\(reason)",
             metadata: [
                 "function": "\(invocation.function)", "invocation": "\(invocation.id)",
-                "outcome": "\(failure.outcome.rawValue)", "attempt": "\(invocation.attempt)",
+                "outcome": "\(outcome.rawValue)", "attempt": "\(invocation.attempt)",
             ])
     }
 }
@@ -254,6 +265,16 @@ extension Body {
 }
 
 extension Answer {
+    /// Why an invocation has failed that has an answer nevertheless. A server or a CGI program says with 5xx that it could
+    /// not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and nothing of
+    /// the effects is applied. Handlers in the other contracts have their own ways to fail.
+    fileprivate func failureReason(by contract: Handler.Contract) -> String? {
+        guard contract == .http || contract == .cgi, case .response(let head, _) = self, head.status >= 500 else {
+            return nil
+        }
+        return "the program answered with status \(head.status)"
+    }
+
     /// Nobody will read it: a body that still streams ends its call.
     fileprivate func discard() {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }

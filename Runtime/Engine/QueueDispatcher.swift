@@ -186,7 +186,8 @@ package final class QueueDispatcher: Service {
         guard failure.unstarted else {
             return decision.settlement(
                 after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
-                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1))
+                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1),
+                wanted: failure.wantedRest)
         }
         let delay = failure.problem.retryAfter.map { .seconds($0) } ?? Self.pause
         // What comes next of the function would fare no better.
