@@ -55,7 +55,7 @@ struct World: Sendable {
         switch try await pool.perform(call, on: lane) {
         case .response(let answer, let content): return Response(head: answer, body: content)
         case .redirect(let target): throw Unexpected(description: "a redirect to \(target)")
-        case .acknowledged: throw Unexpected(description: "an acknowledgement to a request")
+        case .acknowledged, .result: throw Unexpected(description: "an acknowledgement to a request")
         }
     }
 
