@@ -53,5 +53,6 @@ bench-packages:
 # cronsim is another's reading of cron expressions; the versions are fixed, so that a failure is ours.
 $(TEST_PYTHON)/ready: Makefile
 	python3 -m venv $(TEST_PYTHON)
-	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3
+	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
+		functions-framework==3.10.2 websockets==17.4
 	touch $@
