@@ -21,6 +21,8 @@ run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
 	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
+	# Workers may not write there, and compiling takes them longer than all else that they import.
+	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
 
 test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests

@@ -422,7 +422,7 @@ def respond(request, context):
             request, scope, code, read = host.operation()
             self.assertEqual((request, scope, code, read.text()), (0, 0, 1, "k"))
             values.append(read.data())
-        self.assertEqual(values, [b"\0", "é".encode(), b'{"a": 1}', b"12", b"x"])
+        self.assertEqual(values, [b"\0", "é".encode(), b'{"a":1}', b"12", b"x"])
         host.reply(1, host.operation()[0], b"\0" + text('{"b": 2}'))
         self.assertEqual(host.answer(1)[2], b'{"b":2}')
 
@@ -576,6 +576,21 @@ class Lives(Case):
             host = self.start(f"apus.http(lambda request, context: {handler})")
             host.socket.close()
             self.assertEqual(host.process.wait(30), 1)
+
+    def test_a_handler_cannot_catch_the_end_of_the_host(self):
+        host = self.start("""
+@apus.http
+def respond(request, context):
+    while True:
+        try:
+            context.state.get("k")
+        except Exception:
+            pass
+""")
+        host.call(1)
+        host.operation()
+        host.socket.close()
+        self.assertEqual(host.process.wait(30), 1)
 
     def test_violations_of_the_host_end_it(self):
         call = struct.pack("<B16sIQ", 0, UUID, 1, 1000000) + text("") * 4 + fields([]) * 2

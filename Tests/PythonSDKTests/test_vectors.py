@@ -45,8 +45,10 @@ def respond(request, context):
             state.get("k")
         except apus.StateError as error:
             return f"{error.code}: {error}"
+    if request.path == "/list":
+        return str([context.state.get("a"), context.state.get("b"), context.state.list()])
     if request.path == "/stream":
-        return iter(["more"])
+        return apus.Response(iter(["more"]), headers={"Content-Type": "text/event-stream"})
     if request.path == "/body":
         return str(len(request.read()))
     if request.path == "/gone":
@@ -165,6 +167,15 @@ class Vectors(unittest.TestCase):
         self.assertEqual(self.start().hello.read.take("I") >> 31, 0)
         self.seen |= {"fork", "forked"}
 
+    def test_list(self):
+        host = self.start()
+        host.call(7, "/list")
+        for _ in range(2):
+            host.reply(7, host.operation()[0], b"\1")
+        self.assertEqual(self.raw(host), self.vector("state-list-first"))
+        host.reply(7, 3, b"\3\0" + struct.pack("<I", 0))
+        self.assertEqual(host.answer(7)[2], b"[None, None, []]")
+
     def test_abandon(self):
         host = self.start()
         host.call(7, "/abandon")
@@ -183,7 +194,7 @@ class Vectors(unittest.TestCase):
     def test_stream(self):
         host = self.start()
         host.call(7, "/stream")
-        self.assertFalse(host.expect(RESPONSE, 7).end)
+        self.assertEqual(self.raw(host), self.vector("response-begin"))
         self.assertEqual(self.raw(host), self.vector("body"))
         self.assertEqual(self.raw(host), self.vector("body-end"))
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import json as _json
 import logging
 import os
 import select
@@ -36,9 +35,14 @@ import threading
 import time
 from collections import deque
 from contextvars import ContextVar
-from datetime import datetime
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Optional, Tuple, TypeVar, Union
+from typing import (
+    TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple,
+    TypeVar, Union,
+)
+
+if TYPE_CHECKING:
+    import datetime
 
 __all__ = [
     "http", "timer", "file", "message", "state", "run", "Request", "Event", "Response", "Context", "State", "Headers",
@@ -251,8 +255,9 @@ class _Chunks:
 
 
 def _parsed(data: bytes) -> Any:
+    import json
     try:
-        return _json.loads(data)
+        return json.loads(data)
     except ValueError as error:
         raise HTTPError(400, f"The body is not JSON: {error}.\n") from None
 
@@ -301,13 +306,13 @@ class Event(_Body):
         raise AttributeError(f"an event has no '{name}'")
 
     @property
-    def time(self) -> datetime:
-        return datetime.fromisoformat(self.attributes["time"].replace("Z", "+00:00"))
+    def time(self) -> datetime.datetime:
+        return _instant(self.attributes["time"])
 
     @property
-    def due(self) -> datetime:
+    def due(self) -> datetime.datetime:
         """When a timer was due."""
-        return datetime.fromisoformat(self.attributes.get("due", self.attributes["time"]).replace("Z", "+00:00"))
+        return _instant(self.attributes.get("due", self.attributes["time"]))
 
     @property
     def change(self) -> str:
@@ -318,6 +323,17 @@ class Event(_Body):
     def size(self) -> int:
         """Of a file, in bytes."""
         return int(self.attributes.get("size", 0))
+
+
+def _instant(text: str) -> datetime.datetime:
+    import datetime
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _json(value: Any) -> bytes:
+    # A worker's start is worth more than a call's lookup: modules that not every handler needs are imported here.
+    import json
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class Response:
@@ -347,7 +363,7 @@ def _encoded(body: Any) -> tuple[Any, str]:
         return bytes(body), "application/octet-stream"
     if hasattr(body, "__aiter__") or hasattr(body, "__next__"):
         return body, "application/octet-stream"
-    return _json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), "application/json"
+    return _json(body), "application/json"
 
 
 class _Pause:
@@ -584,7 +600,8 @@ class State:
 
     def get_json(self, key: str, default: Any = None) -> Any:
         """The value from JSON. Waits."""
-        return self._call._settle(self._get(key, _json.loads, default))
+        import json
+        return self._call._settle(self._get(key, json.loads, default))
 
     async def _get(self, key: str, convert: Callable[[bytes], Any], default: Any) -> Any:
         value = await self._call._operate(self._scope, _GET, _key(key))
@@ -593,8 +610,7 @@ class State:
     def set(self, key: str, value: Any) -> Any:
         """Writes a value. What the host cannot do fails the call. Waits."""
         if not isinstance(value, (str, bytes)):
-            is_bytes = isinstance(value, (bytearray, memoryview))
-            value = bytes(value) if is_bytes else _json.dumps(value, ensure_ascii=False)
+            value = bytes(value) if isinstance(value, (bytearray, memoryview)) else _json(value)
         value = _data(value)
         if len(value) > 4 + (1 << 20):
             raise StateError("invalid", f"the value of '{key}' has {len(value) - 4} bytes; the most is 1 MiB")
@@ -711,16 +727,19 @@ class _Worker:
                 asyncio.run(self._serve_async())
             else:
                 self._serve()
-        except (_Violation, ConnectionError, EOFError, MemoryError) as error:
+        except (_Violation, MemoryError) as error:
             _end(error)
 
     # Reading
 
     def _receive(self, flags: int = 0) -> None:
         """Reads what has come; without a flag, waits for something."""
-        data = self._socket.recv(max(65536, min(self._missing, 1 << 20)), flags)
+        try:
+            data = self._socket.recv(max(65536, min(self._missing, 1 << 20)), flags)
+        except ConnectionError as error:
+            _end(error)
         if not data:
-            raise EOFError
+            _end(EOFError())
         self._now = time.monotonic()
         self._buffer = data if self._offset == len(self._buffer) else self._buffer[self._offset:] + data
         self._offset = self._missing = 0
@@ -848,6 +867,8 @@ class _Worker:
                     sent = self._socket.send(data, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     sent = 0
+                except ConnectionError as error:
+                    _end(error)
                 if sent < len(data):
                     out[:count] = [memoryview(data)[sent:]]
                     return False
@@ -985,7 +1006,7 @@ class _Worker:
             self._queue()
         except BlockingIOError:
             pass
-        except (_Violation, ConnectionError, EOFError) as error:
+        except _Violation as error:
             _end(error)
         self._flush_later()
         self._leave()
@@ -1136,8 +1157,8 @@ def _is_async(handler: Callable[..., Any]) -> bool:
     return bool(code and code.co_flags & (0x80 | 0x200))
 
 
-def _end(error: BaseException) -> None:
-    """Ends the process at once."""
+def _end(error: BaseException) -> NoReturn:
+    """Ends the process at once: whatever a handler would catch, nothing can be committed any more."""
     status, reason = 1, "the host is gone"
     if isinstance(error, _Violation):
         status, reason = 76, f"the host broke the protocol: {error}"
