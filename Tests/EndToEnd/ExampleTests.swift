@@ -8,7 +8,9 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().del
 
 @Suite("The examples behave as the README says")
 struct ExampleTests {
-    private static let names = ["hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "git"]
+    private static let names = [
+        "hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git",
+    ]
 
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
@@ -22,6 +24,9 @@ struct ExampleTests {
                 try FileManager.default.createDirectory(
                     atPath: folder + "/manifests/inbox", withIntermediateDirectories: true)
                 try FileManager.default.copyItem(atPath: repository + "/Functions", toPath: folder + "/Functions")
+                // The virtual environments that `make` sets up.
+                try FileManager.default.createSymbolicLink(
+                    atPath: folder + "/.build", withDestinationPath: repository + "/.build")
             }, body)
     }
 
@@ -111,6 +116,21 @@ struct ExampleTests {
             #expect(listed == #"{"\#(key)":{"url":"https://example.org/a?b=c","visits":2}}"#)
             #expect(try host.get("/links/nothing").status == 404)
             #expect(try host.post("/links", "not a URL").status == 400)
+        }
+    }
+
+    @Test("weekday, an AWS Lambda handler, tells weekdays and refuses what is no date")
+    func weekday() async throws {
+        try await withExamples { host in
+            let told = try host.get("/weekday/2026-12-24")
+            #expect(told.text == #"{"date": "2026-12-24", "weekday": "Thursday"}"#)
+            #expect(told.headers["content-type"] == "application/json")
+            let refused = try host.get("/weekday/tomorrow")
+            #expect(refused.status == 400)
+            #expect(refused.text == "'tomorrow' is no date; write it as 2026-12-24\n")
+            #expect(try host.cli("invoke", "weekday", "--trigger", "timer").status == 0)
+            let isPrinted = try await eventually { try host.cli("logs", "weekday").output.contains("It is ") }
+            #expect(isPrinted)
         }
     }
 
