@@ -40,6 +40,14 @@ extension Failure {
             // What the handler calls permanent is the fault of what it was given.
             verdict = failure.permanent ? .neither : .fails
             wantedRest = failure.retryAfter ?? .zero
+            if let error = failure.functionError {
+                problem = Problem(
+                    status: 502, code: "function-error", title: "The function ended with an error",
+                    detail:
+                        "Its type is \(error.type); nothing of the function's effects was applied. The log has more.")
+                problem.functionError = error.payload
+                return
+            }
             problem = Problem(
                 status: 500, code: "handler-failed", title: "The function failed",
                 detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")

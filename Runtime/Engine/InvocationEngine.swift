@@ -53,7 +53,7 @@ package final class InvocationEngine: Sendable {
             switch try await run(invocation, body: body, of: function, on: lane) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
-            case .acknowledged:
+            case .acknowledged, .result:
                 throw FailedRun(
                     Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
                 )
@@ -64,13 +64,14 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Runs one event now, once, past the queue; returns after its effects are committed.
+    @discardableResult
     package func handle(
         _ event: Event, kind: TriggerKind, function name: String, id: InvocationID, on lane: Lane
-    ) async throws(Problem) {
+    ) async throws(Problem) -> Answer {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
         do throws(FailedRun) {
-            _ = try await run(invocation, body: .empty, of: function, on: lane)
+            return try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
             throw error.failure.problem(for: id)
         }
@@ -249,12 +250,14 @@ extension Body {
 }
 
 extension Answer {
-    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
-    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
-    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    /// Why an invocation has failed that has an answer nevertheless. A server or a CGI program says with 5xx that it could
+    /// not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and nothing of
+    /// the effects is applied. Handlers in the other contracts have their own ways to fail.
     fileprivate func failureReason(by contract: Handler.Contract) -> String? {
-        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
-        return "the server answered with status \(head.status)"
+        guard contract == .http || contract == .cgi, case .response(let head, _) = self, head.status >= 500 else {
+            return nil
+        }
+        return "the program answered with status \(head.status)"
     }
 
     /// Nobody will read it: a body that still streams ends its call.

@@ -11,7 +11,7 @@ struct ExampleTests {
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "git"] {
+        for name in ["hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git"] {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -20,6 +20,9 @@ struct ExampleTests {
                 try FileManager.default.createDirectory(
                     atPath: folder + "/manifests/inbox", withIntermediateDirectories: true)
                 try FileManager.default.copyItem(atPath: repository + "/Functions", toPath: folder + "/Functions")
+                // The virtual environments that `make` sets up.
+                try FileManager.default.createSymbolicLink(
+                    atPath: folder + "/.build", withDestinationPath: repository + "/.build")
             }, body)
     }
 
@@ -109,6 +112,21 @@ struct ExampleTests {
             #expect(listed == #"{"\#(key)":{"url":"https://example.org/a?b=c","visits":2}}"#)
             #expect(try host.get("/links/nothing").status == 404)
             #expect(try host.post("/links", "not a URL").status == 400)
+        }
+    }
+
+    @Test("weekday, an AWS Lambda handler, tells weekdays and refuses what is no date")
+    func weekday() async throws {
+        try await withExamples { host in
+            let told = try host.get("/weekday/2026-12-24")
+            #expect(told.text == #"{"date": "2026-12-24", "weekday": "Thursday"}"#)
+            #expect(told.headers["content-type"] == "application/json")
+            let refused = try host.get("/weekday/tomorrow")
+            #expect(refused.status == 400)
+            #expect(refused.text == "'tomorrow' is no date; write it as 2026-12-24\n")
+            #expect(try host.cli("invoke", "weekday", "--trigger", "timer").status == 0)
+            let isPrinted = try await eventually { try host.cli("logs", "weekday").output.contains("It is ") }
+            #expect(isPrinted)
         }
     }
 
