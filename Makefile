@@ -66,5 +66,6 @@ $(WEEKDAY_PYTHON)/ready: Makefile | python-packages
 $(TEST_PYTHON)/ready: Makefile | test-packages
 	python3 -m venv $(TEST_PYTHON)
 	$(TEST_PYTHON)/bin/$(PIP_INSTALL) cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
-		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0"
+		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0" \
+		functions-framework==3.10.2 websockets==17.4
 	touch $@

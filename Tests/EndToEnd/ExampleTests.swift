@@ -11,7 +11,7 @@ struct ExampleTests {
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "uptime", "wordcount", "weekday", "git"] {
+        for name in ["hello", "guestbook", "inbox", "load", "uptime", "wordcount", "weekday", "git"] {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -71,6 +71,21 @@ struct ExampleTests {
         }
     }
 
+    @Test("load streams the machine's load, and keeps a sample when its timer is due")
+    func load() async throws {
+        try await withExamples { host in
+            let page = try host.get("/load").text
+            #expect(page.contains("EventSource"))
+            let stream = try run(
+                "/bin/sh", ["-c", "curl -sN http://127.0.0.1:\(host.port)/load/events | head -n 3"])
+            #expect(stream.output.components(separatedBy: "data: {\"time\": ").count == 3)
+            #expect(try host.get("/load/history").text == "[]\n")
+            let invoked = try host.cli("invoke", "load", "--trigger", "timer")
+            #expect(invoked.status == 0, "\(invoked.error)")
+            #expect(try host.get("/load/history").text.contains("\"memory\":"))
+        }
+    }
+
     @Test("wordcount counts through a shell pipeline")
     func wordcount() async throws {
         try await withExamples { host in
@@ -110,7 +125,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 7 functions"))
+            #expect(try host.cli("logs").output.contains("serves 8 functions"))
         }
     }
 

@@ -161,11 +161,11 @@ struct ApusWorkerTests {
 
     @Test("refuses a manifest whose triggers its handler does not serve")
     func triggers() async throws {
-        let manifest = Handlers.contractWorker([.http(Handlers.anyPath), .topic("orders")])
+        let manifest = Handlers.contractWorker([.http(Handlers.anyPath), .state(prefix: "orders/")])
         try await World.with(manifest) { world in
             let failure = try await world.failure(of: "/pid")
             #expect(failure.code == .startFailed)
-            #expect(failure.message.contains("does not serve: topic (it serves http, timer)"))
+            #expect(failure.message.contains("does not serve: state (it serves http, timer, topic)"))
         }
     }
 
