@@ -24,10 +24,14 @@ run: build $(WEEKDAY_PYTHON)/ready ## Builds, and serves manifests/ on http://12
 
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
+	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
+	# Workers may not write there, and compiling takes them longer than all else that they import.
+	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
 
 test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
+	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads.
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test
 
@@ -61,11 +65,11 @@ $(WEEKDAY_PYTHON)/ready: Makefile | python-packages
 	$(WEEKDAY_PYTHON)/bin/$(PIP_INSTALL) awslambdaric==4.2.2
 	touch $@
 
-# cronsim is another's reading of cron expressions; awslambdaric, boto3 and the powertools are what Lambda functions and
-# their callers use. The versions are fixed, so that a failure is ours.
+# cronsim is another's reading of cron expressions; the others are what functions, their callers and their clients use.
+# The versions are fixed, so that a failure is ours.
 $(TEST_PYTHON)/ready: Makefile | test-packages
 	python3 -m venv $(TEST_PYTHON)
 	$(TEST_PYTHON)/bin/$(PIP_INSTALL) cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
-		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0" \
-		functions-framework==3.10.2 websockets==17.4
+		functions-framework==3.10.2 websockets==17.4 \
+		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0"
 	touch $@

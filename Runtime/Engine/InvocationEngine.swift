@@ -250,12 +250,14 @@ extension Body {
 }
 
 extension Answer {
-    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
-    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
-    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    /// Why an invocation has failed that has an answer nevertheless. A server or a CGI program says with 5xx that it could
+    /// not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and nothing of
+    /// the effects is applied. Handlers in the other contracts have their own ways to fail.
     fileprivate func failureReason(by contract: Handler.Contract) -> String? {
-        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
-        return "the server answered with status \(head.status)"
+        guard contract == .http || contract == .cgi, case .response(let head, _) = self, head.status >= 500 else {
+            return nil
+        }
+        return "the program answered with status \(head.status)"
     }
 
     /// Nobody will read it: a body that still streams ends its call.

@@ -7,7 +7,6 @@ enum Availability {
         "idempotency: required": "leave it out, or write off",
         "keep": "leave it out",
         "on": "leave it out",
-        "sandbox": "leave it out, or write off; functions run without one",
     ]
 
     /// Reports `feature` at `position` when it is one of the missing.

@@ -11,7 +11,7 @@ struct ExampleTests {
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "load", "uptime", "wordcount", "weekday", "git"] {
+        for name in ["hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git"] {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -97,6 +97,24 @@ struct ExampleTests {
         }
     }
 
+    @Test("links, in Python, shortens, counts who follows, and refuses what is no URL")
+    func links() async throws {
+        try await withExamples { host in
+            let made = try host.post("/links", "https://example.org/a?b=c")
+            #expect(made.status == 201, "\(made.text)")
+            let path = made.text.trimmingCharacters(in: .newlines)
+            let followed = try host.get(path)
+            #expect(followed.status == 302)
+            #expect(followed.headers["location"] == "https://example.org/a?b=c")
+            #expect(try host.get(path).status == 302)
+            let listed = try host.get("/links").text
+            let key = path.dropFirst("/links/".count)
+            #expect(listed == #"{"\#(key)":{"url":"https://example.org/a?b=c","visits":2}}"#)
+            #expect(try host.get("/links/nothing").status == 404)
+            #expect(try host.post("/links", "not a URL").status == 400)
+        }
+    }
+
     @Test("weekday, an AWS Lambda handler, tells weekdays and refuses what is no date")
     func weekday() async throws {
         try await withExamples { host in
@@ -125,7 +143,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 8 functions"))
+            #expect(try host.cli("logs").output.contains("serves 7 functions"))
         }
     }
 
@@ -136,11 +154,15 @@ struct ExampleTests {
         #expect(result.output.contains("serve") && result.output.contains("timers"))
     }
 
-    @Test("a function that apus new writes works at once", arguments: ["http", "timer", "file"])
-    func new(trigger: String) async throws {
+    @Test(
+        "a function that apus new writes works at once", arguments: ["http", "timer", "file"],
+        ["shell stdio", "shell cgi", "python apus", "python http"])
+    func new(trigger: String, kind: String) async throws {
+        let words = kind.split(separator: " ").map(String.init)
         try await ApusHost.with([:]) { host in
             let made = try run(
-                ApusHost.build + "/apus", ["new", "greeter", "--trigger", trigger, "--language", "shell"],
+                ApusHost.build + "/apus",
+                ["new", "greeter", "--trigger", trigger, "--language", words[0], "--contract", words[1]],
                 directory: host.folder)
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)

@@ -37,6 +37,11 @@ struct World: Sendable {
         }
     }
 
+    /// What one request to a function is answered.
+    static func text(of manifest: Manifest) async throws -> String {
+        try await with(manifest) { try await $0.request("/").text() }
+    }
+
     func request(
         _ path: String, query: String = "", method: String = "POST", body: Body = .empty,
         headers: [HeaderField] = [], time: Duration = .seconds(30), state: MemoryState = MemoryState(),
