@@ -143,7 +143,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 7 functions"))
+            #expect(try host.cli("logs").output.contains("serves 9 functions"))
         }
     }
 
