@@ -1,5 +1,6 @@
 import CProcess
 import Glibc
+import NIOCore
 import NIOPosix
 
 /// Starts processes, all from one thread that never ends: a child dies with the thread that has started it
@@ -21,7 +22,8 @@ final class Spawner: Sendable {
         var descriptors: (Int32, Int32, Int32, Int32)
     }
 
-    private let thread = NIOThreadPool(numberOfThreads: 1)
+    /// One that starts a program waits for it to be loaded, and others can start theirs meanwhile.
+    private let thread = NIOThreadPool(numberOfThreads: min(4, System.coreCount))
 
     private init() {
         // Whoever started the host may have left it with SIGCHLD ignored, and then no child's exit can be known

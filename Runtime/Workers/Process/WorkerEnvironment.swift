@@ -6,16 +6,29 @@ import NIOPosix
 /// What a worker finds around it: a clean environment and a temporary directory of its own.
 struct WorkerEnvironment {
     private static let inherited = ["PATH", "HOME"]
+    private static let localeNames = ["LANG", "LC_ALL", "LC_CTYPE"]
     private static let standardPath = "/usr/local/bin:/usr/bin:/bin"
 
     /// Absolute path; removed by `remove()`.
     let temporaryDirectory: String
     var variables: [String: String]
 
-    /// - Parameter worker: its number within the host, from 1.
-    init(_ manifest: Manifest, worker: Int) throws(CallFailure) {
-        temporaryDirectory = try Self.makeTemporaryDirectory()
-        var variables = ["PATH": Self.standardPath, "HOME": "/", "LANG": "C.UTF-8"]
+    private let shelf: FolderShelf?
+
+    /// - Parameters:
+    ///   - worker: its number within the host, from 1.
+    ///   - shelf: may have a temporary directory, and gets this one.
+    init(_ manifest: Manifest, worker: Int, shelf: FolderShelf? = nil) throws(CallFailure) {
+        self.shelf = shelf
+        if let kept = shelf?.take() {
+            temporaryDirectory = kept
+        } else {
+            temporaryDirectory = try Self.makeTemporaryDirectory()
+            shelf?.add(temporaryDirectory)
+        }
+        var variables = ["PATH": Self.standardPath, "HOME": "/"]
+        // UTF-8 without LANG=C.UTF-8, which says no more but has programs open twelve files as they start.
+        if Self.localeNames.allSatisfy({ manifest.environment[$0] == nil }) { variables["LC_CTYPE"] = "C.UTF-8" }
         for name in Self.inherited {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
@@ -33,8 +46,9 @@ struct WorkerEnvironment {
         self.variables = variables
     }
 
-    /// Removes the temporary directory and what is in it, on a thread that may block.
+    /// Removes the temporary directory and what is in it, on a thread that may block, or gives it back to its shelf.
     func remove() {
+        if let shelf { return shelf.putBack(temporaryDirectory) }
         NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
     }
 
