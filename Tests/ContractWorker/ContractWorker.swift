@@ -1,10 +1,11 @@
 import Apus
 import Glibc
+import Synchronization
 
 /// Does what its request asks for: the last component of the path is the operation, the query has its arguments. The
 /// contract suite and the end-to-end tests drive it.
 ///
-/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, or `never`.
+/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `never`, or with a `thread` of its own.
 @main
 struct ContractWorker: HTTPFunction, TimerFunction {
     init() throws {
@@ -12,6 +13,9 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         case "crash": kill(getpid(), SIGKILL)
         case "refuse": throw PermanentFailure("told to refuse")
         case "never": while true { sleep(3600) }
+        case "thread":
+            var thread = pthread_t()
+            pthread_create(&thread, nil, { _ in while true { sleep(3600) } }, nil)
         default: break
         }
     }
@@ -62,6 +66,9 @@ struct ContractWorker: HTTPFunction, TimerFunction {
             guard let value = getenv(name) else { throw HTTPError(404, "no \(name)\n") }
             return .text(String(cString: value))
         case "pid": return .text("\(getpid())\n")
+        // A function that keeps something between calls.
+        case "remember":
+            return .text("{\"calls\": \(Memory.calls.add(1, ordering: .relaxed).newValue), \"name\": \"f\"}")
         default: return nil
         }
     }
@@ -139,6 +146,10 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         let parameters = request.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         return "\(request.method) \(request.path)?\(request.query) [\(parameters.joined(separator: ","))]\n"
     }
+}
+
+private enum Memory {
+    static let calls = Atomic<Int>(0)
 }
 
 private struct Arguments {

@@ -37,6 +37,9 @@ struct Contract: Sendable, CustomTestStringConvertible {
 
     static let all = [
         Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
+        Contract(testDescription: "apus, fresh for each call") { _ in
+            Handlers.contractWorker { $0.workers.instance = .fresh }
+        },
         Contract(testDescription: "apus (Python)") { _ in Handlers.python() },
         Contract(testDescription: "apus (Python, asynchronous)") { _ in Handlers.python(async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
