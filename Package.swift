@@ -59,7 +59,8 @@ let package = Package(
             name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
             path: "Runtime/Engine"),
         .target(
-            name: "Workers", dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .logging],
+            name: "Workers",
+            dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
             path: "Runtime/Workers"),
         .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
@@ -96,8 +97,10 @@ let package = Package(
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix],
-            path: "Tests/WorkersTests"),
+            dependencies: [
+                "Workers", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix, .nioHTTP,
+            ],
+            path: "Tests/WorkersTests", exclude: ["Servers"]),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "Manifests", "Events", "Support", .grdb],
             path: "Tests/StorageTests"),

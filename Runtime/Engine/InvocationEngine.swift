@@ -10,6 +10,7 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    private let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
     package init(store: Store, logger: Logger) {
@@ -30,6 +31,7 @@ package final class InvocationEngine: Sendable {
     package func replace(functions: [HostedFunction]) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
+        subscriptions.replace(functions.map(\.manifest))
         queueChanged()
     }
 
@@ -118,10 +120,15 @@ package final class InvocationEngine: Sendable {
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
     ) async throws(Failure) -> Answer {
         for run in 1...Self.mostRuns {
-            let state = InvocationState(store: store, namespace: function.manifest.namespace)
+            let state = InvocationState(
+                store: store, namespace: function.manifest.namespace, invocation: invocation,
+                subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            switch try await commit(state.seal(), lease: lease, of: answer) {
-            case .committed: return answer
+            let effects = state.seal()
+            switch try await commit(effects, lease: lease, of: answer) {
+            case .committed:
+                if effects?.messages.isEmpty == false { queueChanged() }
+                return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -140,7 +147,9 @@ package final class InvocationEngine: Sendable {
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            throw Failure(error, limits: time)
+            var failure = Failure(error, limits: time)
+            if state.isTooDeep { failure.permanent = true }
+            throw failure
         }
     }
 

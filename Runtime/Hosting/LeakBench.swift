@@ -84,10 +84,15 @@ final class LeakBench {
                 return (reply.head, try await reply.body.all(upTo: Self.mostBytes))
             }
             (answer.head, answer.body) = (head, bytes)
-        case .event(let kind, let event), .enqueue(.init(kind: let kind, trigger: _, event: let event)):
-            try await withTaskExecutorPreference(lane) {
-                try await engine.handle(event, kind: kind, function: manifest.name, id: id, on: lane)
-            }
+        case .event(let kind, let event): try await handle(event, kind, id, engine)
+        // Queued or not, it is handled the same way.
+        case .enqueue(let new): try await handle(new.event, new.kind, id, engine)
+        }
+    }
+
+    private func handle(_ event: Event, _ kind: TriggerKind, _ id: InvocationID, _ engine: InvocationEngine) async throws {
+        try await withTaskExecutorPreference(lane) {
+            try await engine.handle(event, kind: kind, function: manifest.name, id: id, on: lane)
         }
     }
 }

@@ -32,12 +32,22 @@ package struct Handler: Sendable, Equatable {
     package var directory: String
     /// The SwiftPM product that `command` was found by, if it was.
     package var product: String?
+    /// Only of an `http` server: the path that it answers with 2xx once it is ready. Without one, it is ready when it
+    /// accepts connections.
+    package var health: String?
+    /// Only of an `http` server: where it takes events that are not requests.
+    package var path = "/"
 
-    package init(command: [String], contract: Contract, directory: String, product: String? = nil) {
+    package init(
+        command: [String], contract: Contract, directory: String, product: String? = nil, health: String? = nil,
+        path: String = "/"
+    ) {
         self.command = command
         self.contract = contract
         self.directory = directory
         self.product = product
+        self.health = health
+        self.path = path
     }
 }
 

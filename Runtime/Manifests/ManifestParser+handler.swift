@@ -8,10 +8,20 @@ extension ManifestParser {
         var value: Value
         /// Where `directory` stands, if it does.
         var directoryValue: Value?
+        var health: String?
+        var path: String?
     }
 
     func handlerSyntax(_ value: Value) -> HandlerSyntax? {
-        guard let mapping = value.mapping(keys: ["product", "command", "contract", "directory"]) else { return nil }
+        let keys = ["product", "command", "contract", "directory", "health", "path"]
+        guard let mapping = value.mapping(keys: keys) else { return nil }
+        guard var syntax = programSyntax(value, mapping) else { return nil }
+        syntax.health = mapping["health"].flatMap { target($0, "health", of: syntax.contract) }
+        syntax.path = mapping["path"].flatMap { target($0, "path", of: syntax.contract) }
+        return syntax
+    }
+
+    private func programSyntax(_ value: Value, _ mapping: Mapping) -> HandlerSyntax? {
         let directory = mapping["directory"].map { path($0) } ?? folder
         let contract = mapping["contract"].map { self.contract($0) }
         switch (mapping["product"], mapping["command"]) {
@@ -53,7 +63,8 @@ extension ManifestParser {
             var product: String?
             if case .product(let name) = syntax.program { product = name }
             return Handler(
-                command: command, contract: syntax.contract, directory: syntax.directory, product: product)
+                command: command, contract: syntax.contract, directory: syntax.directory, product: product,
+                health: syntax.health, path: syntax.path ?? "/")
         case .failure(let error):
             let culprit = error.isOfDirectory ? syntax.directoryValue ?? syntax.value : syntax.value
             culprit.refuse(error.message)
@@ -65,6 +76,21 @@ extension ManifestParser {
         guard let contract = value.choice(Handler.Contract.self) else { return nil }
         Availability.check("contract: \(contract.rawValue)", at: value.position, report)
         return contract
+    }
+
+    /// A path, and perhaps a query, that the host asks a server of contract http for.
+    private func target(_ value: Value, _ key: String, of contract: Handler.Contract) -> String? {
+        guard let text = value.text("a path such as /healthz") else { return nil }
+        guard contract == .http else {
+            value.refuse("only contract http has a '\(key)'; leave it out")
+            return nil
+        }
+        let isTarget = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
+        guard text.hasPrefix("/"), isTarget else {
+            value.refuse("'\(text)' is no path; it begins with '/', and what is not ASCII is percent-encoded")
+            return nil
+        }
+        return text
     }
 
     private func productName(_ value: Value) -> String? {

@@ -17,6 +17,10 @@ extension ManifestParser {
             (workers?.child("concurrency") ?? workers)?.refuse(
                 "contract \(contract.rawValue) runs one invocation a process; leave it out, and raise 'max' instead")
         }
+        if contract == .http, manifest.environment["PORT"] != nil {
+            (mapping["environment"]?.child("PORT") ?? mapping["environment"])?.refuse(
+                "the host chooses the PORT on which a server of contract http listens; leave it out")
+        }
         checkRetry(manifest.retry, mapping["retry"])
         for trigger in triggers {
             guard case .file(let file) = trigger.value,

@@ -7,12 +7,18 @@ package struct Route: Sendable, Hashable {
     package let methods: [String]
     /// Bytes of a request body.
     package let bodyLimit: Int64
+    /// Whether the function is an HTTP server itself, which may change the protocol (RFC 9110 §7.8) and has use for what
+    /// else a client says of its connection.
+    package let isServer: Bool
     package let segments: [RoutePattern.Segment]
 
-    package init(function: String, methods: [String], bodyLimit: Int64, pattern: RoutePattern) {
+    package init(
+        function: String, methods: [String], bodyLimit: Int64, isServer: Bool = false, pattern: RoutePattern
+    ) {
         self.function = function
         self.methods = methods
         self.bodyLimit = bodyLimit
+        self.isServer = isServer
         segments = pattern.segments
     }
 

@@ -22,7 +22,7 @@ package struct RouteTable: Sendable {
                 insert(
                     Route(
                         function: manifest.name, methods: trigger.methods, bodyLimit: manifest.limits.body,
-                        pattern: trigger.path))
+                        isServer: manifest.handler.contract == .http, pattern: trigger.path))
             }
         }
     }

@@ -1,3 +1,4 @@
+import Events
 import NIOCore
 
 /// What a `BodyStream` decides: who waits for whom, and when. Knows no threads.
@@ -24,6 +25,7 @@ struct BodyBuffer<Consumer> {
     private var consumer: Consumer?
     /// Bytes in `chunks`.
     private(set) var size = 0
+    private(set) var trailers: [HeaderField] = []
 
     /// Whether nothing can come in any more.
     var isEnded: Bool { end != nil }
@@ -40,9 +42,10 @@ struct BodyBuffer<Consumer> {
     }
 
     /// Ends the stream from the producer's side; the first end counts. Returns the consumer to be told at once.
-    mutating func finish(_ end: End) -> Consumer? {
+    mutating func finish(_ end: End, trailers: [HeaderField] = []) -> Consumer? {
         guard self.end == nil else { return nil }
         self.end = end
+        self.trailers = trailers
         return takeConsumer()
     }
 

@@ -1,3 +1,4 @@
+package import Events
 package import NIOCore
 import Synchronization
 
@@ -32,9 +33,14 @@ package final class BodyStream: Sendable {
     }
 
     /// No more chunks.
-    package func finish() {
-        buffer.withLock { $0.finish(.finished) }?.resume(returning: nil)
+    ///
+    /// - Parameter trailers: what the producer says after the body (RFC 9110 §6.5).
+    package func finish(trailers: [HeaderField] = []) {
+        buffer.withLock { $0.finish(.finished, trailers: trailers) }?.resume(returning: nil)
     }
+
+    /// What the producer has said after the body; for the consumer to read once `next()` has given `nil`.
+    package var trailers: [HeaderField] { buffer.withLock { $0.trailers } }
 
     /// Ends the stream with an error, which the consumer meets after the chunks that are there.
     package func fail(_ error: any Error) {

@@ -7,11 +7,11 @@ struct LeakTests {
     /// Checks the contract worker with an operation of its own as the event.
     private func check(
         _ operation: String, before: String? = nil, options: [String] = []
-    ) async throws -> ApusHost.Output {
+    ) async throws -> (status: Int32, text: String) {
         try await withTemporaryFolder { folder in
             try """
             name: worker
-            handler: { command: ["\(ApusHost.product("ContractWorker"))"], contract: apus }
+            handler: { command: ["\(ApusHost.build)/ContractWorker"], contract: apus }
             triggers: [{ http: { path: "/{path*}" } }]
             """.write(toFile: folder + "/worker.yaml", atomically: true, encoding: .utf8)
             func event(_ path: String, _ name: String) throws -> String {
@@ -21,7 +21,8 @@ struct LeakTests {
             }
             var arguments = ["check", folder + "/worker.yaml", "--leaks", "worker", "--event", try event(operation, "event")]
             if let before { arguments += ["--before", try event(before, "before")] }
-            return try await ApusHost.run(arguments + options)
+            let result = try run(ApusHost.build + "/apus", arguments + options)
+            return (result.status, result.output + result.error)
         }
     }
 

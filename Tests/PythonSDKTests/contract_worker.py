@@ -1,6 +1,6 @@
 """Does what its request asks for, as Tests/ContractWorker does in Swift: the last component of the path is the operation,
 the query has its arguments. `CONTRACT_ASYNC` in its environment makes its handlers `async def`; `CONTRACT_START` says how
-it starts: `crash`, `exit` or `never`.
+it starts: `crash`, `exit`, `slow` (a second) or `never`.
 """
 import asyncio
 import itertools
@@ -180,6 +180,8 @@ if __name__ == "__main__":
         os.kill(os.getpid(), signal.SIGKILL)
     elif start == "exit":
         sys.exit("told to refuse")
+    elif start == "slow":
+        time.sleep(1)
     elif start == "never":
         time.sleep(3600)
     apus.http(respond_async if "CONTRACT_ASYNC" in os.environ else respond)

@@ -17,6 +17,9 @@ struct Contract: Sendable, CustomTestStringConvertible {
         case allocate = "x=$(head -c 536870912 /dev/zero | tr '\\0' x); echo ${#x}"
         case environment = "n=${QUERY_STRING#name=}; eval \"echo \\$$n\""
         case event = "cat; :"
+        case garbage = "head -c 1048576 /dev/urandom; exit 1"
+        case slowStart = "sleep 1; cat"
+        case neverReady = "sleep 3600"
 
         /// The same for a program of the `cgi` contract, which reads as much as it is told, and says what it prints.
         /// A task that fails says nothing before.
@@ -26,7 +29,8 @@ struct Contract: Sendable, CustomTestStringConvertible {
             case .echo: return header + "head -c ${CONTENT_LENGTH:-0}"
             case .count: return header + "head -c ${CONTENT_LENGTH:-0} | wc -c"
             case .allocate: return "x=$(head -c 536870912 /dev/zero | tr '\\0' x); \(header)echo ${#x}"
-            case .crash, .exit: return rawValue
+            case .crash, .exit, .garbage: return rawValue
+            case .slowStart: return "sleep 1; " + header + "head -c ${CONTENT_LENGTH:-0}"
             default: return header + rawValue
             }
         }
@@ -36,14 +40,17 @@ struct Contract: Sendable, CustomTestStringConvertible {
     let manifest: @Sendable (Task) -> Manifest
 
     static let all = [
-        Contract(testDescription: "apus") { _ in Handlers.contractWorker() },
-        Contract(testDescription: "apus, fresh for each call") { _ in
-            Handlers.contractWorker { $0.workers.instance = .fresh }
+        Contract(testDescription: "apus") { Handlers.contractWorker($0) },
+        Contract(testDescription: "apus, fresh for each call") { task in
+            var manifest = Handlers.contractWorker(task)
+            manifest.workers.instance = .fresh
+            return manifest
         },
-        Contract(testDescription: "apus (Python)") { _ in Handlers.python() },
-        Contract(testDescription: "apus (Python, asynchronous)") { _ in Handlers.python(async: true) },
+        Contract(testDescription: "apus (Python)") { Handlers.python($0) },
+        Contract(testDescription: "apus (Python, asynchronous)") { Handlers.python($0, async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
         Contract(testDescription: "cgi") { Handlers.cgi($0.cgiScript) },
+        Contract(testDescription: "http") { Handlers.server($0) },
     ]
 }
 

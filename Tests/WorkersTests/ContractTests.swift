@@ -86,6 +86,34 @@ struct ContractTests {
         }
     }
 
+    @Test("fails the call when it sends garbage, and serves the next", arguments: Contract.all)
+    func garbage(_ contract: Contract) async throws {
+        try await World.with(contract.manifest(.garbage)) { world in
+            for _ in 0..<2 {
+                let failure = try await world.failure(of: "/garbage")
+                #expect([.contractBroken, .handlerFailed].contains(failure.code))
+            }
+        }
+    }
+
+    @Test("may take its time to start", arguments: Contract.all)
+    func slowStart(_ contract: Contract) async throws {
+        try await World.with(contract.manifest(.slowStart)) { world in
+            let answer = try await world.request("/echo", body: .bytes(ByteBuffer(string: "hello"))).text()
+            #expect(answer == "hello")
+        }
+    }
+
+    @Test("keeps nobody waiting for longer than allowed when it never gets ready", arguments: Contract.all)
+    func neverReady(_ contract: Contract) async throws {
+        var manifest = contract.manifest(.neverReady)
+        manifest.limits.wait = .milliseconds(300)
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/echo", time: .milliseconds(300))
+            #expect([.waitedTooLong, .timedOut].contains(failure.code))
+        }
+    }
+
     @Test("is answered for at its time limit, and is gone soon after", arguments: Contract.all)
     func timeLimit(_ contract: Contract) async throws {
         try await World.with(contract.manifest(.sleep)) { world in

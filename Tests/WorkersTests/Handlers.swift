@@ -18,14 +18,46 @@ enum Handlers {
         return manifest(Handler(command: [path], contract: .apus, directory: "/"), triggers, adjust)
     }
 
+    /// The same, started as the task asks for.
+    static func contractWorker(_ task: Contract.Task) -> Manifest {
+        contractWorker {
+            switch task {
+            case .slowStart: $0.environment["CONTRACT_START"] = "slow"
+            case .neverReady: $0.environment["CONTRACT_START"] = "never"
+            default: break
+            }
+        }
+    }
+
+    /// `server.py`, by the `http` contract.
+    static func server(
+        _ task: Contract.Task = .echo, _ triggers: [Trigger] = [.http(anyPath)],
+        _ adjust: (inout Manifest) -> Void = { _ in }
+    ) -> Manifest {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Servers/server.py"
+        let command = ["/usr/bin/python3", script] + (task == .ignoreTerm ? ["ignore-term"] : [])
+        return manifest(Handler(command: command, contract: .http, directory: "/"), triggers) {
+            switch task {
+            case .slowStart: $0.environment["SERVER_START"] = "slow"
+            case .neverReady: $0.environment["SERVER_START"] = "never"
+            default: break
+            }
+            adjust(&$0)
+        }
+    }
+
     /// `Tests/PythonSDKTests/contract_worker.py`, which does the same in Python.
     static func python(
-        async: Bool = false, _ triggers: [Trigger] = [.http(anyPath)], _ adjust: (inout Manifest) -> Void = { _ in }
+        _ task: Contract.Task = .echo, async: Bool = false, _ triggers: [Trigger] = [.http(anyPath)],
+        _ adjust: (inout Manifest) -> Void = { _ in }
     ) -> Manifest {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("PythonSDKTests/contract_worker.py").path
         // Through env(1), so that what a test declares as the environment cannot take it away.
-        let command = ["/usr/bin/env"] + (async ? ["CONTRACT_ASYNC=1"] : []) + ["python3", script]
+        let starts: [Contract.Task: String] = [.slowStart: "CONTRACT_START=slow", .neverReady: "CONTRACT_START=never"]
+        let command =
+            ["/usr/bin/env"] + (async ? ["CONTRACT_ASYNC=1"] : []) + (starts[task].map { [$0] } ?? [])
+            + ["python3", script]
         return manifest(Handler(command: command, contract: .apus, directory: "/"), triggers, adjust)
     }
 

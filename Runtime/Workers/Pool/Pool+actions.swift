@@ -87,7 +87,9 @@ extension Pool {
         case .apus:
             return ApusWorker(
                 manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
-        case .http, .lambda: return nil
+        case .http:
+            return HTTPWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
+        case .lambda: return nil
         }
     }
 

@@ -30,6 +30,19 @@ struct Wiring {
         return wiring
     }
 
+    /// Standard input is empty; the worker is reached by other ways.
+    static func outputs() throws(CallFailure) -> Wiring {
+        var wiring = Wiring()
+        do throws(CallFailure) {
+            wiring.worker.0 = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            try wiring.openOutputs()
+        } catch {
+            wiring.closeAll()
+            throw error
+        }
+        return wiring
+    }
+
     /// Standard input, output and error are pipes.
     static func pipes() throws(CallFailure) -> Wiring {
         try withOutputs { wiring throws(CallFailure) in
