@@ -16,10 +16,13 @@ struct LeakTests {
             """.write(toFile: folder + "/worker.yaml", atomically: true, encoding: .utf8)
             func event(_ path: String, _ name: String) throws -> String {
                 let file = folder + "/" + name
-                try "{\"method\": \"POST\", \"path\": \"\(path)\"}".write(toFile: file, atomically: true, encoding: .utf8)
+                try "{\"method\": \"POST\", \"path\": \"\(path)\"}".write(
+                    toFile: file, atomically: true, encoding: .utf8)
                 return file
             }
-            var arguments = ["check", folder + "/worker.yaml", "--leaks", "worker", "--event", try event(operation, "event")]
+            var arguments = [
+                "check", folder + "/worker.yaml", "--leaks", "worker", "--event", try event(operation, "event"),
+            ]
             if let before { arguments += ["--before", try event(before, "before")] }
             let result = try run(ApusHost.build + "/apus", arguments + options)
             return (result.status, result.output + result.error)
