@@ -20,10 +20,14 @@ run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
 
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
+	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
+	# Workers may not write there, and compiling takes them longer than all else that they import.
+	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
 
 test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
+	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads.
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test
 
@@ -51,5 +55,6 @@ bench-packages:
 # cronsim is another's reading of cron expressions; the versions are fixed, so that a failure is ours.
 $(TEST_PYTHON)/ready: Makefile
 	python3 -m venv $(TEST_PYTHON)
-	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3
+	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
+		functions-framework==3.10.2 websockets==17.4
 	touch $@

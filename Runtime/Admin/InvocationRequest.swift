@@ -33,7 +33,7 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
 }
 
 /// What is to be done, decided from the request and the manifest alone.
-package enum InvocationPlan: Sendable, Hashable {
+package enum InvocationPlan: Sendable {
     case request(RequestHead, [UInt8])
     case event(TriggerKind, Event)
     case enqueue(NewEvent)

@@ -9,6 +9,8 @@ struct Failure: Error, Sendable {
     var reason: String
     /// Another try is useless, says the handler.
     var permanent = false
+    /// How long the handler wants to be left alone before the next try.
+    var wantedRest = Duration.zero
     /// It never reached the handler, so that the try does not count.
     var unstarted = false
     /// Its pool takes no more calls: the host stops, or the function has a successor.
@@ -19,6 +21,14 @@ struct Failure: Error, Sendable {
 }
 
 // Titles are the same for every problem with the code; details must not tell a client what a handler or the host knows.
+/// A failure on its way up. A class, since each asynchronous caller keeps room for what may be thrown to it, in every
+/// call: for a word instead of all of it.
+final class FailedRun: Error {
+    let failure: Failure
+
+    init(_ failure: Failure) { self.failure = failure }
+}
+
 extension Failure {
     init(_ failure: CallFailure, limits time: Duration) {
         reason = failure.message
@@ -29,6 +39,7 @@ extension Failure {
             outcome = .failed
             // What the handler calls permanent is the fault of what it was given.
             verdict = failure.permanent ? .neither : .fails
+            wantedRest = failure.retryAfter ?? .zero
             problem = Problem(
                 status: 500, code: "handler-failed", title: "The function failed",
                 detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")

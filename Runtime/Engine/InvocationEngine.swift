@@ -49,16 +49,17 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) -> Reply {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
-        do throws(Failure) {
+        do throws(FailedRun) {
             switch try await run(invocation, body: body, of: function, on: lane) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
             case .acknowledged:
-                throw Failure(
-                    CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+                throw FailedRun(
+                    Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+                )
             }
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -68,10 +69,10 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
-        do throws(Failure) {
+        do throws(FailedRun) {
             _ = try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -89,25 +90,30 @@ package final class InvocationEngine: Sendable {
     /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
-    ) async throws(Failure) -> Answer {
-        let start = ContinuousClock.now
+    ) async throws(FailedRun) -> Answer {
+        let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
-        do throws(Failure) {
-            if case .refused(let rest) = pass { throw Failure(restingFor: rest) }
+        do throws(FailedRun) {
+            if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
-            let change = function.ended(invocation, .succeeded, from: start, pass: pass, verdict: .works)
+            let reason = answer.failureReason(by: function.manifest.handler.contract)
+            let change = function.ended(
+                invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+                verdict: reason == nil ? .works : .fails)
+            if let reason { log(reason, .failed, of: invocation, at: .error) }
             if let change { log(change, of: function) }
             return answer
         } catch {
-            if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
+            let failure = error.failure
+            if failure.stopping, let successor = self.function(named: invocation.function), successor !== function {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
                 function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
             let change = function.ended(
-                invocation, error.outcome, from: start, reason: error.reason, pass: pass, verdict: error.verdict)
-            log(error, of: invocation, quietly: pass.isRefused)
+                invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
+            log(failure, of: invocation, quietly: pass.isRefused)
             if let change { log(change, of: function) }
             throw error
         }
@@ -118,16 +124,20 @@ package final class InvocationEngine: Sendable {
 
     private func perform(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
             let state = InvocationState(
                 store: store, namespace: function.manifest.namespace, invocation: invocation,
                 subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
-            switch try await commit(effects, lease: lease, of: answer) {
+            let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
+            let kept = hasFailed ? nil : effects
+            // An invocation that has touched no state and came from no queue touches no disk.
+            if kept == nil, lease == nil { return answer }
+            switch try await commit(kept, lease: lease, of: answer) {
             case .committed:
-                if effects?.messages.isEmpty == false { queueChanged() }
+                if kept?.messages.isEmpty == false { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -136,12 +146,12 @@ package final class InvocationEngine: Sendable {
                 try await pause(before: run + 1, limits: function.manifest.limits.time)
             }
         }
-        throw .conflicted
+        throw FailedRun(.conflicted)
     }
 
     private func call(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, state: InvocationState
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         let time = function.manifest.limits.time
         let call = Call(invocation: invocation, body: body, time: time) { await state.operate($0, $1) }
         do throws(CallFailure) {
@@ -149,29 +159,27 @@ package final class InvocationEngine: Sendable {
         } catch {
             var failure = Failure(error, limits: time)
             if state.isTooDeep { failure.permanent = true }
-            throw failure
+            throw FailedRun(failure)
         }
     }
 
-    /// An invocation that has touched no state and came from no queue touches no disk.
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
-    ) async throws(Failure) -> CommitResult {
+    ) async throws(FailedRun) -> CommitResult {
         do {
             if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
-            guard let effects else { return .committed }
-            return try await store.commit(effects)
+            return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
             throw answer.discarded(because: Failure(unsaved: error))
         }
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
-    private func pause(before run: Int, limits time: Duration) async throws(Failure) {
+    private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
         } catch {
-            throw Failure(CallFailure(.cancelled, "the caller went away"), limits: time)
+            throw FailedRun(Failure(CallFailure(.cancelled, "the caller went away"), limits: time))
         }
     }
 
@@ -199,11 +207,15 @@ package final class InvocationEngine: Sendable {
             case .rejected: .warning
             case .succeeded, .failed, .timedOut, .exhausted: .error
             }
+        log(failure.reason, failure.outcome, of: invocation, at: level)
+    }
+
+    private func log(_ reason: String, _ outcome: Outcome, of invocation: Invocation, at level: Logger.Level) {
         logger.log(
-            level: level, "\(failure.reason)",
+            level: level, "\(reason)",
             metadata: [
                 "function": "\(invocation.function)", "invocation": "\(invocation.id)",
-                "outcome": "\(failure.outcome.rawValue)", "attempt": "\(invocation.attempt)",
+                "outcome": "\(outcome.rawValue)", "attempt": "\(invocation.attempt)",
             ])
     }
 }
@@ -237,13 +249,21 @@ extension Body {
 }
 
 extension Answer {
+    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
+    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
+    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    fileprivate func failureReason(by contract: Handler.Contract) -> String? {
+        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
+        return "the server answered with status \(head.status)"
+    }
+
     /// Nobody will read it: a body that still streams ends its call.
     fileprivate func discard() {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }
     }
 
-    fileprivate func discarded(because failure: Failure) -> Failure {
+    fileprivate func discarded(because failure: Failure) -> FailedRun {
         discard()
-        return failure
+        return FailedRun(failure)
     }
 }

@@ -160,7 +160,7 @@ package final class QueueDispatcher: Service {
         do {
             _ = try await engine.run(invocation, body: .empty, of: function, on: lane, lease: leased.lease)
         } catch {
-            await settle(leased, after: error, policy: function.manifest.retry)
+            await settle(leased, after: error.failure, policy: function.manifest.retry)
         }
         loads.withLock { $0[queued.function]?.running -= 1 }
         engine.queueChanged()
@@ -186,7 +186,8 @@ package final class QueueDispatcher: Service {
         guard failure.unstarted else {
             return decision.settlement(
                 after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
-                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1))
+                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1),
+                wanted: failure.wantedRest)
         }
         let delay = failure.problem.retryAfter.map { .seconds($0) } ?? Self.pause
         // What comes next of the function would fare no better.

@@ -12,15 +12,16 @@ package struct RetryDecision: Sendable {
     ///   - attempt: the one that failed; 1 for the first.
     ///   - fraction: random, in 0..<1: full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/),
     ///     so that what failed together does not come back together.
+    ///   - wanted: what the handler has asked for at least.
     package func settlement(
         after outcome: Outcome, reason: String, permanent: Bool, attempt: Int, enqueued: WallTime, now: WallTime,
-        fraction: Double
+        fraction: Double, wanted: Duration = .zero
     ) -> Settlement {
         if permanent { return .dead(outcome: outcome, reason: reason) }
         guard attempt < policy.attempts else {
             return .dead(outcome: .exhausted, reason: "attempt \(attempt) of \(policy.attempts): \(reason)")
         }
-        let due = now.advanced(by: delay(after: attempt) * fraction)
+        let due = now.advanced(by: max(wanted, delay(after: attempt) * fraction))
         guard due.since(enqueued) <= policy.within else { return tooOld(reason) }
         return .retry(at: due, outcome: outcome, reason: reason)
     }

@@ -1,6 +1,5 @@
 package import Events
 package import Manifests
-package import NIOHTTP1
 
 /// What becomes of a request, decided from its head alone.
 package enum Admission: Sendable {
@@ -42,45 +41,31 @@ package struct ResponseContext: Sendable, Hashable {
         self.keepsAlive = keepsAlive
     }
 
-    package init(_ head: HTTPRequestHead, _ fields: RequestFields) {
-        isOld = head.version.minor == 0
-        isHead = head.method == .HEAD
-        // After an `Upgrade` that it knows nothing of, the decoder stops: what follows could be another protocol.
-        keepsAlive = head.isKeepAlive && !fields.upgrades
+    package init(_ head: ReceivedHead) {
+        isOld = head.isOld
+        isHead = head.method == "HEAD"
+        keepsAlive = head.fields.keepsAlive(isOld: head.isOld)
     }
 }
 
 extension Admission {
     package init(
-        _ head: HTTPRequestHead, _ fields: RequestFields, router: RouteTable, configuration: GatewayConfiguration,
-        remoteAddress: String
+        _ head: ReceivedHead, router: RouteTable, configuration: GatewayConfiguration, remoteAddress: String
     ) {
-        if let refusal = Self.refusal(head, fields, configuration) {
-            self = .answer(refusal, closes: true)
-        } else if head.uri == "*" {
-            self = head.method == .OPTIONS ? .options(Route.common) : .answer(.invalidPath, closes: false)
-        } else if let target = RequestTarget(head.uri), let path = RequestPath(target.path) {
-            self = Self.route(head, fields, target, path, router, configuration, remoteAddress)
+        if head.target == "*" {
+            self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
+        } else if let target = RequestTarget(head.target), let path = RequestPath(target.path) {
+            self = Self.route(head, target, path, router, configuration, remoteAddress)
         } else {
             self = .answer(.invalidPath, closes: false)
         }
     }
 
-    /// What makes the framing of this request, or its very version, doubtful.
-    private static func refusal(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ configuration: GatewayConfiguration
-    ) -> Problem? {
-        if head.method == .CONNECT { return .notImplemented("CONNECT is for proxies.") }
-        if head.uri.utf8.count > configuration.requestLine { return .targetTooLong(limit: configuration.requestLine) }
-        if let problem = fields.framingProblem(isOld: head.version.minor == 0) { return problem }
-        return nil
-    }
-
     private static func route(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ target: RequestTarget, _ path: RequestPath,
-        _ router: RouteTable, _ configuration: GatewayConfiguration, _ remoteAddress: String
+        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ router: RouteTable,
+        _ configuration: GatewayConfiguration, _ remoteAddress: String
     ) -> Admission {
-        let method = head.method.rawValue
+        let (method, fields) = (head.method, head.fields)
         switch router.find(method, path) {
         case .none: return .answer(.notFound, closes: fields.expectsContinue)
         case .methods(let allowed):
@@ -98,7 +83,7 @@ extension Admission {
                 AdmittedRequest(
                     function: route.function, head: request,
                     body: fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody),
-                    expectsContinue: fields.expectsContinue && head.version.minor > 0))
+                    expectsContinue: fields.expectsContinue && !head.isOld))
         }
     }
 }
@@ -112,11 +97,7 @@ struct RequestTarget {
 
     init?(_ uri: String) {
         var rest = uri[...]
-        for scheme in ["http://", "https://"] where uri.lowercasedPrefix(is: scheme) {
-            rest = rest.dropFirst(scheme.count)
-            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
-            if rest.first == "?" { rest = "/" + rest }
-        }
+        if uri.utf8.first != UInt8(ascii: "/") { rest = Self.withoutAuthority(uri) }
         guard rest.utf8.first == UInt8(ascii: "/"), !rest.utf8.contains(UInt8(ascii: "#")) else { return nil }
         if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
             path = rest[..<mark]
@@ -125,6 +106,16 @@ struct RequestTarget {
             path = rest
             query = ""
         }
+    }
+
+    private static func withoutAuthority(_ uri: String) -> Substring {
+        var rest = uri[...]
+        for scheme in ["http://", "https://"] where uri.lowercasedPrefix(is: scheme) {
+            rest = rest.dropFirst(scheme.count)
+            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
+            if rest.first == "?" { rest = "/" + rest }
+        }
+        return rest
     }
 }
 

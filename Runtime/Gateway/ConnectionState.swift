@@ -1,10 +1,9 @@
 package import Events
 package import NIOCore
-package import NIOHTTP1
 
 /// What came in on a connection.
 package enum Input: Sendable {
-    case part(HTTPServerRequestPart)
+    case part(RequestPart)
     /// Nothing after this can be understood.
     case failure(Problem)
 }
@@ -15,7 +14,7 @@ package enum Input: Sendable {
 /// from the socket, so that answers come in order and memory stays bounded.
 package struct ConnectionState: Sendable {
     package enum Step: Sendable {
-        case head(HTTPRequestHead)
+        case head(ReceivedHead)
         /// A piece of the body, and what is to become of it.
         case collect(ByteBuffer)
         case stream(ByteBuffer)

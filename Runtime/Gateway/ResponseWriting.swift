@@ -18,8 +18,7 @@ package enum ResponseFraming: Sendable, Hashable {
 /// with `HEAD` and HTTP/1.0 in it.
 package struct ResponsePlan: Sendable {
     package let framing: ResponseFraming
-    private let status: Int
-    private let fields: [HeaderField]
+    private let head: ResponseHead
 
     /// - Parameter length: of the body, where it is known.
     /// - Throws: a 502 for a status or a field that would break the connection for others.
@@ -28,18 +27,11 @@ package struct ResponsePlan: Sendable {
             throw .invalidResponse("Its status is \(head.status); only 200 to 599 can be sent.")
         }
         var declared: Int64?
-        var fields: [HeaderField] = []
-        fields.reserveCapacity(head.headers.count)
         for field in head.headers {
             guard field.isSendable else { throw .invalidResponse("It has a header field that is not valid HTTP.") }
-            switch OwnField(field.name) {
-            case .none: fields.append(field)
-            case .contentLength: declared = Int64(field.value)
-            case .dropped: continue
-            }
+            if case .contentLength = OwnField(field.name) { declared = Int64(field.value) }
         }
-        status = head.status
-        self.fields = fields
+        self.head = head
         framing = Self.framing(status: head.status, length: length.map(Int64.init), declared: declared, context)
     }
 
@@ -60,18 +52,21 @@ package struct ResponsePlan: Sendable {
         to buffer: inout ByteBuffer, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
         trailer: [UInt8]
     ) {
-        if status == 200 {
+        if head.status == 200 {
             buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
         } else {
-            buffer.writeString("HTTP/1.1 \(status) \(HTTPResponseStatus(statusCode: status).reasonPhrase)\r\n")
+            let reason = HTTPResponseStatus(statusCode: head.status).reasonPhrase
+            buffer.writeString("HTTP/1.1 \(head.status) \(reason)\r\n")
         }
-        for field in fields { buffer.write(field.name, field.value) }
+        for field in head.headers {
+            if case .none = OwnField(field.name) { buffer.write(field.name, field.value) }
+        }
         switch framing {
         case .absent(.some(let length)), .length(let length): buffer.write("Content-Length", String(length))
         case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
         case .absent(.none), .untilClose: break
         }
-        if let invocation { buffer.write("Apus-Invocation", invocation.description) }
+        if let invocation { buffer.write(invocation) }
         if !keepsAlive {
             buffer.writeStaticString("Connection: close\r\n")
         } else if context.isOld {
@@ -109,18 +104,7 @@ extension HeaderField {
     /// A token, and a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin another field.
     fileprivate var isSendable: Bool {
         !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter)
-            && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isTokenCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: "!#$%&'*+.^`|~".utf8.contains(self)
-        }
+            && value.utf8.allSatisfy(\.isFieldCharacter)
     }
 }
 
@@ -129,6 +113,12 @@ extension ByteBuffer {
         writeString(name)
         writeStaticString(": ")
         writeString(value)
+        writeStaticString("\r\n")
+    }
+
+    fileprivate mutating func write(_ invocation: InvocationID) {
+        writeStaticString("Apus-Invocation: ")
+        writeWithUnsafeMutableBytes(minimumWritableBytes: InvocationID.length) { invocation.write(to: $0) }
         writeStaticString("\r\n")
     }
 

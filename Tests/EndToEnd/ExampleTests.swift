@@ -11,7 +11,7 @@ struct ExampleTests {
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "uptime", "wordcount", "git"] {
+        for name in ["hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "git"] {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -68,6 +68,21 @@ struct ExampleTests {
         }
     }
 
+    @Test("load streams the machine's load, and keeps a sample when its timer is due")
+    func load() async throws {
+        try await withExamples { host in
+            let page = try host.get("/load").text
+            #expect(page.contains("EventSource"))
+            let stream = try run(
+                "/bin/sh", ["-c", "curl -sN http://127.0.0.1:\(host.port)/load/events | head -n 3"])
+            #expect(stream.output.components(separatedBy: "data: {\"time\": ").count == 3)
+            #expect(try host.get("/load/history").text == "[]\n")
+            let invoked = try host.cli("invoke", "load", "--trigger", "timer")
+            #expect(invoked.status == 0, "\(invoked.error)")
+            #expect(try host.get("/load/history").text.contains("\"memory\":"))
+        }
+    }
+
     @Test("wordcount counts through a shell pipeline")
     func wordcount() async throws {
         try await withExamples { host in
@@ -76,6 +91,24 @@ struct ExampleTests {
                 counted.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) } == [
                     "2 the", "1 cat", "1 dog",
                 ])
+        }
+    }
+
+    @Test("links, in Python, shortens, counts who follows, and refuses what is no URL")
+    func links() async throws {
+        try await withExamples { host in
+            let made = try host.post("/links", "https://example.org/a?b=c")
+            #expect(made.status == 201, "\(made.text)")
+            let path = made.text.trimmingCharacters(in: .newlines)
+            let followed = try host.get(path)
+            #expect(followed.status == 302)
+            #expect(followed.headers["location"] == "https://example.org/a?b=c")
+            #expect(try host.get(path).status == 302)
+            let listed = try host.get("/links").text
+            let key = path.dropFirst("/links/".count)
+            #expect(listed == #"{"\#(key)":{"url":"https://example.org/a?b=c","visits":2}}"#)
+            #expect(try host.get("/links/nothing").status == 404)
+            #expect(try host.post("/links", "not a URL").status == 400)
         }
     }
 
@@ -92,7 +125,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 6 functions"))
+            #expect(try host.cli("logs").output.contains("serves 7 functions"))
         }
     }
 
@@ -103,11 +136,15 @@ struct ExampleTests {
         #expect(result.output.contains("serve") && result.output.contains("timers"))
     }
 
-    @Test("a function that apus new writes works at once", arguments: ["http", "timer", "file"])
-    func new(trigger: String) async throws {
+    @Test(
+        "a function that apus new writes works at once", arguments: ["http", "timer", "file"],
+        ["shell stdio", "shell cgi", "python apus", "python http"])
+    func new(trigger: String, kind: String) async throws {
+        let words = kind.split(separator: " ").map(String.init)
         try await ApusHost.with([:]) { host in
             let made = try run(
-                ApusHost.build + "/apus", ["new", "greeter", "--trigger", trigger, "--language", "shell"],
+                ApusHost.build + "/apus",
+                ["new", "greeter", "--trigger", trigger, "--language", words[0], "--contract", words[1]],
                 directory: host.folder)
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)

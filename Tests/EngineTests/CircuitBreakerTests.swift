@@ -8,7 +8,7 @@ import Workers
 /// A breaker with a clock that the test moves.
 private struct Bench {
     var breaker: CircuitBreaker
-    var now = ContinuousClock.now
+    var now = SteadyTime.now
 
     init(_ adjust: (inout BreakerPolicy) -> Void = { _ in }) {
         var policy = BreakerPolicy()

@@ -10,11 +10,11 @@ struct RetryDecisionTests {
 
     private func decide(
         _ policy: RetryPolicy = RetryPolicy(), attempt: Int, permanent: Bool = false, age: Duration = .zero,
-        fraction: Double = 0.5
+        fraction: Double = 0.5, wanted: Duration = .zero
     ) -> Settlement {
         RetryDecision(policy: policy).settlement(
             after: .failed, reason: "boom", permanent: permanent, attempt: attempt, enqueued: start,
-            now: start.advanced(by: age), fraction: fraction)
+            now: start.advanced(by: age), fraction: fraction, wanted: wanted)
     }
 
     @Test("the delay doubles with each attempt, up to the longest")
@@ -29,6 +29,14 @@ struct RetryDecisionTests {
         #expect(decide(attempt: 1, fraction: 0) == .retry(at: start, outcome: .failed, reason: "boom"))
         let half = start.advanced(by: .milliseconds(500))
         #expect(decide(attempt: 1, fraction: 0.5) == .retry(at: half, outcome: .failed, reason: "boom"))
+    }
+
+    @Test("the next try does not come before the handler wants it")
+    func wanted() {
+        let later = start.advanced(by: .seconds(7))
+        #expect(decide(attempt: 1, wanted: .seconds(7)) == .retry(at: later, outcome: .failed, reason: "boom"))
+        let half = start.advanced(by: .milliseconds(500))
+        #expect(decide(attempt: 1, wanted: .milliseconds(1)) == .retry(at: half, outcome: .failed, reason: "boom"))
     }
 
     @Test("the last attempt exhausts it")

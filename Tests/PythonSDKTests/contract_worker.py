@@ -1,6 +1,6 @@
 """Does what its request asks for, as Tests/ContractWorker does in Swift: the last component of the path is the operation,
 the query has its arguments. `CONTRACT_ASYNC` in its environment makes its handlers `async def`; `CONTRACT_START` says how
-it starts: `crash`, `exit`, `slow` (a second) or `never`.
+it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 """
 import asyncio
 import itertools
@@ -161,6 +161,13 @@ async def respond_async(request, context):
         await state.set(key, str(total))
         await asyncio.sleep(arguments.number("ms", 0) / 1000)
         return f"{total}\n"
+    elif operation == "list":
+        entries = await state.list(arguments.text.get("prefix", ""))
+        return "".join(f"{key}={value.decode()}\n" for key, value in entries)
+    elif operation == "immediately":
+        async def write(state):
+            await state.set(key, "now")
+        await state.immediately(write)
     else:
         return misbehave(operation, arguments, context)
     return "done\n"
@@ -178,7 +185,7 @@ if __name__ == "__main__":
     start = os.environ.get("CONTRACT_START")
     if start == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif start == "exit":
+    elif start == "refuse":
         sys.exit("told to refuse")
     elif start == "slow":
         time.sleep(1)

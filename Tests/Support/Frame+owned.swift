@@ -12,7 +12,8 @@ extension Frame {
         case .body(let body, let end): Frame(call: call, .body(bytes(body), end: end))
         case .response(let status, let headers, let body, let end):
             Frame(call: call, .response(status: status, headers: headers, body: bytes(body), end: end))
-        case .hello, .welcome, .goodbye, .fork, .forked, .cancel, .credit, .reset, .acknowledge, .failure, .log, .state, .stateReply:
+        case .hello, .welcome, .goodbye, .fork, .forked, .cancel, .credit, .reset, .acknowledge, .failure, .log, .state,
+            .stateReply:
             self
         }
     }

@@ -36,7 +36,7 @@ struct WorkerEnvironment {
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
         if manifest.handler.contract == .apus, manifest.handler.product == nil, let folder = PythonModule.folder {
-            variables["PYTHONPATH"] = manifest.environment["PYTHONPATH"].map { "\($0):\(folder)" } ?? folder
+            variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
         variables[TemporaryFolders.mark] = temporaryDirectory
