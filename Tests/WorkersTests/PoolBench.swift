@@ -1,4 +1,5 @@
 import Events
+import Events
 import Manifests
 import Testing
 import Workers
