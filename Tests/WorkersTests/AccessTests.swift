@@ -76,18 +76,6 @@ struct AccessTests {
         }
     }
 
-    @Test(
-        "what was written is abandoned when the response says that the program has failed", arguments: [200, 404, 500])
-    func errorStatus(_ status: Int) async throws {
-        let state = MemoryState()
-        let (access, call) = (access(), call(state))
-        _ = try await access.during(call) { call in
-            _ = try? await access.call(nil)?.operate(.set(key: "k", value: []), immediately: false)
-            return .response(ResponseHead(status: status), .empty)
-        }
-        #expect(state.operations.contains(.abandon) == (status >= 500))
-    }
-
     @Test("a failed call can be joined no more")
     func failed() async throws {
         let (access, call) = (access(), call())

@@ -106,7 +106,7 @@ enum Handlers {
 
     static let anyPath = HTTPTrigger(path: RoutePattern(segments: [.rest("path")], description: "/{path*}"))
 
-    private static func manifest(
+    static func manifest(
         _ handler: Handler, _ triggers: [Trigger], _ adjust: (inout Manifest) -> Void
     ) -> Manifest {
         var manifest = Manifest(name: "contract", handler: handler, triggers: triggers)

@@ -1,5 +1,4 @@
 import Events
-import Events
 import Manifests
 import Testing
 import Workers

@@ -30,7 +30,7 @@ package final class WorkerAccess: Sendable {
     }
 
     /// Lets the worker's processes join `call` while `body` runs it. What they have asked for until then is done when
-    /// this returns, and nothing comes after it. A program whose response says that it failed has written nothing.
+    /// this returns, and nothing comes after it.
     func during(
         _ call: Call, _ body: (Call) async throws(CallFailure) -> Answer?
     ) async throws(CallFailure) -> Answer? {
@@ -40,8 +40,6 @@ package final class WorkerAccess: Sendable {
         do throws(CallFailure) {
             let answer = try await body(call)
             await joined.finish()
-            // A server has no other way to fail a call, and its framework answers so for an exception.
-            if case .response(let head, _) = answer, head.status >= 500 { _ = await call.operate(0, .abandon) }
             return answer
         } catch {
             joined.abort()

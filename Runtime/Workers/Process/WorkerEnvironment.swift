@@ -5,7 +5,6 @@ import NIOPosix
 
 /// What a worker finds around it: a clean environment and a temporary directory of its own.
 struct WorkerEnvironment {
-    private static let inherited = ["PATH", "HOME"]
     private static let localeNames = ["LANG", "LC_ALL", "LC_CTYPE"]
     private static let standardPath = "/usr/local/bin:/usr/bin:/bin"
 
@@ -26,12 +25,11 @@ struct WorkerEnvironment {
             temporaryDirectory = try Self.makeTemporaryDirectory()
             shelf?.add(temporaryDirectory)
         }
-        var variables = ["PATH": Self.standardPath, "HOME": "/"]
+        // In the sandbox, the home of the host's user is none of a worker's business.
+        let home = manifest.sandbox.enabled ? temporaryDirectory : Self.home
+        var variables = ["PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath, "HOME": home]
         // UTF-8 without LANG=C.UTF-8, which says no more but has programs open twelve files as they start.
         if Self.localeNames.allSatisfy({ manifest.environment[$0] == nil }) { variables["LC_CTYPE"] = "C.UTF-8" }
-        for name in Self.inherited {
-            if let value = getenv(name) { variables[name] = String(cString: value) }
-        }
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
@@ -39,7 +37,7 @@ struct WorkerEnvironment {
             variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
-        variables[TemporaryFolders.mark] = temporaryDirectory
+        variables["APUS_TMPDIR"] = temporaryDirectory
         variables["APUS_FUNCTION"] = manifest.name
         variables["APUS_WORKER"] = String(worker)
         variables["APUS_CONTRACT"] = manifest.handler.contract.rawValue
@@ -51,6 +49,11 @@ struct WorkerEnvironment {
         if let shelf { return shelf.putBack(temporaryDirectory) }
         NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
     }
+
+    /// Of the host's user.
+    static var home: String { getenv("HOME").map { String(cString: $0) } ?? "/" }
+
+    var mark: WorkerMark { WorkerMark(temporaryDirectory: temporaryDirectory) }
 
     private static var parent: String { TemporaryFolders.parent }
 
@@ -66,19 +69,14 @@ struct WorkerEnvironment {
 /// The temporary directories of all hosts on this machine; each has its host's process id in its name.
 package enum TemporaryFolders {
     static let prefix = "apus-worker-"
-    /// The environment variable by which a worker's processes are known, whatever TMPDIR its manifest sets.
-    static let mark = "APUS_TMPDIR"
 
     static var parent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
     /// Removes those whose host was killed before it could, and ends what still runs of their workers: the kernel has
     /// ended the leaders with their host (`PR_SET_PDEATHSIG`), but not what they had started. Blocks.
     package static func sweep() {
-        let orphans = names(in: parent).filter(isOrphan).map { "\(parent)/\($0)" }
-        guard !orphans.isEmpty else { return }
-        let processes = names(in: "/proc").compactMap { pid_t($0) }
-        for folder in orphans {
-            for process in processes { _ = apus_kill_if_in_environment(process, "\(mark)=\(folder)") }
+        for folder in FolderListing.names(in: parent).filter(isOrphan).map({ "\(parent)/\($0)" }) {
+            WorkerMark(temporaryDirectory: folder).killAll()
             apus_remove_tree(folder)
         }
     }
@@ -88,16 +86,5 @@ package enum TemporaryFolders {
             return false
         }
         return kill(host, 0) == -1 && errno == ESRCH
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names
     }
 }
