@@ -118,7 +118,9 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioPosix, .nioHTTP, .logging,
+                "Gateway", "Engine", "Workers", "Manifests", "Events", "Support", .nio, .nioEmbedded, .nioPosix,
+                .nioHTTP,
+                .logging,
             ],
             path: "Tests/GatewayTests"),
         .testTarget(name: "WorkerAPITests", dependencies: ["WorkerAPI", "Events"], path: "Tests/WorkerAPITests"),
@@ -156,6 +158,7 @@ extension Target.Dependency {
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")

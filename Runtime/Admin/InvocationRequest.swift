@@ -33,7 +33,7 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
 }
 
 /// What is to be done, decided from the request and the manifest alone.
-package enum InvocationPlan: Sendable, Hashable {
+package enum InvocationPlan: Sendable {
     case request(RequestHead, [UInt8])
     case event(TriggerKind, Event)
     case enqueue(NewEvent)
@@ -135,7 +135,12 @@ extension InvocationRequest {
             if case .file(let trigger) = manifest.triggers[index], extensions["path"] == nil {
                 extensions["path"] = trigger.watch + "/" + subject
             }
-        case .http, .topic, .state:
+        case .topic:
+            if case .topic(let topic) = manifest.triggers[index] {
+                type = type ?? topic
+                extensions["apustarget"] = extensions["apustarget"] ?? topic
+            }
+        case .http, .state:
             throw .badInvocation("\(kind.rawValue) events cannot be made by hand in this version")
         }
         return Event(

@@ -1,3 +1,4 @@
+package import Events
 package import Manifests
 import NIOCore
 
@@ -7,7 +8,7 @@ import NIOCore
 /// failures among the latest calls is too large it opens; after a rest it lets one call try. A try that succeeds closes
 /// it, one that fails opens it again, for twice as long.
 package struct CircuitBreaker: Sendable {
-    package typealias Instant = ContinuousClock.Instant
+    package typealias Instant = SteadyTime
 
     package enum State: Sendable, Equatable {
         case closed

@@ -22,6 +22,8 @@ package struct EffectsBuffer: Sendable {
     package static let maximumReads = 10_000
     /// … and bytes that remembering them may take.
     package static let maximumRemembered = 64 << 20
+    /// Messages, one for each receiver, that one unit of effects may send.
+    package static let maximumMessages = 1000
     package static let maximumKey = 1024
     package static let maximumValue = 1 << 20
 
@@ -33,7 +35,9 @@ package struct EffectsBuffer: Sendable {
 
     package init(namespace: String) { effects = Effects(namespace: namespace) }
 
-    package var isEmpty: Bool { effects.reads.isEmpty && effects.scans.isEmpty && effects.writes.isEmpty }
+    package var isEmpty: Bool {
+        effects.reads.isEmpty && effects.scans.isEmpty && effects.writes.isEmpty && effects.messages.isEmpty
+    }
 
     /// Takes the operation in as far as it goes without the store.
     package mutating func begin(_ operation: StateOperation) -> Lookup {
@@ -51,7 +55,7 @@ package struct EffectsBuffer: Sendable {
         case .list(let prefix, let after, let limit):
             let hidden = effects.writes.keys.count { $0.hasPrefix(StateKey(prefix)) }
             return .scan(prefix: prefix, after: after, limit: min(limit, Self.maximumLimit) + hidden)
-        case .commit, .abandon: return .none(.success(.done))
+        case .send, .commit, .abandon: return .none(.success(.done))
         }
     }
 
@@ -70,7 +74,7 @@ package struct EffectsBuffer: Sendable {
             let key = StateKey(key)
             if let error = remember(value, of: key) { return .failure(error) }
             return increment(key, by: amount, over: value?.value)
-        case .set, .delete, .list, .commit, .abandon: return .success(.done)
+        case .set, .delete, .list, .send, .commit, .abandon: return .success(.done)
         }
     }
 
@@ -104,9 +108,24 @@ package struct EffectsBuffer: Sendable {
         return .success(Self.page(merged, limit: min(limit, Self.maximumLimit), complete: horizon == nil))
     }
 
-    /// Forgets what was written; what was read stays.
+    /// Adds messages, one for each receiver.
+    package mutating func send(_ messages: [NewInvocation]) -> Result<StateResult, StateError> {
+        written += messages.reduce(0) { $0 + $1.event.size }
+        guard effects.messages.count + messages.count <= Self.maximumMessages, written <= Self.maximumWritten else {
+            return .failure(
+                StateError(
+                    .invalid,
+                    "one invocation may send \(Self.maximumMessages) messages, one for each function that gets it, "
+                        + "of \(Self.maximumWritten >> 20) MiB in all; send less, or use immediately"))
+        }
+        effects.messages += messages
+        return .success(.done)
+    }
+
+    /// Forgets what was written and sent; what was read stays.
     package mutating func abandonWrites() {
         effects.writes = [:]
+        effects.messages = []
         written = 0
     }
 
@@ -213,7 +232,7 @@ package struct EffectsBuffer: Sendable {
                 ?? (value.count > maximumValue
                     ? StateError(.invalid, "a value of \(value.count) bytes; the most is \(maximumValue)") : nil)
         case .list(_, _, let limit): limit < 1 ? StateError(.invalid, "a limit of \(limit); the least is 1") : nil
-        case .commit, .abandon: nil
+        case .send, .commit, .abandon: nil
         }
     }
 
@@ -222,4 +241,9 @@ package struct EffectsBuffer: Sendable {
         guard count == 0 || count > maximumKey else { return nil }
         return StateError(.invalid, "a key of \(count) bytes; it must have 1 to \(maximumKey)")
     }
+}
+
+extension Event {
+    /// Bytes, about, that it takes in the store.
+    fileprivate var size: Int { data.count + attributes.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count } }
 }

@@ -21,6 +21,14 @@ struct Failure: Error, Sendable {
 }
 
 // Titles are the same for every problem with the code; details must not tell a client what a handler or the host knows.
+/// A failure on its way up. A class, since each asynchronous caller keeps room for what may be thrown to it, in every
+/// call: for a word instead of all of it.
+final class FailedRun: Error {
+    let failure: Failure
+
+    init(_ failure: Failure) { self.failure = failure }
+}
+
 extension Failure {
     init(_ failure: CallFailure, limits time: Duration) {
         reason = failure.message

@@ -36,12 +36,12 @@ package final class HostedFunction: Sendable {
 
     /// How many queued invocations may run now as far as its circuit breaker goes, `nil` for as many as there are; and
     /// how long until there may be more.
-    func quota(at now: ContinuousClock.Instant) -> (calls: Int?, wait: Duration) {
+    func quota(at now: SteadyTime) -> (calls: Int?, wait: Duration) {
         book.withLock { $0.breaker?.quota(at: now) ?? (nil, .zero) }
     }
 
     /// Counts an invocation that begins, and asks the circuit breaker; every one must be `ended`.
-    func began(at now: ContinuousClock.Instant) -> (pass: CircuitBreaker.Pass, change: CircuitBreaker.Change?) {
+    func began(at now: SteadyTime) -> (pass: CircuitBreaker.Pass, change: CircuitBreaker.Change?) {
         book.withLock { book in
             book.tally.running += 1
             return book.breaker?.admit(at: now) ?? (.free, nil)
@@ -57,10 +57,10 @@ package final class HostedFunction: Sendable {
     }
 
     func ended(
-        _ invocation: Invocation, _ outcome: Outcome, from start: ContinuousClock.Instant, reason: String? = nil,
+        _ invocation: Invocation, _ outcome: Outcome, from start: SteadyTime, reason: String? = nil,
         pass: CircuitBreaker.Pass, verdict: CircuitBreaker.Verdict
     ) -> CircuitBreaker.Change? {
-        let now = ContinuousClock.now
+        let now = SteadyTime.now
         let entry = InvocationTally.Ended(
             invocation: invocation.id, trigger: invocation.trigger, outcome: outcome, time: .now(),
             duration: now - start, reason: reason)

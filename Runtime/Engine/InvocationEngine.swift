@@ -10,6 +10,7 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    private let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
     package init(store: Store, logger: Logger) {
@@ -30,6 +31,7 @@ package final class InvocationEngine: Sendable {
     package func replace(functions: [HostedFunction]) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
+        subscriptions.replace(functions.map(\.manifest))
         queueChanged()
     }
 
@@ -47,16 +49,17 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) -> Reply {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .request(request))
-        do throws(Failure) {
+        do throws(FailedRun) {
             switch try await run(invocation, body: body, of: function, on: lane) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
             case .acknowledged:
-                throw Failure(
-                    CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+                throw FailedRun(
+                    Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
+                )
             }
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -66,10 +69,10 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
-        do throws(Failure) {
+        do throws(FailedRun) {
             _ = try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
-            throw error.problem(for: id)
+            throw error.failure.problem(for: id)
         }
     }
 
@@ -87,12 +90,12 @@ package final class InvocationEngine: Sendable {
     /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
-    ) async throws(Failure) -> Answer {
-        let start = ContinuousClock.now
+    ) async throws(FailedRun) -> Answer {
+        let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
-        do throws(Failure) {
-            if case .refused(let rest) = pass { throw Failure(restingFor: rest) }
+        do throws(FailedRun) {
+            if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
             let reason = answer.failureReason(by: function.manifest.handler.contract)
             let change = function.ended(
@@ -102,14 +105,15 @@ package final class InvocationEngine: Sendable {
             if let change { log(change, of: function) }
             return answer
         } catch {
-            if error.stopping, let successor = self.function(named: invocation.function), successor !== function {
+            let failure = error.failure
+            if failure.stopping, let successor = self.function(named: invocation.function), successor !== function {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
                 function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
             let change = function.ended(
-                invocation, error.outcome, from: start, reason: error.reason, pass: pass, verdict: error.verdict)
-            log(error, of: invocation, quietly: pass.isRefused)
+                invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
+            log(failure, of: invocation, quietly: pass.isRefused)
             if let change { log(change, of: function) }
             throw error
         }
@@ -120,14 +124,21 @@ package final class InvocationEngine: Sendable {
 
     private func perform(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
-            let state = InvocationState(store: store, namespace: function.manifest.namespace)
+            let state = InvocationState(
+                store: store, namespace: function.manifest.namespace, invocation: invocation,
+                subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            let effects = state.seal()
+            let sealed = state.seal()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
-            switch try await commit(hasFailed ? nil : effects, lease: lease, of: answer) {
-            case .committed: return answer
+            let effects = hasFailed ? nil : sealed
+            // An invocation that has touched no state and came from no queue touches no disk.
+            if effects == nil, lease == nil { return answer }
+            switch try await commit(effects, lease: lease, of: answer) {
+            case .committed:
+                if effects?.messages.isEmpty == false { queueChanged() }
+                return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -135,40 +146,40 @@ package final class InvocationEngine: Sendable {
                 try await pause(before: run + 1, limits: function.manifest.limits.time)
             }
         }
-        throw .conflicted
+        throw FailedRun(.conflicted)
     }
 
     private func call(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, state: InvocationState
-    ) async throws(Failure) -> Answer {
+    ) async throws(FailedRun) -> Answer {
         let time = function.manifest.limits.time
         let call = Call(invocation: invocation, body: body, time: time) { await state.operate($0, $1) }
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            throw Failure(error, limits: time)
+            var failure = Failure(error, limits: time)
+            if state.isTooDeep { failure.permanent = true }
+            throw FailedRun(failure)
         }
     }
 
-    /// An invocation that has touched no state and came from no queue touches no disk.
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
-    ) async throws(Failure) -> CommitResult {
+    ) async throws(FailedRun) -> CommitResult {
         do {
             if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
-            guard let effects else { return .committed }
-            return try await store.commit(effects)
+            return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
             throw answer.discarded(because: Failure(unsaved: error))
         }
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
-    private func pause(before run: Int, limits time: Duration) async throws(Failure) {
+    private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
         } catch {
-            throw Failure(CallFailure(.cancelled, "the caller went away"), limits: time)
+            throw FailedRun(Failure(CallFailure(.cancelled, "the caller went away"), limits: time))
         }
     }
 
@@ -251,8 +262,8 @@ extension Answer {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }
     }
 
-    fileprivate func discarded(because failure: Failure) -> Failure {
+    fileprivate func discarded(because failure: Failure) -> FailedRun {
         discard()
-        return failure
+        return FailedRun(failure)
     }
 }

@@ -12,6 +12,9 @@ final class InvocationState: Sendable {
         /// Scopes with a write that was refused, which its handler may not have waited for: they must not commit.
         var failures: [StateScope: StateError] = [:]
         var sealed = false
+        var outbox: Outbox
+        /// It has sent more than a chain of messages may.
+        var isTooDeep = false
 
         /// Forgets a scope. Returns what it has gathered, or why it must not be applied.
         mutating func close(_ scope: StateScope) -> Result<EffectsBuffer?, StateError> {
@@ -25,12 +28,23 @@ final class InvocationState: Sendable {
 
     private let store: Store
     private let namespace: String
-    private let buffers = Mutex(Buffers())
+    private let subscriptions: Subscriptions
+    /// Told when something has gone into the queue.
+    private let queue: Signal
+    private let buffers: Mutex<Buffers>
 
-    init(store: Store, namespace: String) {
+    init(
+        store: Store, namespace: String, invocation: Invocation, subscriptions: Subscriptions, queue: Signal
+    ) {
         self.store = store
         self.namespace = namespace
+        self.subscriptions = subscriptions
+        self.queue = queue
+        buffers = Mutex(Buffers(outbox: Outbox(invocation)))
     }
+
+    /// Whether another try would end as this one has: at the end of a chain of messages.
+    var isTooDeep: Bool { buffers.withLock { $0.isTooDeep } }
 
     /// Ends the invocation's own scope. `nil` when it has neither read nor written.
     func seal() -> Effects? {
@@ -53,14 +67,30 @@ final class InvocationState: Sendable {
             _ = buffers.withLock { $0.close(scope) }
             return .success(.done)
         case .get, .increment, .list: return await perform(scope, operation)
-        case .set, .delete:
-            let result = await perform(scope, operation)
-            // The worker's connection sees to the invocation's own scope.
-            if scope != 0, case .failure(let error) = result {
-                buffers.withLock { if $0.open[scope] != nil { $0.failures[scope] = error } }
-            }
-            return result
+        case .set, .delete: return noting(await perform(scope, operation), in: scope)
+        case .send(let message): return noting(send(message, in: scope), in: scope)
         }
+    }
+
+    /// Keeps a scope with a failed write from its commit. The worker's connection sees to the invocation's own scope.
+    private func noting(
+        _ result: Result<StateResult, StateError>, in scope: StateScope
+    ) -> Result<StateResult, StateError> {
+        if scope != 0, case .failure(let error) = result {
+            buffers.withLock { if $0.open[scope] != nil { $0.failures[scope] = error } }
+        }
+        return result
+    }
+
+    private func send(_ message: OutgoingMessage, in scope: StateScope) -> Result<StateResult, StateError> {
+        let receivers = subscriptions.receivers(of: message.target)
+        let made = buffers.withLock { buffers in
+            let made = buffers.outbox.events(
+                for: message, receivers: receivers, isImmediate: scope != 0, now: .now())
+            if case .failure(let error) = made, error.code == .chainTooLong { buffers.isTooDeep = true }
+            return made
+        }
+        return made.flatMap { events in withBuffer(scope) { $0.send(events) }.flatMap { $0 } }
     }
 
     private func perform(_ scope: StateScope, _ operation: StateOperation) async -> Result<StateResult, StateError> {
@@ -98,7 +128,9 @@ final class InvocationState: Sendable {
                 return .success(.done)
             }
             switch try await store.commit(buffer.effects) {
-            case .committed: return .success(.done)
+            case .committed:
+                if !buffer.effects.messages.isEmpty { queue.signal() }
+                return .success(.done)
             case .conflicted: return .success(.conflict)
             case .leaseLost: return .failure(StateError(.unavailable, "the invocation was given to another host"))
             }
@@ -130,7 +162,9 @@ extension Store {
     /// Commits effects that stand for themselves, with no more work than they need: reads alone are only checked, and
     /// one read alone is consistent with itself.
     func commit(_ effects: Effects) async throws -> CommitResult {
-        guard effects.writes.isEmpty else { return try await commit(Commit(effects: effects)) }
+        guard effects.writes.isEmpty, effects.messages.isEmpty else {
+            return try await commit(Commit(effects: effects))
+        }
         guard effects.reads.count + effects.scans.count > 1 else { return .committed }
         return try await isCurrent(effects) ? .committed : .conflicted
     }

@@ -160,7 +160,7 @@ package final class QueueDispatcher: Service {
         do {
             _ = try await engine.run(invocation, body: .empty, of: function, on: lane, lease: leased.lease)
         } catch {
-            await settle(leased, after: error, policy: function.manifest.retry)
+            await settle(leased, after: error.failure, policy: function.manifest.retry)
         }
         loads.withLock { $0[queued.function]?.running -= 1 }
         engine.queueChanged()

@@ -1,14 +1,16 @@
 /// One event for one function, until it has an outcome.
-package struct Invocation: Sendable {
+///
+/// A class, because it passes through many hands on its way to a worker and back, and none of them changes it.
+package final class Invocation: Sendable {
     package let id: InvocationID
     /// The function's name.
     package let function: String
     package let cause: Cause
     /// 1 for the first try; counts only retries of asynchronous events, not re-runs after a conflict.
-    package var attempt: Int
+    package let attempt: Int
 
     /// What called the function.
-    package enum Cause: Sendable, Hashable {
+    package enum Cause: Sendable {
         /// The body travels beside the invocation, since it may be a stream.
         case request(RequestHead)
         case event(TriggerKind, Event)

@@ -21,17 +21,19 @@ extension UInt8 {
 }
 
 /// What an HTTP request says before its body.
-package struct RequestHead: Sendable, Hashable {
-    package var method: String
+///
+/// A class for the same reason as `Invocation`.
+package final class RequestHead: Sendable {
+    package let method: String
     /// The path without the query, percent-encoded as it came.
-    package var path: String
+    package let path: String
     /// What follows `?`, percent-encoded as it came; empty when there is none.
-    package var query: String
+    package let query: String
     /// Values of the route's `{parameters}`, percent-decoded.
-    package var parameters: [HeaderField]
-    package var headers: [HeaderField]
+    package let parameters: [HeaderField]
+    package let headers: [HeaderField]
     /// The client's address, such as `127.0.0.1:51234`.
-    package var remoteAddress: String
+    package let remoteAddress: String
 
     package init(
         method: String, path: String, query: String = "", parameters: [HeaderField] = [],

@@ -1,4 +1,4 @@
-/// What a handler asks of its state, in any contract.
+/// What a handler asks of its state, and sends, in any contract.
 package enum StateOperation: Sendable, Hashable {
     case get(key: String)
     case set(key: String, value: [UInt8])
@@ -6,6 +6,8 @@ package enum StateOperation: Sendable, Hashable {
     case increment(key: String, by: Int64)
     /// Keys that begin with `prefix`, greater than `after` where it is given, in byte order, at most `limit`.
     case list(prefix: String, after: String?, limit: Int)
+    /// Joins what the scope commits.
+    case send(OutgoingMessage)
     /// Commits what the scope has gathered. Only for scopes other than the invocation's own.
     case commit
     /// Forgets what the scope has written; in scopes other than the invocation's own, also what it has read.
@@ -40,10 +42,14 @@ package struct StateEntry: Sendable, Hashable {
 /// Why a state operation was refused; the handler sees `message`.
 package struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
     package enum Code: String, Sendable {
-        /// An empty key, one over 1,024 bytes, or a value over 1 MiB.
+        /// A key, a value or a message past its limits, or with attributes that cannot be.
         case invalid
         /// `increment` on a value that is not a number, or past its range.
         case notANumber
+        /// Nobody gets what is sent to that name.
+        case unknownTarget
+        /// Messages led to messages too often.
+        case chainTooLong
         /// The store cannot be read or written now.
         case unavailable
     }

@@ -7,7 +7,7 @@
 /// A point on the wall clock, in milliseconds since 1970-01-01T00:00:00Z (POSIX time, leap seconds not counted).
 ///
 /// Wall time is for rows, events and people. Anything that measures how long something takes uses
-/// `ContinuousClock` instead; the two never share a type, because the wall clock may jump.
+/// `SteadyTime` or `ContinuousClock` instead; the two never share a type, because the wall clock may jump.
 package struct WallTime: Sendable, Hashable, Comparable, Codable {
     package var milliseconds: Int64
 

@@ -1,6 +1,5 @@
 package import Events
 package import Manifests
-package import NIOHTTP1
 
 /// What becomes of a request, decided from its head alone.
 package enum Admission: Sendable {
@@ -26,6 +25,8 @@ package enum BodyPlan: Sendable, Hashable {
     case collect(Int)
     /// Call at once; refuse more than `limit` bytes.
     case stream(limit: Int64)
+    /// None; but the client offers to go on with WebSocket, and the function can.
+    case upgrade
 }
 
 /// How a response must be framed for the request that it answers.
@@ -35,6 +36,9 @@ package struct ResponseContext: Sendable, Hashable {
     package var isHead: Bool
     /// Whether the client wants, and the gateway allows, another request on the connection.
     package var keepsAlive: Bool
+    package var takesTrailers = false
+    /// 101 may be the answer.
+    package var mayUpgrade = false
 
     package init(isOld: Bool = false, isHead: Bool = false, keepsAlive: Bool = true) {
         self.isOld = isOld
@@ -42,45 +46,32 @@ package struct ResponseContext: Sendable, Hashable {
         self.keepsAlive = keepsAlive
     }
 
-    package init(_ head: HTTPRequestHead, _ fields: RequestFields) {
-        isOld = head.version.minor == 0
-        isHead = head.method == .HEAD
-        // After an `Upgrade` that it knows nothing of, the decoder stops: what follows could be another protocol.
-        keepsAlive = head.isKeepAlive && !fields.upgrades
+    package init(_ head: ReceivedHead) {
+        isOld = head.isOld
+        isHead = head.method == "HEAD"
+        keepsAlive = head.fields.keepsAlive(isOld: head.isOld)
+        takesTrailers = head.fields.acceptsTrailers && !head.isOld
     }
 }
 
 extension Admission {
     package init(
-        _ head: HTTPRequestHead, _ fields: RequestFields, router: RouteTable, configuration: GatewayConfiguration,
-        remoteAddress: String
+        _ head: ReceivedHead, router: RouteTable, configuration: GatewayConfiguration, remoteAddress: String
     ) {
-        if let refusal = Self.refusal(head, fields, configuration) {
-            self = .answer(refusal, closes: true)
-        } else if head.uri == "*" {
-            self = head.method == .OPTIONS ? .options(Route.common) : .answer(.invalidPath, closes: false)
-        } else if let target = RequestTarget(head.uri), let path = RequestPath(target.path) {
-            self = Self.route(head, fields, target, path, router, configuration, remoteAddress)
+        if head.target == "*" {
+            self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
+        } else if let target = RequestTarget(head.target), let path = RequestPath(target.path) {
+            self = Self.route(head, target, path, router, configuration, remoteAddress)
         } else {
             self = .answer(.invalidPath, closes: false)
         }
     }
 
-    /// What makes the framing of this request, or its very version, doubtful.
-    private static func refusal(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ configuration: GatewayConfiguration
-    ) -> Problem? {
-        if head.method == .CONNECT { return .notImplemented("CONNECT is for proxies.") }
-        if head.uri.utf8.count > configuration.requestLine { return .targetTooLong(limit: configuration.requestLine) }
-        if let problem = fields.framingProblem(isOld: head.version.minor == 0) { return problem }
-        return nil
-    }
-
     private static func route(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ target: RequestTarget, _ path: RequestPath,
-        _ router: RouteTable, _ configuration: GatewayConfiguration, _ remoteAddress: String
+        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ router: RouteTable,
+        _ configuration: GatewayConfiguration, _ remoteAddress: String
     ) -> Admission {
-        let method = head.method.rawValue
+        let (method, fields) = (head.method, head.fields)
         switch router.find(method, path) {
         case .none: return .answer(.notFound, closes: fields.expectsContinue)
         case .methods(let allowed):
@@ -91,14 +82,17 @@ extension Admission {
             if let length = fields.contentLength, length > route.bodyLimit {
                 return .answer(.bodyTooLarge(limit: route.bodyLimit), closes: true)
             }
+            var body = fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody)
+            if route.isServer, body == .none, method == "GET", fields.offersWebSocket, !head.isOld { body = .upgrade }
+            var headers = fields.forwarded
+            if route.isServer, !head.isOld { headers += fields.forServer(body) }
             let request = RequestHead(
                 method: method, path: String(target.path), query: String(target.query),
-                parameters: route.parameters(of: path), headers: fields.forwarded, remoteAddress: remoteAddress)
+                parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress)
             return .call(
                 AdmittedRequest(
-                    function: route.function, head: request,
-                    body: fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody),
-                    expectsContinue: fields.expectsContinue && head.version.minor > 0))
+                    function: route.function, head: request, body: body,
+                    expectsContinue: fields.expectsContinue && !head.isOld))
         }
     }
 }
@@ -112,11 +106,7 @@ struct RequestTarget {
 
     init?(_ uri: String) {
         var rest = uri[...]
-        for scheme in ["http://", "https://"] where uri.lowercasedPrefix(is: scheme) {
-            rest = rest.dropFirst(scheme.count)
-            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
-            if rest.first == "?" { rest = "/" + rest }
-        }
+        if uri.utf8.first != UInt8(ascii: "/") { rest = Self.withoutAuthority(uri) }
         guard rest.utf8.first == UInt8(ascii: "/"), !rest.utf8.contains(UInt8(ascii: "#")) else { return nil }
         if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
             path = rest[..<mark]
@@ -125,6 +115,16 @@ struct RequestTarget {
             path = rest
             query = ""
         }
+    }
+
+    private static func withoutAuthority(_ uri: String) -> Substring {
+        var rest = uri[...]
+        for scheme in ["http://", "https://"] where uri.lowercasedPrefix(is: scheme) {
+            rest = rest.dropFirst(scheme.count)
+            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
+            if rest.first == "?" { rest = "/" + rest }
+        }
+        return rest
     }
 }
 

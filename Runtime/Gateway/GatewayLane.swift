@@ -28,6 +28,7 @@ final class GatewayLane {
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var dateLine = DateLine()
     private var isSweeping = false
+    private var buffer = ByteBuffer()
     private(set) var isDraining = false
 
     init(shared: GatewayShared, lane: Lane) {
@@ -49,6 +50,13 @@ final class GatewayLane {
 
     /// The `Date` and `Server` lines of a response that is written now.
     func responseTrailer() -> [UInt8] { dateLine.at(.now()) }
+
+    /// Hands out the lane's buffer, empty, for one write. Each response that goes out at once leaves it to the next.
+    func withBuffer(_ body: (inout ByteBuffer) -> Void) -> ByteBuffer {
+        buffer.clear()
+        body(&buffer)
+        return buffer
+    }
 
     /// Closes idle connections now and the others after their running request.
     func drain() {

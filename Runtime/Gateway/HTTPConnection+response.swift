@@ -1,7 +1,6 @@
 import Engine
 import Events
 import NIOCore
-import NIOHTTP1
 import Workers
 
 /// A response whose body is a stream, while it is being written.
@@ -46,8 +45,9 @@ extension HTTPConnection {
         let shared = lane.shared
         let respond = shared.respond
         let lane = self.lane.lane
-        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise.
-        exchange.task = Task(executorPreference: lane) {
+        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise. Begun at
+        // once, since this is its lane's thread.
+        let task = Task.immediate(executorPreference: lane) {
             do throws(Problem) {
                 var reply = try await respond(request.head, body, request.function, id, lane)
                 if reply.redirect != nil {
@@ -64,6 +64,7 @@ extension HTTPConnection {
                 handle.run { $0.fail(error, number) }
             }
         }
+        if number == exchange.number { exchange.task = task }
     }
 
     /// Another invocation than the first one gives the response, which names it.
@@ -123,17 +124,15 @@ extension HTTPConnection {
         let keepsAlive = state.responding()
         var length = bytes.readableBytes
         if case .absent = plan.framing { length = 0 }
-        var buffer = context.channel.allocator.buffer(capacity: 512 + (length <= Self.joined ? length : 0))
-        plan.write(
-            to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
-            trailer: lane.responseTrailer())
-        if length > 0, length <= Self.joined {
-            buffer.writeImmutableBuffer(bytes)
-            context.write(Self.wrapOutboundOut(buffer), promise: nil)
-        } else {
-            context.write(Self.wrapOutboundOut(buffer), promise: nil)
-            if length > 0 { context.write(Self.wrapOutboundOut(bytes), promise: nil) }
+        let trailer = lane.responseTrailer()
+        let buffer = lane.withBuffer { buffer in
+            plan.write(
+                to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
+                trailer: trailer)
+            if 0 < length, length <= Self.joined { buffer.writeImmutableBuffer(bytes) }
         }
+        context.write(Self.wrapOutboundOut(buffer), promise: nil)
+        if length > Self.joined { context.write(Self.wrapOutboundOut(bytes), promise: nil) }
         context.flush()
         ended()
     }
@@ -160,6 +159,7 @@ extension HTTPConnection {
                 trailer: lane.responseTrailer())
             context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
             exchange.writing = OpenResponse(plan.framing)
+            if case .upgrade = plan.framing { receiveUpgraded() }
             return plan.framing
         } catch {
             fail(error, number)
@@ -190,12 +190,12 @@ extension HTTPConnection {
         if context.channel.isWritable { continuation.resume(returning: true) } else { writing.wait(continuation) }
     }
 
-    fileprivate func closeStream(_ number: Int) {
+    fileprivate func closeStream(_ number: Int, trailers: [HeaderField] = []) {
         guard number == exchange.number, let context, let writing = exchange.writing else { return }
         if let left = writing.left, left > 0 { return abort() }
         if case .chunked = writing.framing {
             var buffer = context.channel.allocator.buffer(capacity: 8)
-            buffer.writeStaticString("0\r\n\r\n")
+            buffer.writeLastChunk(exchange.response.takesTrailers ? trailers : [])
             context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
         }
         ended()
@@ -270,7 +270,8 @@ struct ConnectionHandle: Sendable {
                 }
                 if !goesOn { return stream.cancel() }
             }
-            run { $0.closeStream(number) }
+            let trailers = stream.trailers
+            run { $0.closeStream(number, trailers: trailers) }
         } catch {
             stream.cancel()
             run { $0.breakStream(number) }

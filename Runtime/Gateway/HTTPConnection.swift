@@ -1,20 +1,21 @@
 import Engine
 import Events
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import Synchronization
 import Workers
 
 /// One connection: executes what `ConnectionState` and `Admission` decide. Confined to its lane's loop.
 final class HTTPConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let lane: GatewayLane
     /// Beyond the limit on connections: the first request is refused.
     private var isSurplus = false
-    private let decoder: RequestDecoder
+    private var decoder: RequestDecoder
+    /// Received, and not a whole part yet.
+    var input = ByteBuffer()
     var state: ConnectionState
     var context: ChannelHandlerContext?
     var exchange = Exchange()
@@ -35,9 +36,9 @@ final class HTTPConnection: ChannelInboundHandler {
         var writing: OpenResponse?
     }
 
-    init(lane: GatewayLane, decoder: RequestDecoder) {
+    init(lane: GatewayLane) {
         self.lane = lane
-        self.decoder = decoder
+        decoder = RequestDecoder(lane.shared.configuration)
         state = ConnectionState(lane.shared.configuration, now: .now())
     }
 
@@ -55,10 +56,28 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = Self.unwrapInboundIn(data)
-        if case .end = part { decoder.messageEnded() }
-        state.received(.part(part))
-        pump()
+        var bytes = Self.unwrapInboundIn(data)
+        if input.readableBytes > 0 {
+            input.discardReadBytes()
+            input.writeBuffer(&bytes)
+        } else {
+            input = bytes
+        }
+        if state.isUpgrade { receiveUpgraded() } else { decode() }
+    }
+
+    private func decode() {
+        do throws(Problem) {
+            while !state.isUpgrade, let part = try decoder.next(&input) {
+                state.received(.part(part))
+                pump()
+            }
+        } catch {
+            state.received(.failure(error))
+            pump()
+        }
+        // The next read finds its buffer free.
+        if input.readableBytes == 0 || state.isClosing { input = ByteBuffer() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -75,6 +94,7 @@ final class HTTPConnection: ChannelInboundHandler {
             giveUpExchange(CancellationError())
             closeGently()
         case .probe: probe()
+        case .finish: exchange.stream?.finish()
         case .wait: break
         }
     }
@@ -83,21 +103,7 @@ final class HTTPConnection: ChannelInboundHandler {
         if context.channel.isWritable { exchange.writing?.wake() }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case let failure as RequestDecoder.Failure:
-            guard failure.reason != .invalidEOFState else { return }
-            state.received(.failure(Problem(failure, lane.shared.configuration)))
-            pump()
-        case let error as HTTPParserError:
-            guard error != .invalidEOFState else { return }
-            state.received(
-                .failure(Problem(RequestDecoder.Failure(reason: error, place: .later), lane.shared.configuration)))
-            pump()
-        case is ByteToMessageDecoderError: break  // Bytes after the decoder has given up, while the client is let go.
-        default: abort()
-        }
-    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { abort() }
 
     func channelInactive(context: ChannelHandlerContext) { gone() }
 
@@ -182,7 +188,8 @@ final class HTTPConnection: ChannelInboundHandler {
     func pump() {
         guard !isPumping else { return }
         isPumping = true
-        while let step = state.next(now: .now()) { handle(step) }
+        let now = NIODeadline.now()
+        while let step = state.next(now: now) { handle(step) }
         isPumping = false
     }
 
@@ -198,10 +205,11 @@ final class HTTPConnection: ChannelInboundHandler {
         case .stream(let bytes):
             if exchange.stream?.write(bytes) == false { state.pauseBody() }
         case .tooLarge(let limit): refuse(.bodyTooLarge(limit: limit))
-        case .end:
+        case .end(let trailers):
             if let stream = exchange.stream {
-                stream.finish()
+                stream.finish(trailers: trailers)
             } else if let admitted = exchange.admitted {
+                if admitted.body == .upgrade, state.awaitsUpgrade() { return callForUpgrade(admitted) }
                 call(admitted, body: .bytes(exchange.collected))
             }
         case .failure(let problem): refuse(problem)
@@ -209,14 +217,13 @@ final class HTTPConnection: ChannelInboundHandler {
         }
     }
 
-    private func begin(_ head: HTTPRequestHead) {
+    private func begin(_ head: ReceivedHead) {
         let shared = lane.shared
-        let fields = RequestFields(head.headers)
-        exchange = Exchange(number: exchange.number + 1, response: ResponseContext(head, fields))
+        exchange = Exchange(number: exchange.number + 1, response: ResponseContext(head))
         if isSurplus { return refuse(.tooManyConnections) }
         state.accepted(keepsAlive: exchange.response.keepsAlive)
         let admission = Admission(
-            head, fields, router: shared.router.withLock { $0 }, configuration: shared.configuration,
+            head, router: shared.router.withLock { $0 }, configuration: shared.configuration,
             remoteAddress: remoteAddress)
         switch admission {
         case .answer(let problem, closes: true): refuse(problem)
@@ -233,12 +240,17 @@ final class HTTPConnection: ChannelInboundHandler {
             return
         }
         state.streams(limit: limit)
-        let number = exchange.number
-        let handle = ConnectionHandle(self)
-        let stream = BodyStream(
-            onDemand: { handle.run { $0.resumeBody(number) } }, onCancel: { handle.run { $0.discardBody(number) } })
+        let stream = makeStream()
         exchange.stream = stream
         call(request, body: .stream(stream))
+    }
+
+    /// What the client sends from here on.
+    func makeStream() -> BodyStream {
+        let number = exchange.number
+        let handle = ConnectionHandle(self)
+        return BodyStream(
+            onDemand: { handle.run { $0.resumeBody(number) } }, onCancel: { handle.run { $0.discardBody(number) } })
     }
 
     private func resumeBody(_ number: Int) {
@@ -261,27 +273,3 @@ final class HTTPConnection: ChannelInboundHandler {
 
 @available(*, unavailable)
 extension HTTPConnection: Sendable {}
-
-extension Problem {
-    /// What to tell the client whose bytes the decoder gave up on.
-    init(_ failure: RequestDecoder.Failure, _ configuration: GatewayConfiguration) {
-        switch (failure.reason, failure.place) {
-        case (.headerOverflow, .requestLine(isComplete: false)):
-            self = .targetTooLong(limit: configuration.requestLine)
-        case (.headerOverflow, _): self = .headersTooLarge(configuration)
-        case (.invalidVersion, _), (.paused, _): self = .unsupportedVersion
-        case (.invalidMethod, .requestLine(isComplete: true)): self = .notImplemented("The method is not known.")
-        default: self = .malformed(Self.explanation(failure.reason))
-        }
-    }
-
-    private static func explanation(_ reason: HTTPParserError) -> String {
-        switch reason {
-        case .invalidHeaderToken: "A header field is not valid (RFC 9112 §5)."
-        case .invalidContentLength, .unexpectedContentLength: "Its Content-Length is not one number (RFC 9112 §6.3)."
-        case .invalidChunkSize: "A chunk is not valid (RFC 9112 §7.1)."
-        case .invalidMethod, .invalidURL, .invalidConstant: "It has no valid request line (RFC 9112 §3)."
-        default: "Its framing is not valid (RFC 9112 §6)."
-        }
-    }
-}

@@ -4,7 +4,6 @@ import Glibc
 package import Logging
 package import Manifests
 package import NIOCore
-import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
@@ -145,8 +144,6 @@ package final class HTTPGateway: Service {
     }
 
     private static func configure(_ channel: any Channel, _ lane: GatewayLane) throws {
-        let decoder = RequestDecoder(lane.shared.configuration)
-        let connection = HTTPConnection(lane: lane, decoder: decoder)
-        try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(decoder), connection)
+        try channel.pipeline.syncOperations.addHandler(HTTPConnection(lane: lane))
     }
 }

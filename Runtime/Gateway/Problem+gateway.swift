@@ -6,6 +6,10 @@ extension Problem {
         Problem(status: 400, code: "malformed-request", title: "The request is not valid HTTP/1.1", detail: detail)
     }
 
+    static let malformedRequestLine = malformed("It has no valid request line (RFC 9112 §3).")
+    static let malformedField = malformed("A header field is not valid (RFC 9112 §5).")
+    static let malformedChunk = malformed("A chunk is not valid (RFC 9112 §7.1).")
+
     static let invalidPath = Problem(
         status: 400, code: "invalid-path", title: "The path is not valid",
         detail: "It may hold no '.' or '..' segments, no NUL, and only percent-encoded UTF-8.")

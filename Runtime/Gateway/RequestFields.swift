@@ -1,5 +1,4 @@
 package import Events
-package import NIOHTTP1
 
 /// The header fields of a request: those that frame it, taken apart in one pass, and those that the function gets.
 package struct RequestFields: Sendable {
@@ -11,38 +10,69 @@ package struct RequestFields: Sendable {
     package private(set) var forwarded: [HeaderField] = []
     package private(set) var contentLength: Int64?
     package private(set) var expectation = Expectation.none
-    package private(set) var upgrades = false
+    /// There is a Transfer-Encoding, even if it says nothing.
+    package private(set) var isChunked = false
     private var transferCodings: [String] = []
+    /// What `Connection` lists.
+    private var connection: [String] = []
+    /// What `Upgrade` offers.
+    private var protocols: [String] = []
+    /// The client takes trailers (RFC 9110 §10.1.4).
+    package private(set) var acceptsTrailers = false
     private var hosts = 0
     private var validHost = true
     private var validLength = true
 
-    package init(_ headers: HTTPHeaders) {
-        forwarded.reserveCapacity(headers.count)
-        var connection = ""
-        for (name, value) in headers {
-            switch Special(name) {
-            case .none: forwarded.append(HeaderField(name, value))
-            case .host:
-                hosts += 1
-                validHost = validHost && Self.isHost(value)
-                forwarded.append(HeaderField(name, value))
-            case .contentLength:
-                validLength = validLength && contentLength == nil && value.utf8.allSatisfy(\.isDigit)
-                contentLength = Int64(value)
-                validLength = validLength && contentLength != nil
-                forwarded.append(HeaderField(name, value))
-            case .transferEncoding: transferCodings.append(value)
-            case .expect: expectation = value.lowercased() == "100-continue" ? .continue : .unknown
-            case .upgrade: upgrades = true
-            case .connection: connection += connection.isEmpty ? value : "," + value
-            case .hopByHop: continue
-            }
+    package init() {}
+
+    /// The next field, in the order of the request.
+    package mutating func add(_ name: String, _ value: String) {
+        switch Special(name) {
+        case .none: forwarded.append(HeaderField(name, value))
+        case .host:
+            hosts += 1
+            // It may be empty.
+            validHost = validHost && value.utf8.allSatisfy(\.isHostCharacter)
+            forwarded.append(HeaderField(name, value))
+        case .contentLength:
+            validLength = validLength && contentLength == nil && value.utf8.allSatisfy(\.isDigit)
+            contentLength = Int64(value)
+            validLength = validLength && contentLength != nil
+            forwarded.append(HeaderField(name, value))
+        case .transferEncoding:
+            isChunked = true
+            transferCodings += Self.list(value)
+        case .expect: expectation = value.lowercased() == "100-continue" ? .continue : .unknown
+        case .connection: connection += Self.list(value)
+        case .upgrade: protocols += Self.list(value)
+        case .te: acceptsTrailers = acceptsTrailers || Self.list(value).contains("trailers")
+        case .hopByHop: break
         }
-        if !connection.isEmpty { dropFields(namedBy: connection) }
     }
 
-    package var isChunked: Bool { !transferCodings.isEmpty }
+    /// All fields have been added.
+    package mutating func finish() {
+        // Rarely names any; names and fields may both be many: one look at each.
+        let names = connection.filter { $0 != "close" && $0 != "keep-alive" }
+        guard !names.isEmpty else { return }
+        let dropped = Set(names)
+        forwarded.removeAll { dropped.contains($0.name.lowercased()) }
+    }
+
+    /// Whether the client wants to send another request on the connection (RFC 9112 §9.3).
+    package func keepsAlive(isOld: Bool) -> Bool {
+        connection.contains("close") ? false : !isOld || connection.contains("keep-alive")
+    }
+
+    /// Whether the client offers to go on with WebSocket (RFC 9110 §7.8, RFC 6455 §4.1). Other protocols are not passed
+    /// on: by h2c, requests could go past the gateway.
+    var offersWebSocket: Bool { connection.contains("upgrade") && protocols == ["websocket"] }
+
+    /// What a function that is a server itself is told of the client's connection, to do the same on its own.
+    func forServer(_ body: BodyPlan) -> [HeaderField] {
+        (acceptsTrailers ? [HeaderField("TE", "trailers")] : [])
+            + (body == .upgrade ? [HeaderField("Upgrade", "websocket")] : [])
+    }
 
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
 
@@ -52,9 +82,10 @@ package struct RequestFields: Sendable {
         if isChunked {
             if contentLength != nil { return .malformed("It has both Transfer-Encoding and Content-Length.") }
             if isOld { return .malformed("HTTP/1.0 has no Transfer-Encoding.") }
-            if transferCodings.count > 1 || transferCodings[0].lowercased() != "chunked" {
-                return .notImplemented("The only transfer coding is 'chunked'.")
+            if transferCodings.dropLast().contains("chunked") {
+                return .malformed("'chunked' is not its last transfer coding, or not once.")
             }
+            if transferCodings != ["chunked"] { return .notImplemented("The only transfer coding is 'chunked'.") }
         }
         if !validLength { return .malformed("Its Content-Length is not one number.") }
         if hosts > 1 { return .malformed("It has more than one Host.") }
@@ -68,33 +99,18 @@ package struct RequestFields: Sendable {
         return length <= collected ? .collect(Int(length)) : .stream(limit: limit)
     }
 
-    /// Removes what `Connection` names besides its own options; rarely anything. Names and fields may both be many:
-    /// one look at each.
-    private mutating func dropFields(namedBy connection: String) {
-        let names = connection.split(separator: ",")
-            .map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
-            .filter { !$0.isEmpty && $0 != "close" && $0 != "keep-alive" }
-        guard !names.isEmpty else { return }
-        let dropped = Set(names)
-        forwarded.removeAll { dropped.contains($0.name.lowercased()) }
-    }
-
-    /// `uri-host [ ":" port ]` by its characters (RFC 3986 §3.2.2); an empty one is allowed.
-    private static func isHost(_ value: String) -> Bool {
-        value.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "-._~!$&'()*+;=:[]%".utf8.contains(byte)
-            }
+    /// The words of a list, lowercased (RFC 9110 §5.6.1).
+    private static func list(_ value: String) -> [String] {
+        value.utf8.split(separator: UInt8(ascii: ",")).compactMap { word in
+            let trimmed = word.drop(while: \.isBlank).reversed().drop(while: \.isBlank).reversed()
+            return trimmed.isEmpty ? nil : String(decoding: trimmed, as: UTF8.self).lowercased()
         }
     }
 }
 
 /// The fields that mean something to the gateway.
 private enum Special {
-    case none, host, contentLength, transferEncoding, expect, upgrade, connection, hopByHop
+    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, hopByHop
 
     /// Looks at the length first, since most names differ by it.
     init(_ name: String) {
@@ -102,10 +118,10 @@ private enum Special {
             other.withUTF8Buffer { name.utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
         }
         switch name.utf8.count {
-        case 2: self = equals("te") ? .hopByHop : .none
+        case 2: self = equals("te") ? .te : .none
         case 4: self = equals("host") ? .host : .none
         case 6: self = equals("expect") ? .expect : .none
-        case 7: self = equals("upgrade") ? .upgrade : equals("trailer") ? .hopByHop : .none
+        case 7: self = equals("upgrade") ? .upgrade : .none
         case 10: self = equals("connection") ? .connection : equals("keep-alive") ? .hopByHop : .none
         case 14: self = equals("content-length") ? .contentLength : .none
         case 16: self = equals("proxy-connection") ? .hopByHop : .none
@@ -113,8 +129,4 @@ private enum Special {
         default: self = .none
         }
     }
-}
-
-extension UInt8 {
-    fileprivate var isDigit: Bool { (0x30...0x39).contains(self) }
 }

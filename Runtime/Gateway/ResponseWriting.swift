@@ -10,6 +10,8 @@ package enum ResponseFraming: Sendable, Hashable {
     case chunked
     /// The connection's end is the body's (HTTP/1.0).
     case untilClose
+    /// What follows is another protocol.
+    case upgrade
 }
 
 /// A response that has been found fit to be sent.
@@ -18,34 +20,27 @@ package enum ResponseFraming: Sendable, Hashable {
 /// with `HEAD` and HTTP/1.0 in it.
 package struct ResponsePlan: Sendable {
     package let framing: ResponseFraming
-    private let status: Int
-    private let fields: [HeaderField]
+    private let head: ResponseHead
 
     /// - Parameter length: of the body, where it is known.
     /// - Throws: a 502 for a status or a field that would break the connection for others.
     package init(_ head: ResponseHead, length: Int?, context: ResponseContext) throws(Problem) {
-        guard (200...599).contains(head.status) else {
+        guard (200...599).contains(head.status) || head.status == 101 && context.mayUpgrade else {
             throw .invalidResponse("Its status is \(head.status); only 200 to 599 can be sent.")
         }
         var declared: Int64?
-        var fields: [HeaderField] = []
-        fields.reserveCapacity(head.headers.count)
         for field in head.headers {
             guard field.isSendable else { throw .invalidResponse("It has a header field that is not valid HTTP.") }
-            switch OwnField(field.name) {
-            case .none: fields.append(field)
-            case .contentLength: declared = Int64(field.value)
-            case .dropped: continue
-            }
+            if case .contentLength = OwnField(field.name) { declared = Int64(field.value) }
         }
-        status = head.status
-        self.fields = fields
+        self.head = head
         framing = Self.framing(status: head.status, length: length.map(Int64.init), declared: declared, context)
     }
 
     private static func framing(
         status: Int, length: Int64?, declared: Int64?, _ context: ResponseContext
     ) -> ResponseFraming {
+        if status == 101 { return .upgrade }
         if status == 204 || status == 304 { return .absent(length: nil) }
         let declared = declared.flatMap { $0 >= 0 ? $0 : nil }
         if context.isHead { return .absent(length: length == 0 ? declared ?? 0 : length ?? declared) }
@@ -60,21 +55,29 @@ package struct ResponsePlan: Sendable {
         to buffer: inout ByteBuffer, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
         trailer: [UInt8]
     ) {
-        if status == 200 {
+        if head.status == 200 {
             buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
         } else {
-            buffer.writeString("HTTP/1.1 \(status) \(HTTPResponseStatus(statusCode: status).reasonPhrase)\r\n")
+            let reason = HTTPResponseStatus(statusCode: head.status).reasonPhrase
+            buffer.writeString("HTTP/1.1 \(head.status) \(reason)\r\n")
         }
-        for field in fields { buffer.write(field.name, field.value) }
+        for field in head.headers {
+            switch OwnField(field.name) {
+            case .none: buffer.write(field.name, field.value)
+            case .trailer where framing == .chunked && context.takesTrailers: buffer.write(field.name, field.value)
+            case .trailer, .contentLength, .dropped: continue
+            }
+        }
         switch framing {
         case .absent(.some(let length)), .length(let length): buffer.write("Content-Length", String(length))
         case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        case .upgrade: buffer.writeStaticString("Upgrade: websocket\r\nConnection: Upgrade\r\n")
         case .absent(.none), .untilClose: break
         }
-        if let invocation { buffer.write("Apus-Invocation", invocation.description) }
-        if !keepsAlive {
+        if let invocation { buffer.write(invocation) }
+        if !keepsAlive, framing != .upgrade {
             buffer.writeStaticString("Connection: close\r\n")
-        } else if context.isOld {
+        } else if keepsAlive, context.isOld {
             buffer.writeStaticString("Connection: keep-alive\r\n")
         }
         buffer.writeBytes(trailer)
@@ -84,7 +87,7 @@ package struct ResponsePlan: Sendable {
 
 /// The fields that the gateway writes itself, or that concern its connection alone.
 private enum OwnField {
-    case none, contentLength, dropped
+    case none, contentLength, trailer, dropped
 
     init(_ name: String) {
         func equals(_ other: StaticString) -> Bool {
@@ -94,7 +97,7 @@ private enum OwnField {
         case 2: self = equals("te") ? .dropped : .none
         case 4: self = equals("date") ? .dropped : .none
         case 6: self = equals("server") ? .dropped : .none
-        case 7: self = equals("trailer") || equals("upgrade") ? .dropped : .none
+        case 7: self = equals("trailer") ? .trailer : equals("upgrade") ? .dropped : .none
         case 10: self = equals("connection") || equals("keep-alive") ? .dropped : .none
         case 14: self = equals("content-length") ? .contentLength : .none
         case 15: self = equals("apus-invocation") ? .dropped : .none
@@ -105,22 +108,22 @@ private enum OwnField {
     }
 }
 
+extension ByteBuffer {
+    /// The end of a body in chunked transfer coding (RFC 9112 §7.1.2), with the trailers that may be sent.
+    mutating func writeLastChunk(_ trailers: [HeaderField]) {
+        writeStaticString("0\r\n")
+        for field in trailers where field.isSendable {
+            if case .none = OwnField(field.name) { write(field.name, field.value) }
+        }
+        writeStaticString("\r\n")
+    }
+}
+
 extension HeaderField {
     /// A token, and a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin another field.
     fileprivate var isSendable: Bool {
         !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter)
-            && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isTokenCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: "!#$%&'*+.^`|~".utf8.contains(self)
-        }
+            && value.utf8.allSatisfy(\.isFieldCharacter)
     }
 }
 
@@ -129,6 +132,12 @@ extension ByteBuffer {
         writeString(name)
         writeStaticString(": ")
         writeString(value)
+        writeStaticString("\r\n")
+    }
+
+    fileprivate mutating func write(_ invocation: InvocationID) {
+        writeStaticString("Apus-Invocation: ")
+        writeWithUnsafeMutableBytes(minimumWritableBytes: InvocationID.length) { invocation.write(to: $0) }
         writeStaticString("\r\n")
     }
 

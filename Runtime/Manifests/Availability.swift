@@ -3,8 +3,7 @@ enum Availability {
     /// As the manifest writes it, and what to do until then.
     static let missing: KeyValuePairs<String, String> = [
         "contract: lambda": "use stdio, or a Swift product",
-        "trigger topic": "use http, timer or file",
-        "trigger state": "use http, timer or file",
+        "trigger state": "use http, timer, file or topic",
         "idempotency: optional": "leave it out, or write off",
         "idempotency: required": "leave it out, or write off",
         "keep": "leave it out",

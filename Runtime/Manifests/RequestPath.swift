@@ -13,11 +13,16 @@ package struct RequestPath: Sendable, Hashable {
             return
         }
         var decoded: [String] = []
-        for raw in path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let segment = Self.decode(Substring(raw), refusingNull: true), !Self.climbs(segment) else {
+        decoded.reserveCapacity(4)
+        var rest = path.utf8.dropFirst()
+        while true {
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+            guard let segment = Self.decode(Substring(rest[..<end]), refusingNull: true), !Self.climbs(segment) else {
                 return nil
             }
             decoded.append(segment)
+            if end == rest.endIndex { break }
+            rest = rest[rest.index(after: end)...]
         }
         segments = decoded
     }

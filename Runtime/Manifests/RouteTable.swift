@@ -32,22 +32,22 @@ package struct RouteTable: Sendable {
     ///   - method: uppercase, as in the request line.
     package func find(_ method: String, _ path: RequestPath) -> RouteMatch {
         var search = RouteSearch(method: method)
-        visit(0, path.segments[...], 0, &search)
+        visit(0, path.segments[...], &search)
         if let route = search.found { return .route(route, visited: search.visited) }
         return search.allowed.isEmpty ? .none : .methods(search.allowed.sorted())
     }
 
     /// Whether the search is over: a route was found.
     @discardableResult
-    private func visit(_ index: Int, _ rest: ArraySlice<String>, _ depth: Int, _ search: inout RouteSearch) -> Bool {
+    private func visit(_ index: Int, _ rest: ArraySlice<String>, _ search: inout RouteSearch) -> Bool {
         let node = nodes[index]
         search.visited += 1
         guard let segment = rest.first else {
             return search.take(node.here) || search.take(node.optional) || search.take(node.rest)
         }
         let next = rest.dropFirst()
-        if let child = node.literals[segment], visit(child, next, depth + 1, &search) { return true }
-        if let child = node.parameter, !segment.isEmpty, visit(child, next, depth + 1, &search) { return true }
+        if let child = node.literals[segment], visit(child, next, &search) { return true }
+        if let child = node.parameter, !segment.isEmpty, visit(child, next, &search) { return true }
         if next.isEmpty, search.take(node.optional) { return true }
         return search.take(node.rest)
     }

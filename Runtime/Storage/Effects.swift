@@ -26,7 +26,7 @@ package struct VersionedEntry: Sendable, Hashable {
     package var size: Int { key.utf8.count + value.count }
 }
 
-/// What an invocation, or one `immediately` block, has read and wants to write in one namespace.
+/// What an invocation, or one `immediately` block, has read, wants to write in one namespace, and sends.
 package struct Effects: Sendable, Hashable {
     package enum Write: Sendable, Hashable {
         case set([UInt8])
@@ -66,6 +66,8 @@ package struct Effects: Sendable, Hashable {
     package var reads: [StateKey: Int64] = [:]
     package var scans: [Scan] = []
     package var writes: [StateKey: Write] = [:]
+    /// One for each receiver.
+    package var messages: [NewInvocation] = []
 
     package init(namespace: String) { self.namespace = namespace }
 }

@@ -72,7 +72,7 @@ extension Effects {
     fileprivate var size: Int {
         writes.reduce(0) { sum, write in
             if case .set(let value) = write.value { sum + value.count } else { sum }
-        }
+        } + messages.reduce(0) { $0 + $1.event.data.count }
     }
 
     fileprivate func isCurrent(in database: Connection) throws -> Bool {
@@ -95,6 +95,10 @@ extension Effects {
     }
 
     fileprivate func apply(in transaction: WriteTransaction) throws {
+        for message in messages {
+            // Its time to be retried in begins when it is due.
+            _ = try transaction.database.enqueue(message, now: max(.now(), message.due))
+        }
         if writes.isEmpty { return }
         let version = transaction.nextVersion()
         let database = transaction.database

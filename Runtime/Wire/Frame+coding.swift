@@ -172,6 +172,12 @@ extension StateRequest {
             writer.write(limit)
         case .commit: writer.write(UInt8(5))
         case .abandon: writer.write(UInt8(6))
+        case .send(let message):
+            writer.write(UInt8(7))
+            writer.write(message.target)
+            writer.write(message.after)
+            writer.write(message.attributes)
+            writer.write(message.data)
         }
     }
 }
@@ -311,6 +317,11 @@ extension StateRequest {
             self = .list(prefix: prefix, after: hasAfter ? after : nil, limit: try reader.integer())
         case 5: self = .commit
         case 6: self = .abandon
+        case 7:
+            self = .send(
+                WireMessage(
+                    target: try reader.string(), after: try reader.integer(), attributes: try reader.fields(),
+                    data: try reader.data()))
         default: throw WireError("unknown state operation \(code)")
         }
     }

@@ -157,6 +157,7 @@ package enum StateRequest: Sendable, Hashable {
     case delete(key: String)
     case increment(key: String, by: Int64)
     case list(prefix: String, after: String?, limit: UInt32)
+    case send(WireMessage)
     case commit
     case abandon
 }
@@ -170,6 +171,23 @@ package enum StateReply: Sendable, Hashable {
     case done
     case conflict
     case failed(code: String, message: String)
+}
+
+/// A message to a function or a topic.
+package struct WireMessage: Sendable, Hashable {
+    package var target: String
+    /// Milliseconds that pass before it is delivered.
+    package var after: UInt64
+    /// CloudEvents attributes that the sender has chosen.
+    package var attributes: [WireField]
+    package var data: [UInt8]
+
+    package init(target: String, after: UInt64 = 0, attributes: [WireField] = [], data: [UInt8]) {
+        self.target = target
+        self.after = after
+        self.attributes = attributes
+        self.data = data
+    }
 }
 
 package struct WireEntry: Sendable, Hashable {

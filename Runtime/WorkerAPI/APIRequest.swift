@@ -10,6 +10,8 @@ struct APIRequest: Equatable {
         case delete(key: String)
         case increment(key: String, by: Int64)
         case list(prefix: String, after: String?, limit: Int)
+        /// The data is the body; who it is from, and what it is about, stands in the header.
+        case send(target: String, after: Duration)
         case describe
     }
 
@@ -46,6 +48,10 @@ struct APIRequest: Equatable {
         if let key = try text(in: path, after: "/increment/") {
             let amount = try query.number("by") ?? 1
             return try only("POST", method, .increment(key: key, by: amount))
+        }
+        if let target = try text(in: path, after: "/send/") {
+            let delay = try query.duration("after") ?? .zero
+            return try only("POST", method, .send(target: target, after: delay))
         }
         throw Problem(
             status: 404, code: "not-found", title: "There is no such thing",
@@ -96,6 +102,14 @@ private struct Query {
         guard let text = take(name) else { return nil }
         guard let number = Int64(text) else { throw .badRequest("'\(name)' is not a whole number: '\(text)'") }
         return number
+    }
+
+    mutating func duration(_ name: String) throws(Problem) -> Duration? {
+        guard let text = take(name) else { return nil }
+        guard let duration = Quantity.duration(text) else {
+            throw .badRequest("'\(name)' is not a duration such as 10s or 1h30m: '\(text)'")
+        }
+        return duration
     }
 
     /// `?name` and `?name=true` say yes.

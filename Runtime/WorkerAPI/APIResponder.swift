@@ -66,13 +66,25 @@ struct APIResponder: HTTPResponder {
     private func operation(_ action: APIRequest.Action, _ request: Request) async throws -> StateOperation {
         switch action {
         case .get(let key): return .get(key: key)
-        case .set(let key):
-            return .set(key: key, value: Array(try await request.body.collect(upTo: Self.mostBytes).readableBytesView))
+        case .set(let key): return .set(key: key, value: try await body(of: request))
         case .delete(let key): return .delete(key: key)
         case .increment(let key, let amount): return .increment(key: key, by: amount)
         case .list(let prefix, let after, let limit): return .list(prefix: prefix, after: after, limit: limit)
+        case .send(let target, let delay): return .send(try await message(to: target, after: delay, request))
         case .describe: throw Problem.badRequest("the description needs no call")
         }
+    }
+
+    private func message(
+        to target: String, after delay: Duration, _ request: Request
+    ) async throws -> OutgoingMessage {
+        let attributes = try MessageHeader(request.headers).attributes
+        return OutgoingMessage(
+            target: target, data: try await body(of: request), attributes: attributes, after: delay)
+    }
+
+    private func body(of request: Request) async throws -> [UInt8] {
+        Array(try await request.body.collect(upTo: Self.mostBytes).readableBytesView)
     }
 
     private func response(
@@ -88,7 +100,9 @@ struct APIResponder: HTTPResponder {
         case .success(.entries(let entries, let more)):
             guard case .list(_, _, let limit) = operation else { return Response(status: .noContent) }
             return .json(ListDocument(entries, isCut: more || entries.count == limit).json)
-        case .success(.done): return Response(status: .noContent)
+        case .success(.done):
+            if case .send = operation { return Response(status: .accepted) }
+            return Response(status: .noContent)
         case .success(.conflict): throw .conflict
         case .failure(let error): throw Problem(error)
         }

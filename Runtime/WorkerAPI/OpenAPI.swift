@@ -8,7 +8,7 @@ enum OpenAPI {
           "info": {
             "title": "Apus worker API",
             "version": "1",
-            "description": "State for programs that run as functions. It listens on loopback, at the address in APUS_API. What is written joins the invocation's effects: it is committed when the invocation succeeds, as one with all others, or not at all.",
+            "description": "State and messages for programs that run as functions. It listens on loopback, at the address in APUS_API. What is written or sent joins the invocation's effects: it is committed when the invocation succeeds, as one with all others, or not at all.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
           },
           "security": [{ "token": [] }],
@@ -84,6 +84,38 @@ enum OpenAPI {
                     "description": "The sum, as this invocation sees it.",
                     "content": { "text/plain": { "schema": { "type": "string", "pattern": "^-?[0-9]+$" } } }
                   },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/send/{target}": {
+              "parameters": [
+                {
+                  "name": "target", "in": "path", "required": true,
+                  "description": "A function's name, or a topic: each function with a trigger for it gets the message.",
+                  "schema": { "type": "string" }
+                },
+                { "$ref": "#/components/parameters/Invocation" },
+                { "$ref": "#/components/parameters/Immediately" }
+              ],
+              "post": {
+                "summary": "Send a message",
+                "description": "A CloudEvents 1.0 event in binary mode. Attributes that are missing are given by the host: id, source (/functions/ and the sender's name), type (the target) and time.",
+                "parameters": [
+                  {
+                    "name": "after", "in": "query", "description": "Deliver it later: 500ms, 10s, 1h30m.",
+                    "schema": { "type": "string", "pattern": "^([0-9]+(d|h|m|s|ms))+$" }
+                  },
+                  {
+                    "name": "ce-subject", "in": "header",
+                    "description": "Such as this one: ce- and any attribute's name; the value is percent-encoded.",
+                    "schema": { "type": "string" }
+                  }
+                ],
+                "requestBody": { "description": "The data: at most 1 MiB.", "content": { "*/*": {} } },
+                "responses": {
+                  "202": { "description": "It joins the effects." },
+                  "404": { "$ref": "#/components/responses/Problem" },
                   "default": { "$ref": "#/components/responses/Problem" }
                 }
               }

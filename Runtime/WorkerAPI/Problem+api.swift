@@ -40,6 +40,13 @@ extension Problem {
             self.init(status: 422, code: "invalid", title: "This cannot be done", detail: error.message)
         case .notANumber:
             self.init(status: 409, code: "not-a-number", title: "The value cannot grow", detail: error.message)
+        case .unknownTarget:
+            self.init(
+                status: 404, code: "no-target", title: "Nobody gets what is sent there", detail: error.message)
+        case .chainTooLong:
+            self.init(
+                status: 422, code: "chain-too-long", title: "Too many messages led to this one",
+                detail: error.message)
         case .unavailable:
             self.init(
                 status: 503, code: "unavailable", title: "The state cannot be reached now", detail: error.message,

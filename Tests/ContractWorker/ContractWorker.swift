@@ -6,7 +6,7 @@ import Glibc
 ///
 /// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 @main
-struct ContractWorker: HTTPFunction, TimerFunction {
+struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
     init() throws {
         switch getenv("CONTRACT_START").map({ String(cString: $0) }) {
         case "crash": kill(getpid(), SIGKILL)
@@ -23,6 +23,7 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         if let response = try await answer(operation, arguments, request) { return response }
         if let response = try await misbehave(operation, arguments, context) { return response }
         if let response = try await useState(operation, arguments, context.state) { return response }
+        if let response = try await send(operation, arguments, context) { return response }
         throw HTTPError(404, "no operation '\(operation)'\n")
     }
 
@@ -31,6 +32,13 @@ struct ContractWorker: HTTPFunction, TimerFunction {
         context.log.info("timer", ["id": timer.id])
         try await context.state.increment("timers")
         if getenv("CONTRACT_FAIL") != nil { throw PermanentFailure("told to fail") }
+    }
+
+    /// Leaves a trace in the state, and sends on to the target that its text names, if any.
+    func receive(_ message: MessageEvent, in context: Context) async throws {
+        try await context.state.increment("messages")
+        try await context.state.set("message/" + message.id, message.attributes["apusdepth"] ?? "")
+        if !message.text.isEmpty { try await context.send(message.text, to: message.text) }
     }
 
     private func answer(_ operation: String, _ arguments: Arguments, _ request: HTTPRequest) async throws
@@ -121,6 +129,19 @@ struct ContractWorker: HTTPFunction, TimerFunction {
             try await state.set(key, arguments.text["value"] ?? "")
             return .stream { writer in while true { try await writer.write("more\n") } }
         case "immediately": try await state.immediately { try await $0.set(key, "now") }
+        default: return nil
+        }
+        return .text("done\n")
+    }
+
+    private func send(_ operation: String, _ arguments: Arguments, _ context: Context) async throws -> HTTPResponse? {
+        switch operation {
+        case "send":
+            try await context.send(arguments.text["text"] ?? "", to: arguments.text["to"] ?? "")
+            try await context.state.increment("sent")
+        case "send-and-fail":
+            try await context.send(arguments.text["text"] ?? "", to: arguments.text["to"] ?? "")
+            throw PermanentFailure("told to fail after it has sent")
         default: return nil
         }
         return .text("done\n")

@@ -221,7 +221,10 @@ struct WorkerAPITests {
             let answer = try host.post("/f", "curl -s $APUS_API/openapi.json")
             let document = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any]
             let paths = try #require(document?["paths"] as? [String: Any])
-            #expect(paths.keys.sorted() == ["/increment/{key}", "/openapi.json", "/state", "/state/{key}"])
+            #expect(
+                paths.keys.sorted() == [
+                    "/increment/{key}", "/openapi.json", "/send/{target}", "/state", "/state/{key}",
+                ])
         }
     }
 }

@@ -10,7 +10,12 @@ struct InvocationStateTests {
     private func with(_ body: (InvocationState, Store) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let store = try Store(directory: folder)
-            try await body(InvocationState(store: store, namespace: "n"), store)
+            let subscriptions = Subscriptions()
+            subscriptions.replace([.shell("")])
+            let invocation = Invocation(function: "f", cause: .request(RequestHead(method: "GET", path: "/")))
+            let state = InvocationState(
+                store: store, namespace: "n", invocation: invocation, subscriptions: subscriptions, queue: Signal())
+            try await body(state, store)
             try store.close()
         }
     }
@@ -67,6 +72,47 @@ struct InvocationStateTests {
             #expect(throws: StateError.self) { try refusal.get() }
             _ = await state.operate(1, .commit)
             _ = try await state.operate(257, .get(key: "a")).get()
+        }
+    }
+
+    @Test("what is sent joins the effects, and is forgotten with what was written")
+    func sending() async throws {
+        try await with { state, _ async throws in
+            let message = OutgoingMessage(target: "f", data: [1])
+            #expect(await state.operate(0, .send(message)) == .success(.done))
+            _ = await state.operate(0, .abandon)
+            #expect(await state.operate(0, .send(message)) == .success(.done))
+            let effects = try #require(state.seal())
+            #expect(effects.messages.map(\.trigger) == ["f/send"])
+            guard case .failure = await state.operate(0, .send(message)) else { return #expect(Bool(false)) }
+        }
+    }
+
+    @Test("what a block of its own sends is in the queue when it commits, and not when one of its writes was refused")
+    func sendingImmediately() async throws {
+        try await with { state, store async throws in
+            let message = OutgoingMessage(target: "f", data: [1])
+            _ = await state.operate(1, .send(message))
+            #expect(await state.operate(1, .commit) == .success(.done))
+            _ = await state.operate(2, .send(message))
+            _ = await state.operate(2, .send(OutgoingMessage(target: "nobody", data: [])))
+            guard case .failure = await state.operate(2, .commit) else { return #expect(Bool(false)) }
+            #expect(try await store.queueCounts()["f"]?.enqueued == 1)
+            #expect(state.seal() == nil)
+        }
+    }
+
+    @Test("more messages than a unit of effects may have are refused")
+    func tooManyMessages() async throws {
+        try await with { state, _ async throws in
+            let message = OutgoingMessage(target: "f", data: [])
+            for _ in 0..<EffectsBuffer.maximumMessages {
+                #expect(await state.operate(0, .send(message)) == .success(.done))
+            }
+            guard case .failure(let error) = await state.operate(0, .send(message)) else {
+                return #expect(Bool(false))
+            }
+            #expect(error.code == .invalid)
         }
     }
 }

@@ -87,9 +87,6 @@ final class Client: Sendable {
         }
     }
 
-    /// Lets the other side see what has been sent so far as one read.
-    func pause() async throws { try await onThread { _ = usleep(20_000) } }
-
     func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     // MARK: Receiving
@@ -127,21 +124,6 @@ final class Client: Sendable {
     func isClosed() async throws -> Bool {
         try await onThread { [self] in
             do { return try readToEnd().isEmpty } catch { return errno == ECONNRESET }
-        }
-    }
-
-    /// Waits until the bytes that wait in the socket have become no more for 200 ms.
-    func pendingStandsStill() async throws -> Bool {
-        try await onThread { [descriptor] in
-            var last: CInt = -1
-            for _ in 0..<500 {
-                var pending: CInt = 0
-                _ = ioctl(descriptor, UInt(FIONREAD), &pending)
-                if pending > 0, pending == last { return true }
-                last = pending
-                usleep(200_000)
-            }
-            return false
         }
     }
 

@@ -1,14 +1,13 @@
 import Events
 import Gateway
 import NIOCore
-import NIOHTTP1
 import Testing
 
 /// The decisions of a connection, without one.
 @Suite struct ConnectionStateTests {
     let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
-    let head = Input.part(.head(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")))
-    let end = Input.part(.end(nil))
+    let head = Input.part(.head(ReceivedHead(method: "GET", target: "/", fields: RequestFields())))
+    let end = Input.part(.end(trailers: []))
 
     func body(_ count: Int) -> Input { .part(.body(ByteBuffer(repeating: 0x61, count: count))) }
 
@@ -192,14 +191,6 @@ import Testing
         state.close(now: start + .seconds(60))
         #expect(inputClosed(&state, unflushed: 4) == .wait)
         #expect(inputClosed(&state) == .close)
-    }
-
-    @Test("fields that Connection names are not forwarded, however many names and fields there are")
-    func connectionFields() {
-        let names = (0..<10_000).map { "x-\($0)" }
-        var headers = HTTPHeaders(names.map { ($0.uppercased(), "1") } + [("Kept", "1")])
-        headers.add(name: "Connection", value: (names + ["close", " x-missing "]).joined(separator: ", "))
-        #expect(RequestFields(headers).forwarded == [HeaderField("Kept", "1")])
     }
 
     @Test("idle, head and lingering time run out one after the other")

@@ -38,14 +38,14 @@ import Workers
 
     @Test("a client that sends its head byte by byte does not win time with each")
     func drippingHead() async throws {
-        try await withGateway(configure: { $0.headerTime = .seconds(2) }) { world in
+        try await withGateway(configure: {
+            $0.headerTime = .seconds(1)
+            $0.headerBytes = 1 << 30
+        }) { world in
             let client = try world.client()
-            try await client.send("GET /")
+            try await client.send("GET /hello HTTP/1.1\r\nX: ")
             let sender = Task {
-                for byte in "hello HTTP/1.1\r\nX: \(String(repeating: "y", count: 10_000))".utf8 {
-                    guard (try? await client.send([byte])) != nil else { return }
-                    try await client.pause()
-                }
+                while !Task.isCancelled, (try? await client.send("y")) != nil {}
             }
             #expect(try await client.receive().status == 408)
             sender.cancel()

@@ -1,6 +1,8 @@
+import Engine
 import Events
 import Gateway
 import Testing
+import Workers
 
 /// What the gateway answers itself.
 @Suite struct RefusalTests {
@@ -68,9 +70,21 @@ import Testing
         Case(431, "GET /hello HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: y\r\n", count: 101))\r\n"),
     ]
 
+    /// Answers once it has the whole body, since what has been answered already cannot be refused.
+    static let patient: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        if case .stream(let stream) = body {
+            do {
+                while try await stream.next() != nil {}
+            } catch {
+                throw Problem(status: 500, code: "aborted", title: "The body did not come to its end")
+            }
+        }
+        return try await echo(head, .empty, function, id, lane)
+    }
+
     @Test("what is malformed, smuggled or too much is refused", arguments: malformed + smuggling + limits)
     func refuses(_ refusal: Case) async throws {
-        try await withGateway { world in
+        try await withGateway(respond: Self.patient) { world in
             let client = try world.client()
             try await client.send(refusal.request)
             let response = try await client.receive()

@@ -115,9 +115,9 @@ struct CallTests {
     func notServed() async {
         let host = FakeHost { Probe() }
         _ = await host.greet()
-        host.event(.topic, [])
+        host.event(.state, [])
         #expect(
-            await host.next()?.message == .failure(permanent: true, message: "this SDK does not serve topic events"))
+            await host.next()?.message == .failure(permanent: true, message: "this SDK does not serve state events"))
     }
 
     @Test("that is cancelled ends, and its task with it")

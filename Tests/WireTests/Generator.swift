@@ -15,7 +15,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Random frames of every type, in turn.
 struct FrameGenerator {
-    static let kinds = 28
+    static let kinds = 29
     var random: SeededGenerator
 
     mutating func frame(_ index: Int) -> Frame { Frame(call: number(), message(index % Self.kinds)) }
@@ -37,10 +37,10 @@ struct FrameGenerator {
         case 12: .acknowledge
         case 13: .failure(permanent: flag(), message: text())
         case 14: .log(level: number(), text: text(), metadata: fields())
-        case 15...20: .state(request: number(), scope: number(), request(kind - 15))
-        case 26: .fork(number: number(), environment: fields())
-        case 27: .forked(number: number(), process: number(), reason: text())
-        default: .stateReply(request: number(), reply(kind - 21))
+        case 15...21: .state(request: number(), scope: number(), request(kind - 15))
+        case 27: .fork(number: number(), environment: fields())
+        case 28: .forked(number: number(), process: number(), reason: text())
+        default: .stateReply(request: number(), reply(kind - 22))
         }
     }
 
@@ -51,6 +51,8 @@ struct FrameGenerator {
         case 2: .delete(key: text())
         case 3: .increment(key: text(), by: number())
         case 4: .list(prefix: text(), after: flag() ? text() : nil, limit: number())
+        case 5:
+            .send(WireMessage(target: text(), after: number(), attributes: fields(), data: data()))
         default: flag() ? .commit : .abandon
         }
     }

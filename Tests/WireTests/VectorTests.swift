@@ -65,6 +65,14 @@ private let frames: [String: Frame] = [
     "state-delete": Frame(call: 7, .state(request: 0, scope: 0, .delete(key: "k"))),
     "state-increment": Frame(call: 7, .state(request: 2, scope: 0, .increment(key: "n", by: -2))),
     "state-list": Frame(call: 7, .state(request: 3, scope: 0, .list(prefix: "p/", after: "p/1", limit: 100))),
+    "state-send": Frame(
+        call: 7,
+        .state(
+            request: 5, scope: 0,
+            .send(
+                WireMessage(
+                    target: "order.placed", after: 10_000, attributes: [WireField("subject", "42")],
+                    data: [UInt8]("{}".utf8))))),
     "state-commit": Frame(call: 7, .state(request: 4, scope: 1, .commit)),
     "state-abandon": Frame(call: 7, .state(request: 0, scope: 1, .abandon)),
     "reply-value": Frame(call: 7, .stateReply(request: 1, .value([0x76]))),

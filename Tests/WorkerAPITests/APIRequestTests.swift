@@ -35,6 +35,14 @@ struct APIRequestTests {
         #expect(status("GET", "/increment/a") == 405)
     }
 
+    @Test("a message goes to the target in the path, now or after a while")
+    func messages() throws {
+        #expect(try action("POST", "/send/order.placed") == .send(target: "order.placed", after: .zero))
+        #expect(try action("POST", "/send/a", "after=1m30s") == .send(target: "a", after: .seconds(90)))
+        #expect(status("POST", "/send/a", "after=5") == 400)
+        #expect(status("PUT", "/send/a") == 405)
+    }
+
     @Test("a list has a prefix, a beginning and a bound, each of which may be left out")
     func lists() throws {
         #expect(try action("GET", "/state") == .list(prefix: "", after: nil, limit: 100))

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Testing
 import Workers
@@ -5,10 +6,10 @@ import Workers
 /// Drives a `PoolState` by hand: time moves when the test says so, and slots are granted at once unless told otherwise.
 struct PoolBench {
     var state: PoolState
-    var now = ContinuousClock.now
+    var now = SteadyTime.now
     /// What the pool asked for, in order, slots and timers left out.
     var seen: [PoolState.Action] = []
-    var timer: ContinuousClock.Instant?
+    var timer: SteadyTime?
     var grantsSlots = true
     var slots = 0
     private var lastWaiter: UInt64 = 0

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Testing
 import Workers
@@ -158,7 +159,7 @@ struct PoolStateTests {
     @Test("never backs off for more than 30 s, and forgets after a success")
     func longestBackoff() {
         var backoff = StartBackoff()
-        var now = ContinuousClock.now
+        var now = PoolState.Instant.now
         for _ in 0..<40 {
             backoff.failed("x", now: now)
             #expect(backoff.until.map { $0 - now <= .seconds(30) } == true)

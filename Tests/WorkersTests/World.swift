@@ -137,7 +137,7 @@ final class MemoryState: Sendable {
             case .list(let prefix, _, _):
                 let entries = values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
                 return .success(.entries(entries.map { StateEntry(key: $0.key, value: $0.value) }, more: false))
-            case .commit, .abandon: break
+            case .send, .commit, .abandon: break
             }
             return .success(.done)
         }

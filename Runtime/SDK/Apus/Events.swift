@@ -57,6 +57,36 @@ public struct FileEvent: Sendable {
     public var time: String { attributes["time"] ?? "" }
 }
 
+/// A message that a function has sent.
+public struct MessageEvent: Sendable {
+    /// All CloudEvents attributes of the event, by name.
+    public var attributes: [String: String]
+    /// What was sent.
+    public var data: [UInt8]
+
+    package init(attributes: [WireField], data: [UInt8]) {
+        self.attributes = [String: String](attributes)
+        self.data = data
+    }
+
+    /// The event's id, the same in each attempt.
+    public var id: String { attributes["id"] ?? "" }
+    /// Whose message it is, such as `/functions/orders`.
+    public var source: String { attributes["source"] ?? "" }
+    /// What happened: the target, unless the sender has said something else.
+    public var type: String { attributes["type"] ?? "" }
+    /// The topic, or the name of the function, that it was sent to.
+    public var target: String { attributes["apustarget"] ?? type }
+    /// What it is about, if the sender has said so.
+    public var subject: String? { attributes["subject"] }
+    /// The media type of the data.
+    public var contentType: String? { attributes["datacontenttype"] }
+    /// When it was sent; RFC 3339 in UTC.
+    public var time: String { attributes["time"] ?? "" }
+    /// The data as text; bytes that are not UTF-8 are replaced by U+FFFD.
+    public var text: String { String(decoding: data, as: UTF8.self) }
+}
+
 extension [String: String] {
     init(_ fields: [WireField]) {
         self.init(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })

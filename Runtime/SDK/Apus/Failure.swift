@@ -28,14 +28,19 @@ public struct HTTPError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String { "\(status): \(message)" }
 }
 
-/// What a state operation could not do.
+/// What an operation on the state, or a message, could not do.
 public struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: String, Sendable {
-        /// An empty key, one over 1,024 bytes, a value over 1 MiB, or an operation after the effects were committed.
+        /// An empty key, one over 1,024 bytes, a value or message over 1 MiB, attributes that CloudEvents does not allow,
+        /// or an operation after the effects were committed.
         case invalid
         /// `increment` on a value that is not a number, or past its range.
         case notANumber
+        /// Nobody gets what is sent to that name: it is neither a function nor a topic of one.
+        case unknownTarget
+        /// A chain of 16 messages, each sent by the handler of the one before, ends here.
+        case chainTooLong
         /// `immediately` met a conflict in each of its runs.
         case conflict
         /// The store cannot be read or written now.

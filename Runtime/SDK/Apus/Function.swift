@@ -1,6 +1,6 @@
 /// What every function is: a type that Apus can create once per worker process and then call many times.
 ///
-/// Adopt one or more of `HTTPFunction`, `TimerFunction` and `FileFunction` and mark the type `@main`; they provide
+/// Adopt one or more of `HTTPFunction`, `TimerFunction`, `FileFunction` and `MessageFunction` and mark the type `@main`; they provide
 /// `main()`. The one instance serves all calls of its worker, so keep nothing in it that must last: a worker may be
 /// stopped between any two calls. What must last belongs into `Context.state`.
 public protocol Function: Sendable {
@@ -30,6 +30,13 @@ public protocol FileFunction: Function {
     /// Handles one change. Throwing lets the host try again as the manifest's `retry` says, unless the error is a
     /// `PermanentError`.
     func handle(_ file: FileEvent, in context: Context) async throws
+}
+
+/// A function that messages call: those to its topics, and those to its own name.
+public protocol MessageFunction: Function {
+    /// Handles one message. Throwing lets the host try again as the manifest's `retry` says, unless the error is a
+    /// `PermanentError`.
+    func receive(_ message: MessageEvent, in context: Context) async throws
 }
 
 extension Function {

@@ -7,17 +7,20 @@ package struct Handlers: Sendable {
     private let http: (any HTTPFunction)?
     private let timer: (any TimerFunction)?
     private let file: (any FileFunction)?
+    private let message: (any MessageFunction)?
 
     package init(_ function: any Function) {
         http = function as? any HTTPFunction
         timer = function as? any TimerFunction
         file = function as? any FileFunction
+        message = function as? any MessageFunction
     }
 
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16 {
         func bit(_ kind: CallHead.Kind, _ served: Bool) -> UInt16 { served ? 1 << UInt16(kind.rawValue) : 0 }
         return bit(.http, http != nil) | bit(.timer, timer != nil) | bit(.file, file != nil)
+            | bit(.topic, message != nil)
     }
 
     /// Runs the handler for one call. Never throws: an error is an answer, too.
@@ -28,7 +31,8 @@ package struct Handlers: Sendable {
             case .http: return .response(try await respond(to: head, in: context, link))
             case .timer: try await run(TimerEvent(attributes: head.attributes), in: context)
             case .file: try await handle(try FileEvent(attributes: head.attributes), in: context)
-            case .topic, .state: throw PermanentFailure("this SDK does not serve \(head.kind) events")
+            case .topic: try await receive(head, in: context, link)
+            case .state: throw PermanentFailure("this SDK does not serve \(head.kind) events")
             }
             return .acknowledgement
         } catch {
@@ -66,6 +70,13 @@ package struct Handlers: Sendable {
     private func handle(_ event: FileEvent, in context: Context) async throws {
         guard let file else { throw notServed("FileFunction") }
         try await file.handle(event, in: context)
+    }
+
+    private func receive(_ head: CallHead, in context: Context, _ link: any CallLink) async throws {
+        guard let message else { throw notServed("MessageFunction") }
+        var data: [UInt8] = []
+        while let chunk = try await link.nextChunk() { data += chunk }
+        try await message.receive(MessageEvent(attributes: head.attributes, data: data), in: context)
     }
 
     private func notServed(_ name: String) -> PermanentFailure {

@@ -117,6 +117,12 @@ public struct State: Sendable {
         }
     }
 
+    /// Waits for the host's answer, since only the host knows who there is.
+    func send(_ message: WireMessage) async throws {
+        let reply = try await operate(.send(message))
+        guard case .done = reply else { throw unexpected(reply) }
+    }
+
     private func operate(_ operation: StateRequest) async throws -> StateReply {
         let reply = try await link.operate(scope, operation)
         guard case .failed(let code, let message) = reply else { return reply }

@@ -26,13 +26,15 @@ final class MemoryLink: CallLink {
 
     func enter(_ phase: CallPhase) { contents.withLock { $0.phase = phase } }
 
-    /// Commits the call's own effects and returns them; `nil` is a conflict.
-    func commit() -> [Effect]? { commit(0) }
+    /// Commits what the call itself has read, written and sent, and returns it; `nil` is a conflict.
+    func commit() -> Transaction? { commit(0) }
 
-    private func commit(_ scope: UInt32) -> [Effect]? {
-        guard let transaction = contents.withLock({ $0.scopes.removeValue(forKey: scope) }) else { return [] }
+    private func commit(_ scope: UInt32) -> Transaction? {
+        guard let transaction = contents.withLock({ $0.scopes.removeValue(forKey: scope) }) else {
+            return Transaction()
+        }
         let applied = host.commit { transaction.commit(to: &$0) }
-        return applied ? transaction.effects : nil
+        return applied ? transaction : nil
     }
 
     // MARK: CallLink
@@ -43,8 +45,8 @@ final class MemoryLink: CallLink {
         if let message = host.stateFailure { return .failed(code: "unavailable", message: message) }
         switch operation {
         case .commit where scope != 0:
-            guard let effects = commit(scope) else { return .conflict }
-            host.recordImmediate(effects)
+            guard let transaction = commit(scope) else { return .conflict }
+            host.recordImmediate(transaction.effects)
             return .done
         case .abandon where scope != 0:
             contents.withLock { $0.scopes[scope] = nil }

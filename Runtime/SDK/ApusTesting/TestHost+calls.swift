@@ -77,7 +77,7 @@ extension TestHost {
         _ = try await call(head(.file, attempt: attempt, attributes: attributes))
     }
 
-    private func head(
+    func head(
         _ kind: CallHead.Kind, attempt: Int = 1, request: WireRequest? = nil, attributes: [WireField] = []
     ) -> CallHead {
         CallHead(

@@ -24,6 +24,7 @@ public final class TestHost: Sendable {
 
     private struct Contents {
         var effects: [Effect] = []
+        var messages: [SentMessage] = []
         var immediate: [Effect] = []
         var log: [LogLine] = []
         var runs = 0
@@ -52,6 +53,9 @@ public final class TestHost: Sendable {
 
     /// What the last successful call committed, in the order of its writes.
     public var effects: [Effect] { contents.withLock { $0.effects } }
+
+    /// What the last successful call sent, in its order. Every target exists for it.
+    public var messages: [SentMessage] { contents.withLock { $0.messages } }
 
     /// What blocks of `immediately` have committed so far, of failed calls, too.
     public var immediateEffects: [Effect] { contents.withLock { $0.immediate } }
@@ -120,8 +124,11 @@ public final class TestHost: Sendable {
             if case .failure(let permanent, let message) = answer {
                 throw CallFailed(permanent ? .permanently : .failed, message)
             }
-            guard let effects = link.commit() else { continue }
-            contents.withLock { $0.effects = effects }
+            guard let committed = link.commit() else { continue }
+            contents.withLock { contents in
+                contents.effects = committed.effects
+                contents.messages = committed.messages
+            }
             guard case .response(let response) = answer else { return nil }
             return try await read(response, link)
         }

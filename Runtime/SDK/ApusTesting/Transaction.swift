@@ -12,6 +12,7 @@ struct Transaction {
     }
 
     private(set) var effects: [Effect] = []
+    private(set) var messages: [SentMessage] = []
     private var reads: [String: Int] = [:]
     private var scans: [Scan] = []
     private var writes: [String: Effect] = [:]
@@ -26,13 +27,17 @@ struct Transaction {
         case .increment(let key, let amount): return increment(key, by: amount, on: store)
         case .list(let prefix, let after, let limit):
             return list(prefix: prefix, after: after, limit: Int(limit), on: store)
+        case .send(let message):
+            messages.append(SentMessage(message))
+            return .done
         case .commit, .abandon: return .failed(code: "invalid", message: "a call commits when its handler returns")
         }
     }
 
-    /// Forgets what was written; what was read stays.
+    /// Forgets what was written and sent; what was read stays.
     mutating func abandonWrites() {
         effects = []
+        messages = []
         writes = [:]
     }
 

@@ -72,13 +72,13 @@ struct AccessToken: Sendable {
     /// Reads what `text` gives; `nil` for anything else.
     init?(_ text: String) {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 2, let number = UInt64(Substring(parts[0])), parts[1].count == 2 * Self.secretBytes else {
-            return nil
-        }
-        let digits = parts[1].map { UInt8(String(UnicodeScalar($0)), radix: 16) }
-        guard !digits.contains(nil) else { return nil }
+        guard parts.count == 2, parts[1].count == 2 * Self.secretBytes,
+            parts[0].allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(Substring(parts[0]))
+        else { return nil }
+        let digits = parts[1].compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count == parts[1].count else { return nil }
         self.number = number
-        secret = stride(from: 0, to: digits.count, by: 2).map { (digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0) }
+        secret = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 
     var text: String {

@@ -5,7 +5,7 @@ import Wire
 /// One call on a connection. Confined to the connection's loop.
 final class ApusCall: @unchecked Sendable {
     // `@unchecked`: made by the caller, then touched on the connection's loop alone.
-    typealias Continuation = CheckedContinuation<Result<Answer, CallFailure>?, Never>
+    typealias Continuation = UnsafeContinuation<Result<Answer, CallFailure>?, Never>
 
     struct Operation {
         /// 0 when the handler waits for no reply: where it fails, the call fails.
@@ -42,6 +42,9 @@ final class ApusCall: @unchecked Sendable {
     }
 
     /// Tells the caller, unless it has heard already.
+    ///
+    /// Each call is told once, by the only place that resumes: `continuation` is `nil` from then on. None is forgotten: a
+    /// call is either turned away by `begin`, or in `calls` until `end`, `processEnded` or `breakContract` tells it.
     func resume(_ outcome: Result<Answer, CallFailure>?) {
         continuation?.resume(returning: outcome)
         continuation = nil

@@ -51,6 +51,12 @@ extension StateOperation {
         case .delete(let key): self = .delete(key: key)
         case .increment(let key, let amount): self = .increment(key: key, by: amount)
         case .list(let prefix, let after, let limit): self = .list(prefix: prefix, after: after, limit: Int(limit))
+        case .send(let message):
+            self = .send(
+                OutgoingMessage(
+                    target: message.target, data: message.data,
+                    attributes: message.attributes.map { HeaderField($0.name, $0.value) },
+                    after: .milliseconds(Int64(clamping: message.after))))
         case .commit: self = .commit
         case .abandon: self = .abandon
         }

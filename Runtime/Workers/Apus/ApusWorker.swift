@@ -64,7 +64,8 @@ final class ApusWorker: Worker {
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
         let live = ApusCall(call, until: .now() + .nanoseconds(call.time.nanoseconds))
         let outcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            // Resumed exactly once: see `ApusCall.resume`.
+            await withUnsafeContinuation { continuation in
                 lane.run { [connection] in
                     live.continuation = continuation
                     connection.begin(live)

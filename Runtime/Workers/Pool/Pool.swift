@@ -75,7 +75,8 @@ package final class Pool: Sendable {
     /// free again once the call, its response body included, has ended. Cancelling the task cancels the call.
     package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer {
         while true {
-            let leased = try await lease(on: lane)
+            let index = lanes.firstIndex { $0 === lane } ?? 0
+            let leased = if let free = takeFree(lane: index) { free } else { try await standInLine(lane: index).get() }
             // `nil`: it had ended before it got the call.
             if let answer = try await leased.worker.perform(call) { return answer }
         }
@@ -118,15 +119,14 @@ package final class Pool: Sendable {
 
     // MARK: Leases
 
-    private func lease(on lane: Lane) async throws(CallFailure) -> LeasedWorker {
-        let index = lanes.firstIndex { $0 === lane } ?? 0
+    /// The common way, in which nobody waits.
+    private func takeFree(lane: Int) -> LeasedWorker? {
         let (leased, isCrowding) = contents.withLock { contents -> (LeasedWorker?, Bool) in
-            guard !contents.state.isDraining, let id = contents.state.takeFree(lane: index) else { return (nil, false) }
+            guard !contents.state.isDraining, let id = contents.state.takeFree(lane: lane) else { return (nil, false) }
             return (contents.workers[id].map { LeasedWorker(id: id, worker: $0) }, contents.state.needsRelief)
         }
         if isCrowding { change { $0.state.relieve($1) } }
-        if let leased { return leased }
-        return try await standInLine(lane: index).get()
+        return leased
     }
 
     private func standInLine(lane: Int) async -> Result<LeasedWorker, CallFailure> {

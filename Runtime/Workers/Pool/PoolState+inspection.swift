@@ -1,3 +1,4 @@
+import Events
 import Manifests
 
 /// What can be read off a pool's state, and its small moves.
@@ -54,8 +55,11 @@ extension PoolState {
 
     /// Counts a call of `id`; returns whether it has no room for another.
     private mutating func claim(_ id: WorkerID) -> Bool {
-        workers[id]?.running += 1
-        return (workers[id]?.running ?? 0) >= policy.concurrency
+        guard var record = workers[id] else { return true }
+        record.running += 1
+        // Set as a whole: changed in its place, a record costs three allocations.
+        workers[id] = record
+        return record.running >= policy.concurrency
     }
 
     mutating func removeFree(_ id: WorkerID, lane: Int) {

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 
 /// When a worker has served its time, and how its successor takes over.

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 
 /// What must hold after every change of a pool, and when it has to look again.

@@ -1,3 +1,4 @@
+package import Events
 package import Manifests
 
 /// What a pool decides: who runs what, who waits, when workers come and go. Knows no processes, threads or clocks; the
@@ -5,7 +6,7 @@ package import Manifests
 ///
 /// Invariant after each mutation: nobody waits while a worker has room.
 package struct PoolState: Sendable {
-    package typealias Instant = ContinuousClock.Instant
+    package typealias Instant = SteadyTime
     package typealias WorkerID = Int
     package typealias WaiterID = UInt64
 

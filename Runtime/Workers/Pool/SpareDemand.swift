@@ -1,8 +1,10 @@
+import Events
+
 /// How many workers shall be ready ahead of the calls, where each call takes a new one. Pure.
 ///
 /// It follows demand: each call that finds none ready asks for one more, and what stays unused for a while is given up.
 struct SpareDemand: Sendable {
-    typealias Instant = ContinuousClock.Instant
+    typealias Instant = SteadyTime
 
     private static let window = Duration.seconds(1)
 

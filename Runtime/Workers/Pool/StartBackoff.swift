@@ -1,6 +1,8 @@
+package import Events
+
 /// How long a pool starts no worker after one died while starting: doubling, from 100 ms up to 30 s.
 package struct StartBackoff: Sendable {
-    package typealias Instant = ContinuousClock.Instant
+    package typealias Instant = SteadyTime
 
     private static let first = Duration.milliseconds(100)
     private static let longest = Duration.seconds(30)

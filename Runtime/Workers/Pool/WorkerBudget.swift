@@ -1,3 +1,4 @@
+import Events
 import Synchronization
 
 /// Bounds the workers of all pools together, fairly: a pool that waits gets its turn from pools that hold more.
@@ -11,7 +12,7 @@ package final class WorkerBudget: Sendable {
         /// Gets one slot.
         let grant: @Sendable () -> Void
         /// Since when its oldest idle worker is idle, if it could give one up.
-        let idleSince: @Sendable () -> ContinuousClock.Instant?
+        let idleSince: @Sendable () -> SteadyTime?
         /// Stops its oldest idle worker, if it has one still.
         let surrender: @Sendable () -> Void
         /// Hears that it asked for more than there is.

@@ -1,0 +1,34 @@
+import Wire
+
+extension Context {
+    /// Sends bytes to a function or to a topic. Whatever the call has sent is delivered once it has succeeded, together
+    /// with what it wrote to its state, or not at all.
+    ///
+    /// Each function with a `topic` trigger of that name gets the message, and the function that is called so. Throws a
+    /// `StateError` when there is none, and when messages have led to messages 16 times: a loop ends there.
+    ///
+    /// - Parameters:
+    ///   - data: at most 1 MiB.
+    ///   - contentType: the media type of the data.
+    ///   - attributes: CloudEvents attributes of the event, such as `subject`; the host gives `id`, `source`, `type` (the
+    ///     target) and `time` unless they are here. Names are lowercase letters and digits.
+    ///   - delay: it is delivered when so much time has passed; at most a year.
+    public func send(
+        _ data: [UInt8], to target: String, contentType: String = "application/octet-stream",
+        attributes: [String: String] = [:], after delay: Duration = .zero
+    ) async throws {
+        var fields = attributes.sorted { $0.key < $1.key }.map { WireField($0.key, $0.value) }
+        if attributes["datacontenttype"] == nil { fields.append(WireField("datacontenttype", contentType)) }
+        let milliseconds = UInt64(clamping: Int64(delay / .milliseconds(1)))
+        try await state.send(WireMessage(target: target, after: milliseconds, attributes: fields, data: data))
+    }
+
+    /// Sends text to a function or to a topic.
+    public func send(
+        _ text: String, to target: String, attributes: [String: String] = [:], after delay: Duration = .zero
+    ) async throws {
+        try await send(
+            [UInt8](text.utf8), to: target, contentType: "text/plain; charset=utf-8", attributes: attributes,
+            after: delay)
+    }
+}

@@ -1,0 +1,54 @@
+import Wire
+
+/// A message that a call has sent.
+public struct SentMessage: Sendable, Hashable {
+    /// The function or topic.
+    public var target: String
+    /// What was sent.
+    public var data: [UInt8]
+    /// The CloudEvents attributes that the handler gave, its content type as `datacontenttype` among them.
+    public var attributes: [String: String]
+    /// How long it waits before it is delivered.
+    public var delay: Duration
+
+    init(_ message: WireMessage) {
+        target = message.target
+        data = message.data
+        attributes = [:]
+        for field in message.attributes { attributes[field.name] = field.value }
+        delay = .milliseconds(Int64(clamping: message.after))
+    }
+
+    /// The data as text.
+    public var text: String { String(decoding: data, as: UTF8.self) }
+}
+
+extension TestHost {
+    /// Delivers a message. Throws `CallFailed` where the host would retry.
+    ///
+    /// - Parameters:
+    ///   - target: the topic, or the function's name.
+    ///   - attributes: what the sender has given besides, such as `subject`.
+    public func deliver(
+        _ data: [UInt8], to target: String, contentType: String = "application/octet-stream",
+        attributes: [String: String] = [:], attempt: Int = 1
+    ) async throws {
+        let standard = [
+            "specversion": "1.0", "id": "message-1", "source": "/functions/sender", "type": target,
+            "time": "2026-01-01T00:00:00.000Z", "datacontenttype": contentType, "apustarget": target,
+            "apusdepth": "1",
+        ]
+        let fields = standard.merging(attributes) { _, given in given }.sorted { $0.key < $1.key }
+        let head = head(.topic, attempt: attempt, attributes: fields.map { WireField($0.key, $0.value) })
+        _ = try await call(head, body: [data])
+    }
+
+    /// Delivers a message of text.
+    public func deliver(
+        _ text: String, to target: String, contentType: String = "text/plain; charset=utf-8",
+        attributes: [String: String] = [:], attempt: Int = 1
+    ) async throws {
+        try await deliver(
+            [UInt8](text.utf8), to: target, contentType: contentType, attributes: attributes, attempt: attempt)
+    }
+}
