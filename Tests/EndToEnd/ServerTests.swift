@@ -52,11 +52,11 @@ struct ServerTests {
                 try FileManager.default.createDirectory(atPath: folder + "/inbox", withIntermediateDirectories: true)
             },
             { host in
-                try "data".write(toFile: host.folder + "/inbox/Grüße.txt", atomically: false, encoding: .utf8)
+                try "data".write(toFile: host.folder + "/inbox/report.txt", atomically: false, encoding: .utf8)
                 let isTaken = try await eventually {
                     let lines = try host.cli("logs", "taken").output
                     return lines.contains("taken: apus.timer.due") && lines.contains("taken: apus.file.created")
-                        && lines.contains("Grüße.txt")
+                        && lines.contains("report.txt")
                 }
                 #expect(isTaken)
                 let isDone = try await eventually { try host.function("taken").queue.done >= 2 }
