@@ -2,28 +2,36 @@
 
 # What the host and the functions link or read: SQLite, and for functions that use FoundationNetworking libcurl.
 BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
+# What the examples and the tests in Python run in.
+PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
-TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime python3-venv curl git
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 TEST_PYTHON := .build/test-python
+WEEKDAY_PYTHON := .build/weekday-python
+PIP_INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help run build test bench format lint clean packages test-packages bench-packages
+.PHONY: help run build test bench format lint clean packages test-packages python-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Builds, and serves manifests/ on http://127.0.0.1:8080
+run: build $(WEEKDAY_PYTHON)/ready ## Builds, and serves manifests/ on http://127.0.0.1:8080
 	.build/release/apus serve manifests --watch
 
 build: packages ## Builds .build/release/apus and the functions, with Swift linked in
 	$(RELEASE)
+	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
+	# Workers may not write there, and compiling takes them longer than all else that they import.
+	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
 
-test: test-packages $(TEST_PYTHON)/ready lint ## Checks the format, builds and runs all tests
+test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
+	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads.
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test
 
@@ -43,14 +51,25 @@ packages:
 	@./.ci/packages $(BUILD_PACKAGES)
 
 test-packages:
-	@./.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@./.ci/packages $(BUILD_PACKAGES) $(PYTHON_PACKAGES) $(TEST_PACKAGES)
+
+python-packages:
+	@./.ci/packages $(PYTHON_PACKAGES)
 
 bench-packages:
 	@./.ci/packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
 
-# cronsim is another's reading of cron expressions; the versions are fixed, so that a failure is ours.
-$(TEST_PYTHON)/ready: Makefile
+# The runtime of the example Functions/weekday.
+$(WEEKDAY_PYTHON)/ready: Makefile | python-packages
+	python3 -m venv $(WEEKDAY_PYTHON)
+	$(WEEKDAY_PYTHON)/bin/$(PIP_INSTALL) awslambdaric==4.2.2
+	touch $@
+
+# cronsim is another's reading of cron expressions; the others are what functions, their callers and their clients use.
+# The versions are fixed, so that a failure is ours.
+$(TEST_PYTHON)/ready: Makefile | test-packages
 	python3 -m venv $(TEST_PYTHON)
-	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
-		functions-framework==3.10.2 websockets==17.4
+	$(TEST_PYTHON)/bin/$(PIP_INSTALL) cronsim==2.8 jsonschema==4.26.0 pyyaml==6.0.3 \
+		functions-framework==3.10.2 websockets==17.4 \
+		awslambdaric==4.2.2 boto3==1.44.5 "aws-lambda-powertools[parser]==3.37.0"
 	touch $@

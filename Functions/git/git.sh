@@ -16,6 +16,8 @@ case $name in
 *) answer '404 Not Found' 'the name of a repository ends in .git' ;;
 esac
 
+# What the user has configured is for the user's own work.
+export HOME="$TMPDIR"
 mkdir -p "$REPOSITORIES"
 GIT_PROJECT_ROOT=$(cd "$REPOSITORIES" && pwd)
 repository=$GIT_PROJECT_ROOT/$name

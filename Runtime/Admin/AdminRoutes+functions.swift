@@ -81,17 +81,13 @@ extension AdminRoutes {
         var result = InvocationResultDocument(invocation: id.description, outcome: Outcome.succeeded.rawValue)
         switch plan {
         case .enqueue(let new):
-            return try await enqueue(new, function: function, id: id)
+            try await enqueue(new, function: function, id: id)
+            return try .json(
+                InvocationResultDocument(invocation: id.description, outcome: "queued"), status: .accepted)
         case .event(let kind, let event):
-            try await withTaskExecutorPreference(services.lane) {
-                try await engine.handle(event, kind: kind, function: function, id: id, on: services.lane)
-            }
+            _ = try await handle(event, kind: kind, function: function, id: id)
         case .request(let head, let body):
-            let (answer, bytes) = try await withTaskExecutorPreference(services.lane) {
-                let reply = try await engine.respond(
-                    to: head, body: .bytes(ByteBuffer(bytes: body)), function: function, id: id, on: services.lane)
-                return (reply.head, try await reply.body.collected(upTo: Self.mostBytes))
-            }
+            let (answer, bytes) = try await respond(to: head, body: body, function: function, id: id)
             result.response = ResponseDocument(
                 status: answer.status, headers: answer.headers.map { .init(name: $0.name, value: $0.value) },
                 body: BytesDocument(bytes))
@@ -100,7 +96,24 @@ extension AdminRoutes {
         return try .json(result)
     }
 
-    private func enqueue(_ new: InvocationPlan.NewEvent, function: String, id: InvocationID) async throws -> Response {
+    func handle(_ event: Event, kind: TriggerKind, function: String, id: InvocationID) async throws -> Answer {
+        try await withTaskExecutorPreference(services.lane) {
+            try await engine.handle(event, kind: kind, function: function, id: id, on: services.lane)
+        }
+    }
+
+    func respond(
+        to head: RequestHead, body: [UInt8], function: String, id: InvocationID
+    ) async throws -> (ResponseHead, [UInt8]) {
+        try await withTaskExecutorPreference(services.lane) {
+            let reply = try await engine.respond(
+                to: head, body: .bytes(ByteBuffer(bytes: body)), function: function, id: id, on: services.lane)
+            return (reply.head, try await reply.body.collected(upTo: Self.mostBytes))
+        }
+    }
+
+    /// Puts the event into the queue: it is on disk when this returns.
+    func enqueue(_ new: InvocationPlan.NewEvent, function: String, id: InvocationID) async throws {
         let invocation = NewInvocation(
             id: id, function: function, kind: new.kind, trigger: new.trigger, event: new.event, due: .now())
         guard try await engine.store.enqueue([invocation]) == 1 else {
@@ -109,8 +122,6 @@ extension AdminRoutes {
                 detail: "an event with the source '\(new.event.source)' and the id '\(new.event.id)' was queued before")
         }
         engine.queueChanged()
-        return try .json(
-            InvocationResultDocument(invocation: id.description, outcome: "queued"), status: .accepted)
     }
 }
 

@@ -26,6 +26,7 @@ struct AdminRoutes: Sendable {
         router.get("/v1/logs") { request, _ in try await logs(request) }
         addFunctionRoutes(to: router)
         addStateRoutes(to: router)
+        addInvokeRoutes(to: router)
         return router
     }
 

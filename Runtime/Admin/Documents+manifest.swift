@@ -52,11 +52,19 @@ extension DeclaredDocument {
                 "workers.retire.age": Quantity.text(workers.retireAge),
                 "workers.retire.memory": workers.retireMemory.map { Quantity.text(size: $0) } ?? "none",
                 "workers.breaker": workers.breaker.map(\.summary) ?? "off", "limits.time": Quantity.text(limits.time),
-                "limits.memory": Quantity.text(size: limits.memory), "limits.body": Quantity.text(size: limits.body),
+                "limits.memory": Quantity.text(size: limits.memory), "limits.processes": "\(limits.processes)",
+                "limits.body": Quantity.text(size: limits.body),
                 "limits.waiting": "\(limits.waiting)", "limits.wait": Quantity.text(limits.wait),
                 "retry.attempts": "\(retry.attempts)", "retry.first": Quantity.text(retry.first),
                 "retry.longest": Quantity.text(retry.longest), "retry.within": Quantity.text(retry.within),
-            ])
+                "sandbox.network": manifest.sandbox.enabled ? manifest.sandbox.network.rawValue : "off",
+                "sandbox.read": manifest.sandbox.read.joined(separator: " "),
+                "sandbox.write": manifest.sandbox.write.joined(separator: " "),
+            ],
+            sandbox: SandboxSupport.machine.report(on: manifest.sandbox).map {
+                ProtectionDocument(
+                    protection: $0.protection.rawValue, active: $0.isActive, wanted: $0.isWanted, details: $0.details)
+            })
     }
 }
 

@@ -88,6 +88,19 @@ package struct DeclaredDocument: Sendable, Codable {
     package var namespace: String
     /// The settings in the words of the manifest, such as `limits.time`: `10s`.
     package var settings: [String: String]
+    /// What protects the machine from its workers, and what this machine lacks for it; empty with `sandbox: off`.
+    package var sandbox: [ProtectionDocument]
+}
+
+/// One protection of a function's sandbox, on this machine.
+package struct ProtectionDocument: Sendable, Codable {
+    /// `files`, `network`, `calls`, `privileges`, `signals`, `processes` or `memory`.
+    package var protection: String
+    package var active: Bool
+    /// Whether the manifest asks for it; one that is neither active nor wanted lacks nothing.
+    package var wanted: Bool
+    /// How it works, or what it takes.
+    package var details: String
 }
 
 /// How one invocation ended.

@@ -75,6 +75,38 @@ package enum OpenAPI {
                 }
               }
             },
+            "/2015-03-31/functions/{name}/invocations": {
+              "parameters": [{ "$ref": "#/components/parameters/Name" }],
+              "post": {
+                "summary": "AWS's own Invoke, for its command line and SDKs",
+                "externalDocs": { "url": "https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html" },
+                "parameters": [
+                  {
+                    "name": "X-Amz-Invocation-Type", "in": "header",
+                    "schema": { "type": "string", "enum": ["RequestResponse", "Event", "DryRun"] }
+                  },
+                  { "name": "X-Amz-Log-Type", "in": "header", "schema": { "type": "string", "enum": ["None", "Tail"] } },
+                  {
+                    "name": "X-Amz-Client-Context", "in": "header", "description": "JSON in base64.",
+                    "schema": { "type": "string" }
+                  },
+                  { "name": "Qualifier", "in": "query", "schema": { "type": "string", "const": "$LATEST" } }
+                ],
+                "requestBody": { "content": { "application/json": { "schema": {} } } },
+                "responses": {
+                  "200": {
+                    "description": "What the function answered; its error with `X-Amz-Function-Error`.",
+                    "content": { "application/json": { "schema": {} } }
+                  },
+                  "202": { "description": "The event is in the queue." },
+                  "204": { "description": "The function is there." },
+                  "default": {
+                    "description": "An error in AWS's shape, with its name in `x-amzn-ErrorType`.",
+                    "content": { "application/json": { "schema": { "type": "object" } } }
+                  }
+                }
+              }
+            },
             "/v1/invocations": {
               "get": {
                 "summary": "Asynchronous invocations, the newest first",

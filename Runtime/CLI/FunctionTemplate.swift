@@ -1,3 +1,5 @@
+import Manifests
+
 /// The texts of a new function.
 struct FunctionTemplate {
     enum Trigger: String, CaseIterable {
@@ -5,12 +7,39 @@ struct FunctionTemplate {
     }
 
     enum Language: String, CaseIterable {
-        case swift, shell
+        case swift, shell, python
+
+        /// Those that there is a template for, the default first.
+        var contracts: [Handler.Contract] {
+            switch self {
+            case .swift: [.apus]
+            case .shell: [.stdio, .cgi]
+            case .python: [.apus, .http]
+            }
+        }
+
+        /// What a script is called, and the command that runs it; `nil` where there is a product to build.
+        var script: (file: String, command: String)? {
+            switch self {
+            case .swift: nil
+            case .shell: ("handler.sh", "[sh, handler.sh]")
+            case .python: ("handler.py", "[python3, handler.py]")
+            }
+        }
     }
 
     let name: String
     let trigger: Trigger
     let language: Language
+    let contract: Handler.Contract
+
+    /// - Parameter contract: one of the language's; its default when it is missing.
+    init(name: String, trigger: Trigger, language: Language, contract: Handler.Contract? = nil) {
+        self.name = name
+        self.trigger = trigger
+        self.language = language
+        self.contract = contract ?? language.contracts[0]
+    }
 
     /// The name as a Swift type and product: `order-digest` becomes `OrderDigest`.
     var product: String { name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined() }
@@ -20,11 +49,10 @@ struct FunctionTemplate {
 
     /// - Parameter directory: of the script, relative to the manifest's folder.
     func manifest(directory: String) -> String {
-        let handler =
-            switch language {
-            case .swift: "  product: \(product)"
-            case .shell: "  command: [sh, handler.sh]\n  contract: stdio\n  directory: \(directory)"
-            }
+        var handler = ["product: \(product)"]
+        if let script = language.script {
+            handler = ["command: \(script.command)", "contract: \(contract.rawValue)", "directory: \(directory)"]
+        }
         let line =
             switch trigger {
             case .http: "http: { path: \"/\(name)/{name?}\" }"
@@ -35,23 +63,12 @@ struct FunctionTemplate {
             name: \(name)
 
             handler:
-            \(handler)
+            \(handler.map { "  " + $0 }.joined(separator: "\n"))
 
             triggers:
               - \(line)
 
             """
-    }
-
-    var source: String {
-        switch (language, trigger) {
-        case (.shell, .http): Self.shellHTTP
-        case (.shell, .timer): Self.shellTimer
-        case (.shell, .file): Self.shellFile
-        case (.swift, .http): swift(adopting: "HTTPFunction", body: Self.swiftHTTP)
-        case (.swift, .timer): swift(adopting: "TimerFunction", body: Self.swiftTimer)
-        case (.swift, .file): swift(adopting: "FileFunction", body: Self.swiftFile)
-        }
     }
 
     var readme: String {
@@ -79,59 +96,4 @@ struct FunctionTemplate {
 
         """
     }
-
-    private func swift(adopting kind: String, body: String) -> String {
-        """
-        import Apus
-
-        @main
-        struct \(product): \(kind) {
-        \(body)
-        }
-
-        """
-    }
-
-    private static let swiftHTTP = """
-            func respond(to request: HTTPRequest, in context: Context) async throws -> HTTPResponse {
-                let calls = try await context.state.increment("calls")
-                return .text("Hello, \\(request.parameters["name"] ?? "world")! This is call \\(calls).\\n")
-            }
-        """
-
-    private static let swiftTimer = """
-            func run(_ timer: TimerEvent, in context: Context) async throws {
-                let runs = try await context.state.increment("runs")
-                context.log.info("Run \\(runs), due at \\(timer.due)")
-            }
-        """
-
-    private static let swiftFile = """
-            func handle(_ file: FileEvent, in context: Context) async throws {
-                let files = try await context.state.increment("files")
-                context.log.info("File \\(files): \\(file.path) was \\(file.change)")
-            }
-        """
-
-    private static let shellHTTP = """
-        #!/bin/sh
-        # The request's parameters are in the environment and its body is on standard input; what this prints is the body
-        # of the response.
-        echo "Hello, ${APUS_PARAM_NAME:-world}!"
-
-        """
-
-    private static let shellTimer = """
-        #!/bin/sh
-        # What this prints is in the log: apus logs
-        echo "It is $(date)."
-
-        """
-
-    private static let shellFile = """
-        #!/bin/sh
-        # The attributes of the event are in the environment; what this prints is in the log: apus logs
-        echo "$CE_TYPE: $CE_SUBJECT"
-
-        """
 }

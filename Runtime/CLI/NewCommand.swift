@@ -7,13 +7,16 @@ struct NewCommand: AsyncParsableCommand {
         commandName: "new", abstract: "Writes a function and its manifest, which work at once.",
         discussion: """
             In a checkout of Apus, a Swift function becomes a folder of Functions/, a line of Package.swift and a file of \
-            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell function needs no \
-            build: it is a script that reads standard input and prints its answer. Nothing is ever overwritten.
+            manifests/. Elsewhere it becomes a package of its own, which finds Apus at --apus. A shell or Python function \
+            needs no build: a shell script reads standard input and prints its answer, a Python script has the SDK in \
+            apus.py, with state, too. Nothing is ever overwritten.
 
             Examples:
 
               apus new orders --trigger http
               apus new nightly --trigger timer --language shell
+              apus new counter --language python
+              apus new greeter --language shell --contract cgi
               apus new importer --trigger file --directory ~/work
             """)
 
@@ -23,8 +26,11 @@ struct NewCommand: AsyncParsableCommand {
     @Option(help: "What calls it: http, timer or file.")
     var trigger: FunctionTemplate.Trigger = .http
 
-    @Option(help: "What it is written in: swift or shell.")
+    @Option(help: "What it is written in: swift, shell or python.")
     var language: FunctionTemplate.Language = .swift
+
+    @Option(help: "How the host speaks with it. Of shell: stdio or cgi; of python: apus or http. Default: the first.")
+    var contract: Handler.Contract?
 
     @Option(help: "Where to write.", completion: .directory)
     var directory = "."
@@ -38,13 +44,19 @@ struct NewCommand: AsyncParsableCommand {
                 "'\(name)' is not a name: it begins with a letter and has lowercase letters, digits and dashes, "
                     + "at most 63")
         }
+        if let contract, !language.contracts.contains(contract) {
+            let known = language.contracts.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError(
+                "there is no template for contract \(contract.rawValue) in \(language.rawValue), but for \(known)")
+        }
     }
 
     func run() async throws {
         try await reporting {
             let place = try place()
             let written = try NewFunction(
-                template: FunctionTemplate(name: name, trigger: trigger, language: language), place: place
+                template: FunctionTemplate(name: name, trigger: trigger, language: language, contract: contract),
+                place: place
             ).write()
             for path in written.files { Terminal.line("wrote \(path)") }
             Terminal.line("")
@@ -61,7 +73,8 @@ struct NewCommand: AsyncParsableCommand {
             NewFunction.isCheckout(apus)
         else {
             throw Failure(
-                .configuration, "a Swift package needs the Apus checkout: name it with --apus, or use --language shell")
+                .configuration, "a Swift package needs the Apus checkout: name it with --apus, or use --language python"
+            )
         }
         return .package(root + "/" + name, apus: apus)
     }
@@ -80,3 +93,4 @@ struct NewCommand: AsyncParsableCommand {
 
 extension FunctionTemplate.Trigger: ExpressibleByArgument {}
 extension FunctionTemplate.Language: ExpressibleByArgument {}
+extension Handler.Contract: ExpressibleByArgument {}

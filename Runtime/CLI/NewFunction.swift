@@ -95,7 +95,8 @@ struct NewFunction {
             manifests = root + "/manifests"
             // A checkout of Apus has a folder for it, by another name.
             if FileManager.default.fileExists(atPath: root + "/Functions") { scripts = "Functions" }
-            plan = Plan(files: [("\(root)/\(scripts)/\(template.name)/handler.sh", template.source)], next: [])
+            let script = template.language.script?.file ?? template.product
+            plan = Plan(files: [("\(root)/\(scripts)/\(template.name)/\(script)", template.source)], next: [])
         }
         let manifest = "\(manifests)/\(template.name).yaml"
         plan.files.append((manifest, template.manifest(directory: "../\(scripts)/\(template.name)")))

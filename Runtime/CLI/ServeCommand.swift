@@ -10,7 +10,7 @@ struct ServeCommand: AsyncParsableCommand {
             is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests \
             again; when any of them has a problem, the running set stays as it is.
 
-            Exits with 78 when a manifest has a problem, 69 when an address is taken, 75 when another host has the data \
+            Exits with 78 when a manifest has a problem, 69 when an address is taken or --require-sandbox cannot be met, 75 when another host has the data \
             folder, 73 when it cannot be written, 65 when a newer version wrote it.
 
             Examples:
@@ -43,6 +43,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Flag(help: "Take up changed manifests and handlers at once.")
     var watch = false
+
+    @Option(
+        help: ArgumentHelp(
+            "full: run only where every protection of the sandbox can be had, and no function that is without.",
+            valueName: "what"))
+    var requireSandbox: SandboxRequirement?
 
     @Option(help: "How log lines look on standard error: pretty, plain or json; default: pretty on a terminal.")
     var logFormat: LogFormat = .automatic
@@ -77,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
         if let lanes { configuration.lanes = lanes }
         configuration.drain = drain.duration
         configuration.watch = watch
+        configuration.requiresFullSandbox = requireSandbox == .full
         configuration.logFormat = logFormat
         configuration.logLevel = logLevel
         return configuration
@@ -96,10 +103,16 @@ extension Failure {
             case .dataInUse: .temporary
             case .dataUnwritable: .cannotCreate
             case .dataUnreadable: .data
+            case .sandbox: .unavailable
             case .host: .software
             }
         self.init(status, failure.description)
     }
+}
+
+/// How much of the sandbox must be there.
+enum SandboxRequirement: String, ExpressibleByArgument, CaseIterable {
+    case full
 }
 
 extension LogFormat: ExpressibleByArgument {}

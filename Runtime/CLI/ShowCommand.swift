@@ -6,7 +6,7 @@ struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Shows all about one function.",
         discussion: """
-            What its manifest declares, its workers, how its last invocations ended, and its asynchronous ones.
+            What its manifest declares, which protections its sandbox has on this machine, its workers, how its last invocations ended, and its asynchronous ones.
 
             Examples:
 
@@ -45,9 +45,11 @@ struct ShowCommand: AsyncParsableCommand {
             "  queue      \(function.queue.waiting) waiting, \(function.queue.running) running, "
                 + "\(function.queue.done) done, \(function.queue.dead) dead",
         ]
+        if declared.sandbox.isEmpty { lines.append("  sandbox    off") }
         if function.breaker != "closed" { lines.append("  breaker    \(function.breaker)") }
         if let reason = function.pool.backingOff { lines.append("  back-off   \(reason)") }
         lines = lines.map { $0.printable() }
+        lines += section("sandbox", sandbox(detail), colours)
         lines += section("workers", workers(detail), colours)
         lines += section("last invocations", ended(detail), colours)
         lines += section("asynchronous invocations", queued(detail), colours)
@@ -56,6 +58,15 @@ struct ShowCommand: AsyncParsableCommand {
 
     private static func section(_ title: String, _ table: Table, _ colours: Bool) -> [String] {
         table.rows.isEmpty ? [] : ["", title] + table.lines(colours: colours).map { "  " + $0 }
+    }
+
+    private static func sandbox(_ detail: FunctionDetailDocument) -> Table {
+        var table = Table([.text("PROTECTION"), .text("ACTIVE"), .text("HOW")])
+        for protection in detail.declared.sandbox {
+            let state = protection.active ? "yes" : protection.wanted ? "NO" : "-"
+            table.add([protection.protection, state, protection.details])
+        }
+        return table
     }
 
     private static func workers(_ detail: FunctionDetailDocument) -> Table {

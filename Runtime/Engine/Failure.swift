@@ -22,7 +22,7 @@ struct Failure: Error, Sendable {
 
 // Titles are the same for every problem with the code; details must not tell a client what a handler or the host knows.
 /// A failure on its way up. A class, since each asynchronous caller keeps room for what may be thrown to it, in every
-/// call: for a word instead of all of it.
+/// call: for a word instead of all of it. What is rare is not inlined for the same reason.
 final class FailedRun: Error {
     let failure: Failure
 
@@ -40,6 +40,14 @@ extension Failure {
             // What the handler calls permanent is the fault of what it was given.
             verdict = failure.permanent ? .neither : .fails
             wantedRest = failure.retryAfter ?? .zero
+            if let error = failure.functionError {
+                problem = Problem(
+                    status: 502, code: "function-error", title: "The function ended with an error",
+                    detail:
+                        "Its type is \(error.type); nothing of the function's effects was applied. The log has more.")
+                problem.functionError = error.payload
+                return
+            }
             problem = Problem(
                 status: 500, code: "handler-failed", title: "The function failed",
                 detail: "Its handler ended with an error; nothing of its effects was applied. The log has the reason.")
@@ -117,6 +125,7 @@ extension Failure {
         problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
 
     /// What the client of the invocation `id` is told.
+    @inline(never)
     func problem(for id: InvocationID) -> Problem {
         var problem = problem
         problem.invocation = id

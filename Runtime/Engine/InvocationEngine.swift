@@ -53,7 +53,7 @@ package final class InvocationEngine: Sendable {
             switch try await run(invocation, body: body, of: function, on: lane) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
-            case .acknowledged:
+            case .acknowledged, .result:
                 throw FailedRun(
                     Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
                 )
@@ -64,13 +64,14 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Runs one event now, once, past the queue; returns after its effects are committed.
+    @discardableResult
     package func handle(
         _ event: Event, kind: TriggerKind, function name: String, id: InvocationID, on lane: Lane
-    ) async throws(Problem) {
+    ) async throws(Problem) -> Answer {
         let function = try admit(name, id)
         let invocation = Invocation(id: id, function: name, cause: .event(kind, event))
         do throws(FailedRun) {
-            _ = try await run(invocation, body: .empty, of: function, on: lane)
+            return try await run(invocation, body: .empty, of: function, on: lane)
         } catch {
             throw error.failure.problem(for: id)
         }
@@ -105,18 +106,26 @@ package final class InvocationEngine: Sendable {
             if let change { log(change, of: function) }
             return answer
         } catch {
-            let failure = error.failure
-            if failure.stopping, let successor = self.function(named: invocation.function), successor !== function {
+            if error.failure.stopping, let successor = self.function(named: invocation.function), successor !== function
+            {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
                 function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
-            let change = function.ended(
-                invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
-            log(failure, of: invocation, quietly: pass.isRefused)
-            if let change { log(change, of: function) }
+            note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
         }
+    }
+
+    @inline(never)  // See `FailedRun`; so the others below.
+    private func note(
+        _ failure: Failure, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
+        pass: CircuitBreaker.Pass
+    ) {
+        let change = function.ended(
+            invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
+        log(failure, of: invocation, quietly: pass.isRefused)
+        if let change { log(change, of: function) }
     }
 
     /// Runs after the first are due to conflicts only.
@@ -130,14 +139,14 @@ package final class InvocationEngine: Sendable {
                 store: store, namespace: function.manifest.namespace, invocation: invocation,
                 subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            let sealed = state.seal()
+            let effects = state.seal()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
-            let effects = hasFailed ? nil : sealed
+            let kept = hasFailed ? nil : effects
             // An invocation that has touched no state and came from no queue touches no disk.
-            if effects == nil, lease == nil { return answer }
-            switch try await commit(effects, lease: lease, of: answer) {
+            if kept == nil, lease == nil { return answer }
+            switch try await commit(kept, lease: lease, of: answer) {
             case .committed:
-                if effects?.messages.isEmpty == false { queueChanged() }
+                if kept?.messages.isEmpty == false { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -157,12 +166,18 @@ package final class InvocationEngine: Sendable {
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            var failure = Failure(error, limits: time)
-            if state.isTooDeep { failure.permanent = true }
-            throw FailedRun(failure)
+            throw failed(error, state, limits: time)
         }
     }
 
+    @inline(never)
+    private func failed(_ error: CallFailure, _ state: InvocationState, limits time: Duration) -> FailedRun {
+        var failure = Failure(error, limits: time)
+        if state.isTooDeep { failure.permanent = true }
+        return FailedRun(failure)
+    }
+
+    @inline(never)
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
@@ -175,6 +190,7 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
+    @inline(never)
     private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
@@ -249,12 +265,14 @@ extension Body {
 }
 
 extension Answer {
-    /// Why an invocation has failed that has an answer nevertheless. A server in the contract http says with 5xx that it
-    /// could not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and
-    /// nothing of the effects is applied. A handler in the contract apus has its own way to fail.
+    /// Why an invocation has failed that has an answer nevertheless. A server or a CGI program says with 5xx that it could
+    /// not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and nothing of
+    /// the effects is applied. Handlers in the other contracts have their own ways to fail.
     fileprivate func failureReason(by contract: Handler.Contract) -> String? {
-        guard contract == .http, case .response(let head, _) = self, head.status >= 500 else { return nil }
-        return "the server answered with status \(head.status)"
+        guard contract == .http || contract == .cgi, case .response(let head, _) = self, head.status >= 500 else {
+            return nil
+        }
+        return "the program answered with status \(head.status)"
     }
 
     /// Nobody will read it: a body that still streams ends its call.

@@ -13,6 +13,8 @@ package struct Problem: Error, Sendable, Hashable {
     package var retryAfter: Int?
     /// Header fields that the status requires, such as `Allow` with 405.
     package var headers: [HeaderField]
+    /// What the function said of its own failure, in JSON: for who invoked it by its name, and no part of the document.
+    package var functionError: [UInt8]?
 
     package init(
         status: Int, code: String, title: String, detail: String? = nil, invocation: InvocationID? = nil,

@@ -27,6 +27,7 @@ package struct Host: Sendable {
         let stamps = ManifestStamps(of: configuration.manifests)
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
+        try requireSandbox()
         let store = try Store(directory: configuration.data)
         do {
             try await serve(loaded.manifests, stamps: stamps, store: store)
@@ -43,6 +44,7 @@ package struct Host: Sendable {
         defer { logs.flush() }
         let logger = logs.logger
         TemporaryFolders.sweep()
+        for lack in SandboxRules.missing(on: .machine) { logger.warning("sandboxes are not whole: \(lack)") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let lanes = group.makeIterator().map { Lane(loop: $0) }
 
@@ -57,8 +59,9 @@ package struct Host: Sendable {
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration(logger), lanes: lanes, respond: engine.respond, logger: logger)
         let reloader = Reloader(
-            paths: configuration.manifests, data: configuration.data, functions: functions, timers: timers,
-            files: files, gateway: gateway, logger: logger)
+            paths: configuration.manifests, data: configuration.data,
+            sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),
+            functions: functions, timers: timers, files: files, gateway: gateway, logger: logger)
         let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
         let admin = AdminServer(
             host: configuration.admin.host, port: configuration.admin.port,
@@ -97,6 +100,15 @@ package struct Host: Sendable {
             try await run(services, logger: logger)
         }
         try await group.shutdownGracefully()
+    }
+
+    private func requireSandbox() throws {
+        let missing = SandboxRules.missing(on: .machine)
+        guard configuration.requiresFullSandbox, !missing.isEmpty else { return }
+        throw StartFailure(
+            .sandbox,
+            "this machine cannot have all that --require-sandbox full asks for; provide it, or run without the option:\n"
+                + missing.joined(separator: "\n"))
     }
 
     /// Takes the address of the functions, and makes sure that the admin API can have its own.

@@ -16,6 +16,8 @@ package struct HostConfiguration: Sendable {
     package var drain: Duration = .seconds(30)
     /// Whether changed manifests and handlers are taken up at once.
     package var watch = false
+    /// Whether the host runs only on a machine that has every protection of the sandbox, and only functions that use it.
+    package var requiresFullSandbox = false
     /// How log lines look on standard error.
     package var logFormat: LogFormat = .automatic
     /// Standard error shows lines of this level and above; the log in the data folder has all.

@@ -7,6 +7,7 @@ import Triggers
 actor Reloader {
     private let paths: [String]
     private let data: String
+    private let sandboxes: SandboxRules
     private let functions: FunctionSet
     private let timers: TimerService
     private let files: FileService
@@ -18,12 +19,12 @@ actor Reloader {
     ///   - paths: of the manifests.
     ///   - data: the data folder, which exists.
     init(
-        paths: [String], data: String, functions: FunctionSet, timers: TimerService, files: FileService,
-        gateway: HTTPGateway,
-        logger: Logger
+        paths: [String], data: String, sandboxes: SandboxRules, functions: FunctionSet, timers: TimerService,
+        files: FileService, gateway: HTTPGateway, logger: Logger
     ) {
         self.paths = paths
         self.data = data
+        self.sandboxes = sandboxes
         self.functions = functions
         self.timers = timers
         self.files = files
@@ -61,10 +62,10 @@ actor Reloader {
 
     /// Workers first, then what calls them, so that no call meets a function that is not there yet.
     func apply(_ manifests: [Manifest]) async throws {
-        let problems = SelfFeeding(manifests, data: data).problems
+        let problems = SelfFeeding(manifests, data: data).problems + sandboxes.problems(in: manifests)
         guard problems.isEmpty else { throw StartFailure(.manifests, problems.joined(separator: "\n")) }
         try await timers.update(manifests)
-        await functions.apply(manifests)
+        await functions.apply(sandboxes.applied(to: manifests))
         try await files.update(manifests)
         gateway.update(manifests)
     }

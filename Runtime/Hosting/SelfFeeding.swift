@@ -1,12 +1,6 @@
 import Manifests
 import Triggers
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// File triggers that would feed themselves: each event makes the host write to its data folder, so a trigger that sees
 /// that folder would fire for ever.
 struct SelfFeeding {
@@ -15,7 +9,7 @@ struct SelfFeeding {
 
     /// - Parameter data: the data folder, which exists.
     init(_ manifests: [Manifest], data: String) {
-        let data = Self.resolve(data)
+        let data = RealPath.resolve(data)
         problems = manifests.flatMap { manifest in
             manifest.triggers.compactMap { trigger in
                 guard case .file(let file) = trigger, Self.sees(data, file) else { return nil }
@@ -26,7 +20,7 @@ struct SelfFeeding {
     }
 
     private static func sees(_ data: String, _ trigger: FileTrigger) -> Bool {
-        let watched = resolve(trigger.watch)
+        let watched = RealPath.resolve(trigger.watch)
         guard let inside = path(of: data, below: watched) else {
             return path(of: watched, below: data + "/logs") != nil
         }
@@ -38,12 +32,5 @@ struct SelfFeeding {
         if path == folder { return "" }
         let prefix = folder == "/" ? "/" : folder + "/"
         return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : nil
-    }
-
-    /// Without links; as it stands when it does not exist.
-    private static func resolve(_ path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
     }
 }

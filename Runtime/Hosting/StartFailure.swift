@@ -17,6 +17,8 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
         case dataUnwritable
         /// What is in the data folder is not for this version, or damaged.
         case dataUnreadable
+        /// The machine has less than the sandbox that is required.
+        case sandbox
         /// Anything else.
         case host
     }

@@ -1,10 +1,10 @@
 import Foundation
 
 /// Paths are made absolute once, while a manifest is read, and are plain strings afterwards.
-enum AbsolutePath {
+package enum AbsolutePath {
     /// `path` seen from `folder`, without `.`, `..` and doubled slashes. Symbolic links stay as they are written,
     /// so that the paths in events and messages are those that the user knows.
-    static func resolve(_ path: String, from folder: String) -> String {
+    package static func resolve(_ path: String, from folder: String) -> String {
         var parts: [Substring] = []
         for part in (path.hasPrefix("/") ? path : folder + "/" + path).split(separator: "/") {
             switch part {
@@ -17,15 +17,15 @@ enum AbsolutePath {
     }
 
     /// `path` seen from the directory of this process.
-    static func resolve(_ path: String) -> String {
+    package static func resolve(_ path: String) -> String {
         resolve(path, from: FileManager.default.currentDirectoryPath)
     }
 
     /// The folder of an absolute path: `/a` for `/a/b`, `/` for `/a`.
-    static func parent(_ path: String) -> String { resolve("..", from: path) }
+    package static func parent(_ path: String) -> String { resolve("..", from: path) }
 
     /// Whether `path` is `folder` or lies below it; both absolute.
-    static func covers(_ folder: String, _ path: String) -> Bool {
+    package static func covers(_ folder: String, _ path: String) -> Bool {
         folder == "/" || path == folder || path.hasPrefix(folder + "/")
     }
 }

@@ -2,13 +2,11 @@
 enum Availability {
     /// As the manifest writes it, and what to do until then.
     static let missing: KeyValuePairs<String, String> = [
-        "contract: lambda": "use stdio, or a Swift product",
         "trigger state": "use http, timer, file or topic",
         "idempotency: optional": "leave it out, or write off",
         "idempotency: required": "leave it out, or write off",
         "keep": "leave it out",
         "on": "leave it out",
-        "sandbox": "leave it out, or write off; functions run without one",
     ]
 
     /// Reports `feature` at `position` when it is one of the missing.

@@ -26,6 +26,9 @@ package struct HandlerResolver: Sendable {
     package var locate:
         @Sendable (_ program: Program, _ directory: String, _ folder: String) -> Result<[String], Failure>
 
+    /// Whether there is something at an absolute path.
+    package var exists: @Sendable (_ path: String) -> Bool = { FileManager.default.fileExists(atPath: $0) }
+
     package init(
         locate:
             @escaping @Sendable (_ program: Program, _ directory: String, _ folder: String)
@@ -35,12 +38,16 @@ package struct HandlerResolver: Sendable {
     }
 
     /// Looks for nothing: a product's program is its name, a command stays as it is written.
-    package static let unchecked = HandlerResolver { program, _, _ in
-        switch program {
-        case .product(let name): .success([name])
-        case .command(let words): .success(words)
+    package static let unchecked = {
+        var resolver = HandlerResolver { program, _, _ in
+            switch program {
+            case .product(let name): .success([name])
+            case .command(let words): .success(words)
+            }
         }
-    }
+        resolver.exists = { _ in true }
+        return resolver
+    }()
 
     /// Looks at the disk. A product is looked for beside the running program, and then in the build folder of the
     /// nearest package at or above the manifest's folder, release before debug; a command without `/` on `PATH`.

@@ -215,11 +215,14 @@ package struct Limits: Sendable, Equatable {
     /// With less, hardly anything starts: a Swift worker needs 2 to 4 MiB of data before it runs its first call, Python
     /// 4 MiB, and each thread takes a stack of 8 MiB.
     static let leastMemory: Int64 = 16 << 20
+    static let keys = ["time", "memory", "processes", "body", "waiting", "wait"]
 
     /// How long one attempt may run.
     package var time: Duration = .seconds(10)
     /// Bytes that one worker may allocate.
     package var memory: Int64 = 256 << 20
+    /// Processes and threads that one worker may have at a time, itself among them.
+    package var processes = 512
     /// Bytes of a request body.
     package var body: Int64 = 6 << 20
     /// Calls that may wait for a worker; one more is rejected.
@@ -255,12 +258,34 @@ package struct Sandbox: Sendable, Equatable {
         case none, loopback, full
     }
 
+    /// What keeps a worker within its bounds; each can be there or not, as the machine has it.
+    package enum Protection: String, Sendable, CaseIterable, Codable {
+        /// Which files it may read and write.
+        case files
+        /// Which addresses it may reach, when `network` is not `full`.
+        case network
+        /// System calls that no handler needs.
+        case calls
+        /// The capabilities of a worker whose host runs as root.
+        case privileges
+        /// Signals to, and abstract sockets of, processes that are not its own.
+        case signals
+        /// How many processes and threads it may have.
+        case processes
+        /// What all its processes together may keep in memory.
+        case memory
+    }
+
     package var enabled = true
     package var network: Network = .full
     /// Absolute paths that a worker may read besides its own code and the system.
     package var read: [String] = []
     /// Absolute paths that a worker may write besides its temporary directory.
     package var write: [String] = []
+    /// Absolute paths that it may not reach even below what it may read or write; the host adds its data folder.
+    package var hidden: [String] = []
+    /// Protections that it goes without. No manifest can say so; tests do, to prove what each of them is for.
+    package var lifted: Set<Protection> = []
 
     package init() {}
 }

@@ -17,6 +17,10 @@ extension ManifestParser {
             (workers?.child("concurrency") ?? workers)?.refuse(
                 "contract \(contract.rawValue) runs one invocation a process; leave it out, and raise 'max' instead")
         }
+        if contract == .lambda, manifest.workers.concurrency > 1 {
+            (workers?.child("concurrency") ?? workers)?.refuse(
+                "a Lambda runtime asks for one event at a time; leave it out, and raise 'max' instead")
+        }
         if contract == .http, manifest.environment["PORT"] != nil {
             (mapping["environment"]?.child("PORT") ?? mapping["environment"])?.refuse(
                 "the host chooses the PORT on which a server of contract http listens; leave it out")

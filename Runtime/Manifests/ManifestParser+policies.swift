@@ -36,9 +36,10 @@ extension ManifestParser {
 
     func limits(_ value: Value?) -> Limits {
         var limits = Limits()
-        guard let mapping = value?.mapping(keys: ["time", "memory", "body", "waiting", "wait"]) else { return limits }
+        guard let mapping = value?.mapping(keys: Limits.keys) else { return limits }
         limits.time = mapping["time"].flatMap { $0.duration() } ?? limits.time
         limits.memory = mapping["memory"].flatMap { $0.size(from: Limits.leastMemory) } ?? limits.memory
+        limits.processes = mapping["processes"].flatMap { $0.integer(in: 1...100_000) } ?? limits.processes
         limits.body = mapping["body"].flatMap { $0.size(from: 1) } ?? limits.body
         limits.waiting = mapping["waiting"].flatMap { $0.integer(in: 1...1_000_000) } ?? limits.waiting
         limits.wait = mapping["wait"].flatMap { $0.duration() } ?? limits.wait
@@ -72,16 +73,22 @@ extension ManifestParser {
             sandbox.enabled = false
             return sandbox
         }
-        Availability.check("sandbox", at: entry.position, report)
         guard !entry.value.isScalar else {
             entry.value.expected("'off' or a mapping with keys such as network, read, write")
             return sandbox
         }
         guard let mapping = entry.value.mapping(keys: ["network", "read", "write"]) else { return sandbox }
         sandbox.network = mapping["network"].flatMap { $0.choice(Sandbox.Network.self) } ?? sandbox.network
-        sandbox.read = mapping["read"]?.distinctItems("a list of paths", path) ?? []
-        sandbox.write = mapping["write"]?.distinctItems("a list of paths", path) ?? []
+        sandbox.read = mapping["read"]?.distinctItems("a list of paths", granted) ?? []
+        sandbox.write = mapping["write"]?.distinctItems("a list of paths", granted) ?? []
         return sandbox
+    }
+
+    /// A path that there is: a rule for one that comes later could not hold.
+    private func granted(_ value: Value) -> String? {
+        guard let path = path(value) else { return nil }
+        if !handlers.exists(path) { value.refuse("there is no \(path); make it first, or correct the path") }
+        return path
     }
 
     func environment(_ value: Value?) -> [String: String] {

@@ -31,6 +31,8 @@ package enum Answer: Sendable {
     case redirect(String)
     /// To an event.
     case acknowledged
+    /// To an event whose caller waits for what the handler returned: JSON.
+    case result(ByteBuffer)
 }
 
 /// The bytes of a request or a response.
@@ -70,12 +72,18 @@ package struct CallFailure: Error, Sendable, Equatable, CustomStringConvertible 
     package var permanent: Bool
     /// When another try makes sense.
     package var retryAfter: Duration?
+    /// What the function itself said, where its contract has words for it.
+    package var functionError: FunctionError?
 
-    package init(_ code: Code, _ message: String, permanent: Bool = false, retryAfter: Duration? = nil) {
+    package init(
+        _ code: Code, _ message: String, permanent: Bool = false, retryAfter: Duration? = nil,
+        functionError: FunctionError? = nil
+    ) {
         self.code = code
         self.message = message
         self.permanent = permanent
         self.retryAfter = retryAfter
+        self.functionError = functionError
     }
 
     package var description: String { message }

@@ -12,11 +12,12 @@ struct CloudEventJSON {
     }
 
     private static func data(of event: Event) -> String {
-        guard let text = String(validating: event.data, as: UTF8.self) else {
-            return "\"data_base64\":\"\(base64(event.data))\""
-        }
         let type = event.dataContentType?.lowercased() ?? "application/json"
         let isJSON = type.hasPrefix("application/json") || type.contains("+json")
+        // What only says that it is JSON must not break the object around it.
+        guard let text = String(validating: event.data, as: UTF8.self), !isJSON || JSONText.isValid(event.data) else {
+            return "\"data_base64\":\"\(base64(event.data))\""
+        }
         return "\"data\":\(isJSON ? text : Problem.quoted(text))"
     }
 

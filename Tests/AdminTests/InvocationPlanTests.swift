@@ -122,6 +122,18 @@ import Testing
         #expect(new.event.extensions["path"] == "/in/a/b.csv")
     }
 
+    @Test("a message goes to the trigger's topic unless it says otherwise")
+    func message() throws {
+        let plan = try Self.plan(Self.manifest(.topic("order.placed"))) { $0.data = "x" }
+        guard case .event(.topic, let event) = plan else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(event.type == "order.placed")
+        #expect(event.extensions["apustarget"] == "order.placed")
+        #expect(event.data == [UInt8]("x".utf8))
+    }
+
     @Test("base64 data is decoded")
     func base64() throws {
         let manifest = Self.manifest(Self.route(.literal("x")))

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Events
 import Foundation
 import Manifests
@@ -9,23 +10,44 @@ import Testing
 @Suite struct NewFunctionTests {
     static func write(
         _ name: String, _ trigger: FunctionTemplate.Trigger, _ language: FunctionTemplate.Language,
-        _ place: NewFunction.Place
+        _ place: NewFunction.Place, contract: Handler.Contract? = nil
     ) throws -> NewFunction.Written {
-        try NewFunction(template: FunctionTemplate(name: name, trigger: trigger, language: language), place: place)
-            .write()
+        let template = FunctionTemplate(name: name, trigger: trigger, language: language, contract: contract)
+        return try NewFunction(template: template, place: place).write()
     }
 
-    @Test("a shell function passes the check as it is", arguments: FunctionTemplate.Trigger.allCases)
-    func shell(trigger: FunctionTemplate.Trigger) async throws {
+    @Test(
+        "a script passes the check as it is", arguments: FunctionTemplate.Trigger.allCases,
+        [FunctionTemplate.Language.shell, .python])
+    func script(trigger: FunctionTemplate.Trigger, language: FunctionTemplate.Language) async throws {
         try await withTemporaryFolder { folder in
-            let written = try Self.write("my-job", trigger, .shell, .scripts(folder))
+            let written = try Self.write("my-job", trigger, language, .scripts(folder))
             #expect(written.files.count == 2)
             let result = ManifestLoader.load([folder + "/manifests"])
             #expect(result.problems.isEmpty, "\(result.problems)")
             let manifest = try #require(result.manifests.first)
             #expect(manifest.handler.directory == folder + "/functions/my-job")
+            #expect(manifest.handler.contract == (language == .python ? .apus : .stdio))
             #expect(manifest.triggers.map(\.kind.rawValue) == [trigger.rawValue])
         }
+    }
+
+    @Test("each contract of a language has a template", arguments: FunctionTemplate.Language.allCases)
+    func contracts(language: FunctionTemplate.Language) async throws {
+        for contract in language.contracts where language != .swift {
+            try await withTemporaryFolder { folder in
+                _ = try Self.write("my-job", .http, language, .scripts(folder), contract: contract)
+                let result = ManifestLoader.load([folder + "/manifests"])
+                #expect(result.problems.isEmpty, "\(result.problems)")
+                #expect(result.manifests.first?.handler.contract == contract)
+            }
+        }
+    }
+
+    @Test("a contract that a language has no template for is refused")
+    func unknownContract() throws {
+        #expect(throws: (any Error).self) { try NewCommand.parse(["a", "--language", "shell", "--contract", "http"]) }
+        _ = try NewCommand.parse(["a", "--language", "shell", "--contract", "cgi"])
     }
 
     @Test(

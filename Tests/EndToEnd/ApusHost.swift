@@ -149,7 +149,11 @@ final class ApusHost {
 
     struct Function: Decodable {
         struct Pool: Decodable {
-            struct Worker: Decodable { var pid: Int32 }
+            struct Worker: Decodable {
+                var pid: Int32
+                /// Such as `idle`.
+                var state: String
+            }
             var workers: [Worker]
             var started: Int
         }

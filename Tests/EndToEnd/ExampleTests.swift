@@ -8,10 +8,14 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().del
 
 @Suite("The examples behave as the README says")
 struct ExampleTests {
+    private static let names = [
+        "hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git",
+    ]
+
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
     private func withExamples(_ body: (ApusHost) async throws -> Void) async throws {
         var manifests: [String: String] = [:]
-        for name in ["hello", "guestbook", "inbox", "load", "uptime", "wordcount", "git"] {
+        for name in Self.names {
             manifests[name] = try String(contentsOfFile: "\(repository)/manifests/\(name).yaml", encoding: .utf8)
         }
         try await ApusHost.with(
@@ -20,6 +24,9 @@ struct ExampleTests {
                 try FileManager.default.createDirectory(
                     atPath: folder + "/manifests/inbox", withIntermediateDirectories: true)
                 try FileManager.default.copyItem(atPath: repository + "/Functions", toPath: folder + "/Functions")
+                // The virtual environments that `make` sets up.
+                try FileManager.default.createSymbolicLink(
+                    atPath: folder + "/.build", withDestinationPath: repository + "/.build")
             }, body)
     }
 
@@ -94,6 +101,39 @@ struct ExampleTests {
         }
     }
 
+    @Test("links, in Python, shortens, counts who follows, and refuses what is no URL")
+    func links() async throws {
+        try await withExamples { host in
+            let made = try host.post("/links", "https://example.org/a?b=c")
+            #expect(made.status == 201, "\(made.text)")
+            let path = made.text.trimmingCharacters(in: .newlines)
+            let followed = try host.get(path)
+            #expect(followed.status == 302)
+            #expect(followed.headers["location"] == "https://example.org/a?b=c")
+            #expect(try host.get(path).status == 302)
+            let listed = try host.get("/links").text
+            let key = path.dropFirst("/links/".count)
+            #expect(listed == #"{"\#(key)":{"url":"https://example.org/a?b=c","visits":2}}"#)
+            #expect(try host.get("/links/nothing").status == 404)
+            #expect(try host.post("/links", "not a URL").status == 400)
+        }
+    }
+
+    @Test("weekday, an AWS Lambda handler, tells weekdays and refuses what is no date")
+    func weekday() async throws {
+        try await withExamples { host in
+            let told = try host.get("/weekday/2026-12-24")
+            #expect(told.text == #"{"date": "2026-12-24", "weekday": "Thursday"}"#)
+            #expect(told.headers["content-type"] == "application/json")
+            let refused = try host.get("/weekday/tomorrow")
+            #expect(refused.status == 400)
+            #expect(refused.text == "'tomorrow' is no date; write it as 2026-12-24\n")
+            #expect(try host.cli("invoke", "weekday", "--trigger", "timer").status == 0)
+            let isPrinted = try await eventually { try host.cli("logs", "weekday").output.contains("It is ") }
+            #expect(isPrinted)
+        }
+    }
+
     @Test("the command line shows, calls, reads and writes what a host has")
     func commandLine() async throws {
         try await withExamples { host in
@@ -107,7 +147,7 @@ struct ExampleTests {
             #expect(try host.cli("state", "list", "hello").output.contains("greeting"))
             #expect(try host.cli("state", "delete", "hello", "greeting").status == 0)
             #expect(try host.cli("state", "get", "hello", "greeting").status == 66)
-            #expect(try host.cli("logs").output.contains("serves 7 functions"))
+            #expect(try host.cli("logs").output.contains("serves \(Self.names.count) functions"))
         }
     }
 
@@ -118,11 +158,15 @@ struct ExampleTests {
         #expect(result.output.contains("serve") && result.output.contains("timers"))
     }
 
-    @Test("a function that apus new writes works at once", arguments: ["http", "timer", "file"])
-    func new(trigger: String) async throws {
+    @Test(
+        "a function that apus new writes works at once", arguments: ["http", "timer", "file"],
+        ["shell stdio", "shell cgi", "python apus", "python http"])
+    func new(trigger: String, kind: String) async throws {
+        let words = kind.split(separator: " ").map(String.init)
         try await ApusHost.with([:]) { host in
             let made = try run(
-                ApusHost.build + "/apus", ["new", "greeter", "--trigger", trigger, "--language", "shell"],
+                ApusHost.build + "/apus",
+                ["new", "greeter", "--trigger", trigger, "--language", words[0], "--contract", words[1]],
                 directory: host.folder)
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)

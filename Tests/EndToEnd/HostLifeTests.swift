@@ -13,11 +13,14 @@ struct HostLifeTests {
         """
     }
 
-    private static func shell(_ script: String, trigger: String = #"http: { path: "/shell" }"#) -> String {
+    private static func shell(_ script: String, trigger: String = #"http: { path: "/shell" }"#, sandbox: String = "{}")
+        -> String
+    {
         """
         name: shell
         handler: { command: [/bin/sh, -c, "\(script)"], contract: stdio }
         triggers: [{ \(trigger) }]
+        sandbox: \(sandbox)
         """
     }
 
@@ -109,7 +112,7 @@ struct HostLifeTests {
 
     @Test("a second SIGTERM ends the host and every process of its workers at once")
     func secondSignal() async throws {
-        let manifest = Self.shell("sleep 1000 & echo $! > pids; sleep 1000")
+        let manifest = Self.shell("sleep 1000 & echo $! > pids; sleep 1000", sandbox: "{ write: [.] }")
         try await ApusHost.with(["shell": manifest]) { host in
             let port = host.port
             async let answer: [Void] = onThreads(1) { _ in
@@ -134,7 +137,7 @@ struct HostLifeTests {
     @Test("what a killed host's workers had started is ended by the next host")
     func orphans() async throws {
         // A pipeline: the kernel ends the shell with the host, but not what the shell has started.
-        let manifest = Self.shell("sleep 1000 > /dev/null 2>&1 & echo $! > pids; sleep 1000")
+        let manifest = Self.shell("sleep 1000 > /dev/null 2>&1 & echo $! > pids; sleep 1000", sandbox: "{ write: [.] }")
         try await ApusHost.with(["shell": manifest]) { host in
             let port = host.port
             async let answer: [Void] = onThreads(1) { _ in

@@ -27,6 +27,7 @@ struct MessageTests {
         handler: { command: [sh, -c, 'cat >> \(folder)/\(name)'], contract: stdio }
         triggers: [\(triggers)]
         workers: { max: 1 }
+        sandbox: { write: [\(folder)] }
         """
     }
 

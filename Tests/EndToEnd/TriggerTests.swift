@@ -6,12 +6,15 @@ import Testing
 struct TriggerTests {
     /// A filter that notes each event's subject and extensions in a file that the test reads.
     private static func recorder(_ name: String, triggers: String, into file: String) -> String {
-        """
-        name: \(name)
-        handler: { command: [/bin/sh, -c, "printf '%s %s %s\\\\n' \\"$CE_TYPE\\" \\"${CE_SUBJECT:-$CE_SCHEDULED}\\" \\"$CE_MISSED\\" >> \(file)"], contract: stdio }
-        triggers: [\(triggers)]
-        workers: { max: 4 }
-        """
+        // A function is granted what there is.
+        _ = FileManager.default.createFile(atPath: file, contents: nil)
+        return """
+            name: \(name)
+            handler: { command: [/bin/sh, -c, "printf '%s %s %s\\\\n' \\"$CE_TYPE\\" \\"${CE_SUBJECT:-$CE_SCHEDULED}\\" \\"$CE_MISSED\\" >> \(file)"], contract: stdio }
+            triggers: [\(triggers)]
+            workers: { max: 4 }
+            sandbox: { write: [\(file)] }
+            """
     }
 
     private static func lines(_ file: String) -> [String] {
@@ -156,6 +159,7 @@ struct TriggerTests {
                 handler: { command: [/bin/sh, -c, "\(script)"], contract: stdio }
                 triggers: [{ timer: { at: 2026-01-01T00:00:00Z, missed: once } }]
                 limits: { time: 1h }
+                sandbox: { write: [\(folder)] }
                 """
             try await ApusHost.with(["once": manifest], environment: try Self.clock("2025-12-31 23:59:59")) { host in
                 let isRunning = await eventually { Self.lines(record).count == 1 }

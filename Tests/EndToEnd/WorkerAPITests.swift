@@ -227,4 +227,101 @@ struct WorkerAPITests {
                 ])
         }
     }
+
+    // MARK: Other contracts
+
+    /// A server that uses the API for each request, on a thread of its own.
+    private static let server = """
+        import http.server, os, urllib.request
+
+        def api(method, path, invocation, data=None):
+            headers = {"Authorization": "Bearer " + os.environ["APUS_TOKEN"]}
+            if invocation: headers["Apus-Invocation"] = invocation
+            request = urllib.request.Request(os.environ["APUS_API"] + path, data, headers, method=method)
+            try:
+                with urllib.request.urlopen(request) as answer: return answer.status, answer.read()
+            except urllib.error.HTTPError as error: return error.code, error.read()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            last = None
+            def log_message(self, *arguments): pass
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                invocation = self.headers["Apus-Invocation"]
+                answer, status = b"", 200
+                if self.path == "/add":
+                    answer = api("POST", "/increment/n", invocation)[1]
+                    status, _ = api("PUT", "/state/by/" + invocation, invocation, b"1")
+                    status = 200 if status == 204 else 500
+                if self.path == "/error":
+                    api("POST", "/increment/n", invocation)
+                    answer, status = b"no", 503
+                if self.path == "/fail":
+                    api("POST", "/increment/n", invocation)
+                    self.close_connection = True
+                    self.connection.shutdown(2)
+                    return
+                if self.path == "/unnamed": answer = b"%d" % api("GET", "/state/n", None)[0]
+                if self.path == "/late": answer = b"%d" % api("PUT", "/state/late", Handler.last, b"1")[0]
+                Handler.last = invocation
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+        http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+
+        """
+
+    @Test("a server acts for each of its requests by the id that came with it, for many at once")
+    func servers() async throws {
+        let manifest = """
+            name: f
+            handler: { command: [python3, server.py], contract: http, directory: .. }
+            triggers: [{ http: { path: "/{rest*}" } }]
+            workers: { max: 2, concurrency: 8 }
+            limits: { wait: 60s, time: 60s }
+            """
+        try await ApusHost.with(["f": manifest]) {
+            try Self.server.write(toFile: $0 + "/server.py", atomically: true, encoding: .utf8)
+        } _: { host async throws in
+            let port = host.port
+            let answers = try await onThreads(8) { _ in
+                let connection = try HTTPConnection(port: port)
+                return try (0..<25).map { _ in try connection.request("POST", "/add").status }
+            }.flatMap { $0 }
+            #expect(answers.allSatisfy { $0 == 200 })
+            #expect(try Self.state(host, "n") == "200")
+            #expect(try host.post("/fail").status == 502)
+            #expect(try Self.state(host, "n") == "200")
+            #expect(try host.post("/error").status == 503)
+            #expect(try Self.state(host, "n") == "200")
+            #expect(try host.post("/unnamed").text == "400")
+            // The one before is over, whichever worker had it.
+            #expect(try host.post("/late").text == "410")
+            #expect(try host.cli("state", "list", "f", "--limit", "1000", "--json").output.contains("late") == false)
+        }
+    }
+
+    @Test("a CGI script uses the API as a filter does")
+    func scripts() async throws {
+        let script = """
+            #!/bin/sh
+            n=$(curl -sS --fail-with-body -X POST -H "Authorization: Bearer $APUS_TOKEN" "$APUS_API/increment/n")
+            printf 'Content-Type: text/plain\\r\\n\\r\\n%s' "$n"
+            """
+        let manifest = """
+            name: f
+            handler: { command: [sh, script.sh], contract: cgi, directory: .. }
+            triggers: [{ http: { path: "/f" } }]
+            """
+        try await ApusHost.with(["f": manifest]) {
+            try script.write(toFile: $0 + "/script.sh", atomically: true, encoding: .utf8)
+        } _: { host async throws in
+            #expect(try host.get("/f").text == "1")
+            #expect(try host.get("/f").text == "2")
+            #expect(try Self.state(host, "n") == "2")
+        }
+    }
 }

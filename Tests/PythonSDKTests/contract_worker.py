@@ -1,6 +1,6 @@
 """Does what its request asks for, as Tests/ContractWorker does in Swift: the last component of the path is the operation,
 the query has its arguments. `CONTRACT_ASYNC` in its environment makes its handlers `async def`; `CONTRACT_START` says how
-it starts: `crash`, `exit`, `slow` (a second) or `never`.
+it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 """
 import asyncio
 import itertools
@@ -117,6 +117,11 @@ def respond(request, context):
     elif operation == "set-and-refuse":
         state.set(key, arguments.text.get("value", ""))
         raise apus.HTTPError(403, "told to refuse after a write\n")
+    elif operation in ("send", "send-and-fail"):
+        context.send(arguments.text.get("to", ""), arguments.text.get("text", ""))
+        state.increment("sent")
+        if operation == "send-and-fail":
+            raise apus.Permanent("told to fail after it has sent")
     elif operation == "immediately":
         state.immediately(lambda state: state.set(key, "now"))
     else:
@@ -161,6 +166,13 @@ async def respond_async(request, context):
         await state.set(key, str(total))
         await asyncio.sleep(arguments.number("ms", 0) / 1000)
         return f"{total}\n"
+    elif operation == "list":
+        entries = await state.list(arguments.text.get("prefix", ""))
+        return "".join(f"{key}={value.decode()}\n" for key, value in entries)
+    elif operation == "immediately":
+        async def write(state):
+            await state.set(key, "now")
+        await state.immediately(write)
     else:
         return misbehave(operation, arguments, context)
     return "done\n"
@@ -174,11 +186,20 @@ def run(event, context):
         raise apus.Permanent("told to fail")
 
 
+def receive(event, context):
+    """Counts messages, and passes on one that names a target."""
+    context.state.increment("messages")
+    context.state.set(f"message/{event.id}", event.attributes.get("apusdepth", ""))
+    target = event.text()
+    if target:
+        context.send(target, target)
+
+
 if __name__ == "__main__":
     start = os.environ.get("CONTRACT_START")
     if start == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif start == "exit":
+    elif start == "refuse":
         sys.exit("told to refuse")
     elif start == "slow":
         time.sleep(1)
@@ -186,4 +207,5 @@ if __name__ == "__main__":
         time.sleep(3600)
     apus.http(respond_async if "CONTRACT_ASYNC" in os.environ else respond)
     apus.timer(run)
+    apus.message(receive)
     apus.run()

@@ -1,5 +1,6 @@
 """A host for one worker: speaks docs/worker-protocol.md from the other side, by its own reading of the page."""
 import contextlib
+import os
 import pathlib
 import re
 import socket
@@ -80,13 +81,13 @@ class Host:
     def __init__(self, script, concurrency=1, window=262_144, greet=True):
         self.socket, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(30)
-        self.buffer = b""
+        self.buffer, self.gathering = b"", None
         self.window = window
         self.stderr = tempfile.TemporaryFile()
         self.stdout = tempfile.TemporaryFile()
-        # The shell puts the socket where a worker expects it.
+        # Bash puts the socket where a worker expects it.
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" -c "$1" 3>&{end.fileno()}', sys.executable, script], pass_fds=[end.fileno()],
+            ["bash", "-c", f'exec "$0" -c "$1" 3>&{end.fileno()}', sys.executable, script], pass_fds=[end.fileno()],
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SDK), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL, stdout=self.stdout, stderr=self.stderr)
         end.close()
@@ -99,6 +100,17 @@ class Host:
         self.write(struct.pack("<IBBHI", len(payload), kind, end, 0, call) + payload)
 
     def write(self, data):
+        if self.gathering is None:
+            self.socket.sendall(data)
+        else:
+            self.gathering += data
+
+    @contextlib.contextmanager
+    def gathered(self):
+        """Sends at once what is sent within; nothing, when the caller takes the bytes out."""
+        self.gathering = bytearray()
+        yield self.gathering
+        data, self.gathering = self.gathering, None
         self.socket.sendall(data)
 
     def call(self, number, path="/", body=b"", end=True, method="GET", query="", headers=(), parameters=(), time=10.0):
@@ -155,6 +167,15 @@ class Host:
         """Asks the worker to end, and gives its exit status."""
         self.send(GOODBYE, 0)
         return self.process.wait(30)
+
+    def state(self):
+        """The worker's state, such as R or S (proc_pid_stat(5))."""
+        return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def resident(self):
+        """The worker's memory, in bytes."""
+        pages = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def errors(self):
         self.stderr.seek(0)

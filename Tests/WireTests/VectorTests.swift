@@ -57,6 +57,10 @@ private let frames: [String: Frame] = [
         .response(
             status: 200, headers: [WireField("Content-Type", "text/plain")],
             body: .bytes([UInt8]("Hello, Ada!\n".utf8)), end: true)),
+    "response-begin": Frame(
+        call: 7,
+        .response(
+            status: 200, headers: [WireField("Content-Type", "text/event-stream")], body: .bytes([]), end: false)),
     "acknowledge": Frame(call: 8, .acknowledge),
     "failure": Frame(call: 8, .failure(permanent: true, message: "no such table")),
     "log": Frame(call: 8, .log(level: 2, text: "signed", metadata: [WireField("name", "Ada")])),
@@ -64,6 +68,7 @@ private let frames: [String: Frame] = [
     "state-set": Frame(call: 7, .state(request: 0, scope: 0, .set(key: "k", value: [0, 0xFF]))),
     "state-delete": Frame(call: 7, .state(request: 0, scope: 0, .delete(key: "k"))),
     "state-increment": Frame(call: 7, .state(request: 2, scope: 0, .increment(key: "n", by: -2))),
+    "state-list-first": Frame(call: 7, .state(request: 3, scope: 0, .list(prefix: "", after: nil, limit: 1000))),
     "state-list": Frame(call: 7, .state(request: 3, scope: 0, .list(prefix: "p/", after: "p/1", limit: 100))),
     "state-send": Frame(
         call: 7,

@@ -7,18 +7,18 @@ import Workers
 
 @Suite("A worker of the apus contract", .serialized, .timeLimit(.minutes(3)))
 struct ApusWorkerTests {
-    @Test("sees the request as it came")
-    func request() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("sees the request as it came", arguments: SDK.all)
+    func request(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let response = try await world.request("/request", query: "a=b%20c", method: "GET")
             #expect(try await response.text() == "GET /request?a=b%20c [name=Ada]\n")
             #expect(response.head.headers.first("content-type") == "text/plain; charset=utf-8")
         }
     }
 
-    @Test("stays for the next call")
-    func reuse() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("stays for the next call", arguments: SDK.all)
+    func reuse(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let first = try await world.request("/pid").text()
             let second = try await world.request("/pid").text()
             #expect(first == second)
@@ -27,9 +27,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("reads while it writes")
-    func bothWays() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("reads while it writes", arguments: SDK.all)
+    func bothWays(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let body = BodyStream()
             let response = try await world.request("/echo-stream", body: .stream(body))
             guard case .stream(let stream) = response.body else { throw Unexpected(description: "no stream") }
@@ -43,9 +43,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("runs as many calls at once as its manifest says")
-    func concurrency() async throws {
-        let manifest = Handlers.contractWorker {
+    @Test("runs as many calls at once as its manifest says", arguments: SDK.concurrent)
+    func concurrency(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest {
             $0.workers.max = 1
             $0.workers.concurrency = 20
         }
@@ -64,9 +64,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("reads and writes state in the handler's order")
-    func state() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("reads and writes state in the handler's order", arguments: SDK.all)
+    func state(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let state = MemoryState()
             _ = try await world.request("/state/set", query: "key=a&value=1", state: state)
             #expect(try await world.request("/state/add", query: "key=a&by=2", state: state).text() == "3\n")
@@ -79,17 +79,17 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("fails the call when a write that it did not wait for is refused")
-    func refusedWrite() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("fails the call when a write that it did not wait for is refused", arguments: SDK.all)
+    func refusedWrite(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let failure = try await world.failure(of: "/state/set", query: "key=forbidden&value=x")
             #expect(failure.code == .handlerFailed)
         }
     }
 
-    @Test("reports what its handler throws")
-    func handlerError() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("reports what its handler throws", arguments: SDK.all)
+    func handlerError(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let failure = try await world.failure(of: "/fail", query: "message=boom")
             #expect(failure.code == .handlerFailed)
             #expect(failure.permanent)
@@ -97,9 +97,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("cuts a response off whose handler fails in the middle")
-    func brokenStream() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("cuts a response off whose handler fails in the middle", arguments: SDK.all)
+    func brokenStream(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let response = try await world.request("/break")
             await #expect(throws: CallFailure.self) { try await response.text() }
             let status = try await world.request("/pid").head.status
@@ -107,18 +107,18 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("is killed for garbage on the wire")
-    func garbage() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("is killed for garbage on the wire", arguments: SDK.all)
+    func garbage(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let failure = try await world.failure(of: "/garbage")
             #expect(failure.code == .contractBroken)
             #expect(await eventually { world.pool.snapshot.workers.isEmpty })
         }
     }
 
-    @Test("lets the other calls finish when one has run out of time")
-    func timeLimitBesideOthers() async throws {
-        let manifest = Handlers.contractWorker {
+    @Test("lets the other calls finish when one has run out of time", arguments: SDK.concurrent)
+    func timeLimitBesideOthers(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest {
             $0.workers.max = 1
             $0.workers.concurrency = 2
         }
@@ -132,9 +132,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("ends a cancelled call by itself, and stays")
-    func cooperativeCancellation() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("ends a cancelled call by itself, and stays", arguments: SDK.concurrent)
+    func cooperativeCancellation(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let pid = try await world.request("/pid").text()
             let caller = Task { try await world.request("/sleep", query: "ms=60000") }
             #expect(await eventually { world.pool.snapshot.running == 1 })
@@ -145,9 +145,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("logs with level, fields and invocation")
-    func log() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("logs with level, fields and invocation", arguments: SDK.all)
+    func log(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             let id = InvocationID()
             _ = try await world.request("/log", query: "text=seen", id: id)
             let line = try #require(world.lines.first(.log, containing: "seen"))
@@ -159,19 +159,19 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("refuses a manifest whose triggers its handler does not serve")
-    func triggers() async throws {
-        let manifest = Handlers.contractWorker([.http(Handlers.anyPath), .topic("orders")])
+    @Test("refuses a manifest whose triggers its handler does not serve", arguments: SDK.all)
+    func triggers(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest([.http(Handlers.anyPath), .state(prefix: "orders/")])
         try await World.with(manifest) { world in
             let failure = try await world.failure(of: "/pid")
             #expect(failure.code == .startFailed)
-            #expect(failure.message.contains("does not serve: topic (it serves http, timer)"))
+            #expect(failure.message.contains("does not serve: state (it serves http, timer, topic)"))
         }
     }
 
-    @Test("that dies while it starts makes the pool back off", arguments: ["crash", "refuse"])
-    func deadStart(_ how: String) async throws {
-        let manifest = Handlers.contractWorker { $0.environment["CONTRACT_START"] = how }
+    @Test("that dies while it starts makes the pool back off", arguments: SDK.all, ["crash", "refuse"])
+    func deadStart(_ sdk: SDK, _ how: String) async throws {
+        let manifest = sdk.manifest { $0.environment["CONTRACT_START"] = how }
         try await World.with(manifest) { world in
             let failure = try await world.failure(of: "/pid")
             #expect(failure.code == .startFailed)
@@ -183,9 +183,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("that never says hello is given up after ten seconds")
-    func neverReady() async throws {
-        let manifest = Handlers.contractWorker { $0.environment["CONTRACT_START"] = "never" }
+    @Test("that never says hello is given up after ten seconds", arguments: SDK.all)
+    func neverReady(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest { $0.environment["CONTRACT_START"] = "never" }
         try await World.with(manifest) { world in
             let failure = try await world.failure(of: "/pid")
             #expect(failure.code == .startFailed)
@@ -234,9 +234,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("is kept warm when its manifest says so, and comes back when it dies")
-    func minimum() async throws {
-        let manifest = Handlers.contractWorker { $0.workers.min = 2 }
+    @Test("is kept warm when its manifest says so, and comes back when it dies", arguments: SDK.all)
+    func minimum(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest { $0.workers.min = 2 }
         try await World.with(manifest) { world in
             let running = Task { await world.pool.run() }
             #expect(await eventually { world.pool.snapshot.workers.filter { $0.state == "idle" }.count == 2 })
@@ -247,9 +247,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("goes when it has been idle")
-    func idle() async throws {
-        let manifest = Handlers.contractWorker { $0.workers.idle = .milliseconds(200) }
+    @Test("goes when it has been idle", arguments: SDK.all)
+    func idle(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest { $0.workers.idle = .milliseconds(200) }
         try await World.with(manifest) { world in
             _ = try await world.request("/pid")
             #expect(await eventually { world.pool.snapshot.workers.isEmpty })
@@ -258,9 +258,9 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("finishes its call while the pool drains")
-    func drain() async throws {
-        try await World.with(Handlers.contractWorker()) { world in
+    @Test("finishes its call while the pool drains", arguments: SDK.all)
+    func drain(_ sdk: SDK) async throws {
+        try await World.with(sdk.manifest()) { world in
             async let response = world.request("/sleep", query: "ms=300")
             #expect(await eventually { world.pool.snapshot.workers.contains { $0.state == "busy" } })
             await world.pool.drain(within: .seconds(30))

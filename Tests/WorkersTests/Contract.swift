@@ -44,6 +44,7 @@ struct Contract: Sendable, CustomTestStringConvertible {
         Contract(testDescription: "apus (Python)") { Handlers.python($0) },
         Contract(testDescription: "apus (Python, asynchronous)") { Handlers.python($0, async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },
+        Contract(testDescription: "lambda") { Handlers.lambda("\($0)") },
         Contract(testDescription: "cgi") { Handlers.cgi($0.cgiScript) },
         Contract(testDescription: "http") { Handlers.server($0) },
     ]

@@ -1,5 +1,28 @@
 import Foundation
 import Manifests
+import Testing
+
+/// A worker of the apus contract, in each language that has an SDK.
+struct SDK: Sendable, CustomTestStringConvertible {
+    typealias Adjustment = (inout Manifest) -> Void
+
+    let testDescription: String
+    private let make: @Sendable ([Trigger], Adjustment) -> Manifest
+
+    func manifest(_ triggers: [Trigger] = [.http(Handlers.anyPath)], _ adjust: Adjustment = { _ in }) -> Manifest {
+        make(triggers, adjust)
+    }
+
+    static let swift = SDK(testDescription: "Swift") { Handlers.contractWorker($0, $1) }
+    static let python = SDK(testDescription: "Python") { Handlers.python(.echo, $0, $1) }
+    static let asyncPython = SDK(testDescription: "Python, asynchronous") {
+        Handlers.python(.echo, async: true, $0, $1)
+    }
+
+    static let all = [swift, python, asyncPython]
+    /// Those whose workers run several calls at once.
+    static let concurrent = [swift, asyncPython]
+}
 
 /// Programs that tests run as handlers.
 enum Handlers {
@@ -83,7 +106,7 @@ enum Handlers {
 
     static let anyPath = HTTPTrigger(path: RoutePattern(segments: [.rest("path")], description: "/{path*}"))
 
-    private static func manifest(
+    static func manifest(
         _ handler: Handler, _ triggers: [Trigger], _ adjust: (inout Manifest) -> Void
     ) -> Manifest {
         var manifest = Manifest(name: "contract", handler: handler, triggers: triggers)

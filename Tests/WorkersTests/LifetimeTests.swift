@@ -41,7 +41,7 @@ struct LifetimeTests {
         let state = MemoryState()
         do {
             let world = World(pool: pool, lines: Lines())
-            try await use(try await world.request("/stream", query: "chunks=1000", state: state))
+            try await use(try await world.request("/stream", query: "chunks=1000&size=1024", state: state))
         } catch let failure as CallFailure where failure.code == .startFailed {}
         await pool.drain(within: .seconds(10))
         return Remains(pool: pool, state: state)

@@ -37,6 +37,11 @@ struct World: Sendable {
         }
     }
 
+    /// What one request to a function is answered.
+    static func text(of manifest: Manifest) async throws -> String {
+        try await with(manifest) { try await $0.request("/").text() }
+    }
+
     func request(
         _ path: String, query: String = "", method: String = "POST", body: Body = .empty,
         headers: [HeaderField] = [], time: Duration = .seconds(30), state: MemoryState = MemoryState(),
@@ -50,7 +55,7 @@ struct World: Sendable {
         switch try await pool.perform(call, on: lane) {
         case .response(let answer, let content): return Response(head: answer, body: content)
         case .redirect(let target): throw Unexpected(description: "a redirect to \(target)")
-        case .acknowledged: throw Unexpected(description: "an acknowledgement to a request")
+        case .acknowledged, .result: throw Unexpected(description: "an acknowledgement to a request")
         }
     }
 

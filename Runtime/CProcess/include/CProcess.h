@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "instance.h"
+#include "sandbox.h"
 
 /// What a child process is to be. Every pointer must stay valid during `apus_spawn`.
 struct apus_spawn_plan {
@@ -18,6 +19,14 @@ struct apus_spawn_plan {
     uint64_t memory;
     /// RLIMIT_NOFILE, at most the host's own hard limit.
     uint64_t files;
+    /// By which the process and what it starts are known: see `apus_mark`.
+    uint64_t mark;
+    /// Of the filter that the calling thread is under; 0 for none.
+    uint64_t cookie;
+    /// A Landlock ruleset to be under; -1 for none.
+    int ruleset;
+    /// `cgroup.procs` of the control group to be in, open for writing; -1 for none.
+    int control_group;
 };
 
 struct apus_spawned {
@@ -47,9 +56,6 @@ struct apus_exit apus_exit_peek(pid_t pid);
 /// Reaps child `pid`, which has ended.
 void apus_reap(pid_t pid);
 
-/// Kills process `pid` if it was started with `text` (`NAME=VALUE`) in its environment. Returns whether it was. The
-/// process that is killed is the one that was looked at, even if its number is another's by then.
-int apus_kill_if_in_environment(pid_t pid, const char *text);
 /// Raises this process's soft RLIMIT_NOFILE to the hard one. Returns what it is then; 0 when that is not known.
 uint64_t apus_raise_file_limit(void);
 

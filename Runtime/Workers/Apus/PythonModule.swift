@@ -17,6 +17,12 @@ package enum PythonModule {
         return nil
     }
 
+    /// The worker's `PYTHONPATH`: what its manifest declares comes first. An empty entry would be the working directory.
+    static func path(after declared: String?, folder: String) -> String {
+        guard let declared, !declared.isEmpty else { return folder }
+        return "\(declared):\(folder)"
+    }
+
     private static func parent(_ path: String) -> String {
         path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
     }

@@ -29,6 +29,8 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
     var lane: Lane { process.lane }
     /// The directory in which its copies have their own.
     var folder: String { process.folder }
+    /// Of its processes and those of its copies.
+    var mark: WorkerMark { WorkerMark(temporaryDirectory: folder) }
 
     /// - Parameters:
     ///   - onReady: on the lane, once it can be copied.

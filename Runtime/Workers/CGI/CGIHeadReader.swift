@@ -57,13 +57,12 @@ package struct CGIHeadReader: ProgramHeadReader {
             throw .noCGIResponse(
                 "line \(lines) is no 'Name: value', but '\(line.prefix(80))'; an empty line ends the header")
         }
-        let name = line[..<colon]
-        guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenCharacter) else {
-            throw .noCGIResponse("line \(lines) has '\(name.prefix(80))' in place of a name")
+        let field = HeaderField(String(line[..<colon]), line[line.index(after: colon)...].trimmed)
+        guard field.isSendable else {
+            throw .noCGIResponse("line \(lines) is no header field that HTTP has: '\(line.prefix(80))'")
         }
         // "A NULL field value is equivalent to a field not being sent."
-        let value = line[line.index(after: colon)...].trimmed
-        if !value.isEmpty { fields.append(HeaderField(String(name), value)) }
+        if !field.value.isEmpty { fields.append(field) }
     }
 
     private static let tooLong = CallFailure.noCGIResponse("its header is longer than \(longest >> 10) KiB")
@@ -82,17 +81,5 @@ extension Substring {
         var text = drop(while: isSpace)
         while let last = text.last, isSpace(last) { text.removeLast() }
         return String(text)
-    }
-}
-
-extension UInt8 {
-    /// RFC 9110 §5.6.2.
-    fileprivate var isTokenCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(self)
-        }
     }
 }

@@ -33,17 +33,4 @@ struct CloudEventHTTP {
         }
         return String(decoding: text, as: UTF8.self)
     }
-
-    /// What a server's answer means for the event; `nil`: it has taken it.
-    ///
-    /// 4xx says that the event is at fault, so that another try is useless, except for the statuses by which a server
-    /// says that the moment is. Redirections are not followed
-    /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md §2.2).
-    static func failure(status: Int, headers: [HeaderField], now: WallTime) -> CallFailure? {
-        if (200...299).contains(status) { return nil }
-        let passing = [408, 409, 425, 429].contains(status) || status >= 500
-        return CallFailure(
-            .handlerFailed, "the server answered the event with status \(status)", permanent: !passing,
-            retryAfter: passing ? headers.first("Retry-After").flatMap { RetryAfter($0, now: now)?.delay } : nil)
-    }
 }

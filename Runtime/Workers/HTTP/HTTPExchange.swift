@@ -65,7 +65,7 @@ final class HTTPExchange: @unchecked Sendable {
     }
 
     func acknowledge(status: Int, _ headers: [HeaderField]) {
-        let failure = CloudEventHTTP.failure(status: status, headers: headers, now: .now())
+        let failure = CallFailure(of: "the server", answering: status, headers, now: .now())
         answer(failure.map { .failure($0) } ?? .success(.acknowledged))
     }
 

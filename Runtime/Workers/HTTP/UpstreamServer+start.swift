@@ -60,7 +60,7 @@ extension UpstreamServer {
                     if !isFree { connection.close() }
                     return becomeReady(isFree ? connection : nil, timeout: exchange.state.keepAliveTimeout)
                 }
-            case .success(.acknowledged), .success(.redirect): break
+            case .success(.acknowledged), .success(.redirect), .success(.result): break
             case .failure(let failure): lastHealth = failure.message
             }
             connection.close()

@@ -64,7 +64,9 @@ final class UpstreamServer: @unchecked Sendable {
         // A server that asks for its address gets one that nobody reaches past the host.
         var environment = ["PORT": String(port)]
         if process.manifest.environment["HOST"] == nil { environment["HOST"] = "127.0.0.1" }
-        process.start(environment: environment, wire: Wiring.outputs) { [self] wiring in
+        process.start(
+            environment: environment, endpoints: Endpoints(listen: [port]), wire: Wiring.outputs
+        ) { [self] wiring in
             process.readLines(wiring.output, as: .stdout)
             started = .now
             probe()

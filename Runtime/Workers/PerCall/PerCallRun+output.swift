@@ -72,23 +72,14 @@ extension PerCallRun {
             case (.response(let head, let bytes), false):
                 handOn(bytes)
                 lines.finish(print)
-                if let failure = CallFailure(eventAnsweredWith: head.status) { throw failure }
+                if let failure = CallFailure(of: "the program", answering: head.status, head.headers, now: .now()) {
+                    throw failure
+                }
                 answer(.success(.acknowledged))
             }
         } catch {
             fail(error)
         }
-    }
-}
-
-extension CallFailure {
-    /// An event is acknowledged with 2xx. What says that the event is at fault is not tried again; what says that the
-    /// moment or the program is, is.
-    fileprivate init?(eventAnsweredWith status: Int) {
-        guard !(200..<300).contains(status) else { return nil }
-        let isPassing = [408, 409, 425, 429].contains(status) || status >= 500
-        self.init(
-            .handlerFailed, "the program answered the event with status \(status), not 2xx", permanent: !isPassing)
     }
 }
 

@@ -89,7 +89,8 @@ extension Pool {
                 manifest, number: id, lane: lane, reports: reports, output: output, templates: templates)
         case .http:
             return HTTPWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
-        case .lambda: return nil
+        case .lambda:
+            return LambdaWorker(manifest, number: id, lane: lane, access: access, reports: reports, output: output)
         }
     }
 

@@ -193,14 +193,17 @@ extension CallFailure {
 extension Handler.Contract {
     /// A contract with one process an invocation keeps none ready, and runs one call in each: what its program learns of
     /// the invocation is in its environment, so that none can be started before. A worker that shall be fresh for each
-    /// runs one call, too, but is started ahead.
+    /// runs one call, too, but is started ahead. A Lambda runtime asks for one event at a time.
     func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
         var policy = policy
         if self == .stdio || self == .cgi {
             policy.concurrency = 1
             policy.min = 0
             policy.instance = .reuse
-        } else if policy.instance == .fresh {
+            return policy
+        }
+        if self == .lambda { policy.concurrency = 1 }
+        if policy.instance == .fresh {
             policy.concurrency = 1
             policy.retireInvocations = 1
         }

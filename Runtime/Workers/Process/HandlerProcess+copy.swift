@@ -47,8 +47,11 @@ extension HandlerProcess {
             var wiring = wiring
             wiring.closeWorkerEnds()
             do throws(CallFailure) {
-                let process = try watch(try copy.get(), folder)
-                lane.run { [self, wiring] in hasStarted(process, wiring, started) }
+                let process = try watch(try copy.get(), folder, template.mark)
+                lane.run { [self, wiring] in
+                    watch(process, nil)
+                    hasStarted(process, wiring, started)
+                }
             } catch {
                 wiring.closeAll()
                 Self.remove(folder)
@@ -57,8 +60,11 @@ extension HandlerProcess {
         }
     }
 
-    private func watch(_ pid: Int32, _ folder: String) throws(CallFailure) -> WorkerProcess {
-        let process = WorkerProcess(pid: pid)
+    private func watch(
+        _ pid: Int32, _ folder: String, _ mark: WorkerMark
+    ) throws(CallFailure) -> WorkerProcess {
+        SandboxGuard.shared.retain(mark)
+        let process = WorkerProcess(pid: pid, mark: mark)
         let pidfd = apus_pidfd_open(pid)
         var error = pidfd < 0 ? -pidfd : 0
         if error == 0 {

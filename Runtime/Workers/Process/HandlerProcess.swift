@@ -28,7 +28,7 @@ final class HandlerProcess: @unchecked Sendable {
     private var process: WorkerProcess?
     /// Called once, after the process has ended and its output has been read.
     var onExit: ((ProcessExit) -> Void)?
-    private var exit: ProcessExit?
+    private(set) var exit: ProcessExit?
     private var couldNotStart = false
     /// Channels on the process's descriptors that are open still, by the order of their coming.
     private var channels: [Int: EventLoopFuture<any Channel>] = [:]
@@ -61,60 +61,38 @@ final class HandlerProcess: @unchecked Sendable {
     /// Starts the process on the spawning thread.
     ///
     /// - Parameters:
-    ///   - wire: makes the descriptors.
+    ///   - endpoints: what its sandbox lets through, whatever its network.
+    ///   - wire: makes the descriptors, on that thread.
     ///   - started: gets the host's ends, which it owns from then on, on the lane.
     ///   - failed: on the lane, instead of all others.
     ///   - exited: on the lane, last.
     func start(
-        environment: [String: String] = [:], wire: @escaping @Sendable () throws(CallFailure) -> Wiring,
+        environment: [String: String] = [:], endpoints: Endpoints = .none,
+        wire: @escaping @Sendable () throws(CallFailure) -> Wiring,
         started: @escaping @Sendable (Wiring) -> Void, failed: @escaping @Sendable (CallFailure) -> Void,
         exited: @escaping @Sendable (ProcessExit) -> Void
     ) {
         onExit = exited
-        Spawner.shared.submit { [self] in
+        let grant = access?.grant()
+        var endpoints = endpoints
+        if let grant { endpoints.connect.append(grant.port) }
+        let filter = FilterKind(manifest.sandbox, endpoints, on: .machine)
+        Spawner.shared.submit(under: filter) { [self, endpoints] obstacle in
             do throws(CallFailure) {
-                let (process, wiring, folder) = try spawn(environment, wire)
+                if let obstacle { throw obstacle }
+                let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, wire)
                 lane.loop.execute {
-                    self.folder = folder
+                    self.folder = bounds.folder
+                    self.watch(process, bounds)
                     self.hasStarted(process, wiring, started)
                 }
             } catch {
+                grant?.revoke()
                 lane.loop.execute {
                     self.hasFailedToStart()
                     failed(error)
                 }
             }
-        }
-    }
-
-    private func spawn(
-        _ more: [String: String], _ wire: () throws(CallFailure) -> Wiring
-    ) throws(CallFailure) -> (WorkerProcess, Wiring, folder: String) {
-        let surroundings = try WorkerEnvironment(manifest, worker: number)
-        let grant = access?.grant()
-        do throws(CallFailure) {
-            var wiring = try wire()
-            let plan = Spawner.Plan(
-                command: manifest.handler.command, directory: manifest.handler.directory,
-                environment: surroundings.variables.merging(more) { _, new in new }
-                    .merging(grant?.variables ?? [:]) { _, new in new },
-                memory: manifest.limits.memory, descriptors: wiring.worker)
-            do throws(CallFailure) {
-                let process = try Spawner.shared.spawn(plan) { [self] exit in
-                    grant?.revoke()
-                    surroundings.remove()
-                    lane.loop.execute { self.hasEnded(exit) }
-                }
-                wiring.closeWorkerEnds()
-                return (process, wiring, surroundings.temporaryDirectory)
-            } catch {
-                wiring.closeAll()
-                throw error
-            }
-        } catch {
-            grant?.revoke()
-            surroundings.remove()
-            throw error
         }
     }
 
@@ -207,10 +185,13 @@ final class HandlerProcess: @unchecked Sendable {
         if let process { process.signalGroup(number) } else { pendingSignal = number }
     }
 
-    func hasEnded(_ exit: ProcessExit) {
+    /// - Parameter reason: why the kernel ended it, if it did.
+    func hasEnded(_ exit: ProcessExit, because reason: String? = nil) {
         self.exit = exit
         killTimer?.cancel()
-        guard process != nil else { return }
+        if let reason { noteReason(reason) }
+        guard let process else { return }
+        WorkerWatch.shared.remove(process.pid)
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
             for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }

@@ -1,9 +1,14 @@
 import CProcess
 import Glibc
+import Manifests
 import NIOPosix
+import Synchronization
 
-/// Starts processes, all from one thread that never ends: a child dies with the thread that has started it
+/// Starts processes, all from threads that never end: a child dies with the thread that has started it
 /// (`PR_SET_PDEATHSIG`), and that thread waits until the child has called `execve`.
+///
+/// A thread is under the filter that its children inherit. Setting one up costs the kernel 240 µs, nearly as much as
+/// the start itself, since it translates the filter into machine code; inheriting one costs nothing.
 final class Spawner: Sendable {
     static let shared = Spawner()
 
@@ -19,19 +24,39 @@ final class Spawner: Sendable {
         var memory: Int64
         /// What become descriptors 0 to 3; -1 for none.
         var descriptors: (Int32, Int32, Int32, Int32)
+        /// By which its processes are known.
+        var mark: WorkerMark
+        /// The filter that the spawning thread is under.
+        var filter: FilterKind?
+        /// Landlock's; -1 for none.
+        var ruleset: Int32
+        /// `cgroup.procs` of its control group; -1 for none.
+        var controlGroup: Int32
     }
 
-    private let thread = NIOThreadPool(numberOfThreads: 1)
+    private let threads = Mutex<[FilterKind?: SpawnerThread]>([:])
+    /// Tells filters the host's own calls from those of workers.
+    private let cookie = UInt64.random(in: 1 ... .max)
 
     private init() {
         // Whoever started the host may have left it with SIGCHLD ignored, and then no child's exit can be known
         // (waitpid(2), NOTES).
         signal(SIGCHLD, SIG_DFL)
-        thread.start()
+        // A thread inherits the filter of the one that makes it: what spawning threads use has its own before.
+        _ = ExitWatch.shared
+        _ = NIOThreadPool.singleton
     }
 
-    /// Runs `body` on the spawning thread.
-    func submit(_ body: @escaping @Sendable () -> Void) { thread.submit { _ in body() } }
+    /// Runs `body` on the spawning thread under `filter`, with what keeps that thread from being so.
+    func submit(under filter: FilterKind?, _ body: @escaping @Sendable (CallFailure?) -> Void) {
+        let thread = threads.withLock { threads in
+            if let thread = threads[filter] { return thread }
+            let thread = SpawnerThread(filter?.filter(cookie: cookie))
+            threads[filter] = thread
+            return thread
+        }
+        thread.submit(body)
+    }
 
     /// Starts a process; to be called on the spawning thread. `onExit` is called once, on a thread of its own.
     func spawn(
@@ -47,11 +72,12 @@ final class Spawner: Sendable {
             var request = apus_spawn_plan(
                 path: arguments.pointer[0], arguments: arguments.pointer, environment: environment.pointer,
                 directory: directory, descriptors: plan.descriptors, memory: UInt64(max(0, plan.memory)),
-                files: Self.files)
+                files: Self.files, mark: plan.mark.value, cookie: plan.filter == nil ? 0 : cookie,
+                ruleset: plan.ruleset, control_group: plan.controlGroup)
             return apus_spawn(&request)
         }
         guard spawned.error == 0 else { throw Self.failure(plan, spawned) }
-        let process = WorkerProcess(pid: spawned.pid)
+        let process = WorkerProcess(pid: spawned.pid, mark: plan.mark)
         let error = ExitWatch.shared.add(process, pidfd: spawned.pidfd, onExit: onExit)
         guard error == 0 else {
             process.signalGroup(SIGKILL)
@@ -65,7 +91,47 @@ final class Spawner: Sendable {
     private static func failure(_ plan: Plan, _ spawned: apus_spawned) -> CallFailure {
         let step = String(cString: spawned.step)
         let object = step == "chdir" ? plan.directory : plan.command[0]
-        return CallFailure(.startFailed, "cannot start \(object): \(step): \(describe(spawned.error))")
+        var advice = ""
+        if step == "execve", spawned.error == EACCES, plan.ruleset >= 0 {
+            advice =
+                "; if its permissions allow it, the sandbox may not: an interpreter in an odd place, for one; "
+                + "name its folder in 'sandbox.read'"
+        }
+        return CallFailure(.startFailed, "cannot start \(object): \(step): \(describe(spawned.error))\(advice)")
+    }
+}
+
+/// A thread that starts processes, under one filter.
+private final class SpawnerThread: Sendable {
+    private let thread = NIOThreadPool(numberOfThreads: 1)
+    /// Answers for those that this one starts; made before the filter, under which it could not be.
+    private let answering = NIOThreadPool(numberOfThreads: 1)
+    /// Set on the thread itself, before anything else runs there.
+    private let obstacle = Mutex<CallFailure?>(nil)
+
+    init(_ filter: apus_filter?) {
+        thread.start()
+        guard let filter else { return }
+        answering.start()
+        thread.submit { [self] _ in
+            let outcome = withUnsafePointer(to: filter) { apus_filter_enter($0) }
+            if outcome.error != 0 {
+                let step = String(cString: outcome.step)
+                let failure = CallFailure(
+                    .startFailed,
+                    "the sandbox cannot be set up: \(step): \(describe(outcome.error)); "
+                        + "'sandbox: off' in the manifest does without")
+                obstacle.withLock { $0 = failure }
+            } else if outcome.listener >= 0 {
+                answering.submit { [listener = outcome.listener] _ in
+                    SandboxGuard.shared.answer(listener, filter)
+                }
+            }
+        }
+    }
+
+    func submit(_ body: @escaping @Sendable (CallFailure?) -> Void) {
+        thread.submit { [self] _ in body(obstacle.withLock { $0 }) }
     }
 }
 

@@ -5,7 +5,6 @@ import NIOPosix
 
 /// What a worker finds around it: a clean environment and a temporary directory of its own.
 struct WorkerEnvironment {
-    private static let inherited = ["PATH", "HOME"]
     private static let standardPath = "/usr/local/bin:/usr/bin:/bin"
 
     /// Absolute path; removed by `remove()`.
@@ -15,18 +14,19 @@ struct WorkerEnvironment {
     /// - Parameter worker: its number within the host, from 1.
     init(_ manifest: Manifest, worker: Int) throws(CallFailure) {
         temporaryDirectory = try Self.makeTemporaryDirectory()
-        var variables = ["PATH": Self.standardPath, "HOME": "/", "LANG": "C.UTF-8"]
-        for name in Self.inherited {
-            if let value = getenv(name) { variables[name] = String(cString: value) }
-        }
+        // In the sandbox, the home of the host's user is none of a worker's business.
+        let home = manifest.sandbox.enabled ? temporaryDirectory : Self.home
+        var variables = [
+            "PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath, "HOME": home, "LANG": "C.UTF-8",
+        ]
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
         if manifest.handler.contract == .apus, manifest.handler.product == nil, let folder = PythonModule.folder {
-            variables["PYTHONPATH"] = manifest.environment["PYTHONPATH"].map { "\($0):\(folder)" } ?? folder
+            variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
-        variables[TemporaryFolders.mark] = temporaryDirectory
+        variables["APUS_TMPDIR"] = temporaryDirectory
         variables["APUS_FUNCTION"] = manifest.name
         variables["APUS_WORKER"] = String(worker)
         variables["APUS_CONTRACT"] = manifest.handler.contract.rawValue
@@ -37,6 +37,11 @@ struct WorkerEnvironment {
     func remove() {
         NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
     }
+
+    /// Of the host's user.
+    static var home: String { getenv("HOME").map { String(cString: $0) } ?? "/" }
+
+    var mark: WorkerMark { WorkerMark(temporaryDirectory: temporaryDirectory) }
 
     private static var parent: String { TemporaryFolders.parent }
 
@@ -52,19 +57,14 @@ struct WorkerEnvironment {
 /// The temporary directories of all hosts on this machine; each has its host's process id in its name.
 package enum TemporaryFolders {
     static let prefix = "apus-worker-"
-    /// The environment variable by which a worker's processes are known, whatever TMPDIR its manifest sets.
-    static let mark = "APUS_TMPDIR"
 
     static var parent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
     /// Removes those whose host was killed before it could, and ends what still runs of their workers: the kernel has
     /// ended the leaders with their host (`PR_SET_PDEATHSIG`), but not what they had started. Blocks.
     package static func sweep() {
-        let orphans = names(in: parent).filter(isOrphan).map { "\(parent)/\($0)" }
-        guard !orphans.isEmpty else { return }
-        let processes = names(in: "/proc").compactMap { pid_t($0) }
-        for folder in orphans {
-            for process in processes { _ = apus_kill_if_in_environment(process, "\(mark)=\(folder)") }
+        for folder in FolderListing.names(in: parent).filter(isOrphan).map({ "\(parent)/\($0)" }) {
+            WorkerMark(temporaryDirectory: folder).killAll()
             apus_remove_tree(folder)
         }
     }
@@ -74,16 +74,5 @@ package enum TemporaryFolders {
             return false
         }
         return kill(host, 0) == -1 && errno == ESRCH
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names
     }
 }

@@ -8,9 +8,14 @@ import Synchronization
 /// can reach a stranger who got the number afterwards.
 final class WorkerProcess: Sendable {
     let pid: Int32
+    /// A copy has its template's.
+    let mark: WorkerMark
     private let isReaped = Mutex(false)
 
-    init(pid: Int32) { self.pid = pid }
+    init(pid: Int32, mark: WorkerMark) {
+        self.pid = pid
+        self.mark = mark
+    }
 
     /// Signals every process of the group, if the leader has not been reaped.
     func signalGroup(_ number: Int32) {
@@ -22,11 +27,14 @@ final class WorkerProcess: Sendable {
     /// Ends what the leader has left behind, then frees its number. Only after its end.
     func reap() -> ProcessExit {
         let exit = apus_exit_peek(pid)
+        let mayHaveLeft = SandboxGuard.shared.dismiss(mark)
         isReaped.withLock { isReaped in
             _ = kill(-pid, SIGKILL)
             apus_reap(pid)
             isReaped = true
         }
+        // Those that have left the group. Nobody starts another now.
+        if mayHaveLeft { mark.killAll() }
         if exit.error != 0 { return .unknown(exit.error) }
         return exit.signalled != 0 ? .signal(exit.status) : .status(exit.status)
     }

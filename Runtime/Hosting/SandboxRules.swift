@@ -1,0 +1,45 @@
+import Manifests
+import Workers
+
+/// What the host asks of sandboxes, beyond what one manifest can say.
+struct SandboxRules {
+    private let data: String
+    private let isFullRequired: Bool
+
+    /// - Parameter data: the data folder, which exists.
+    init(data: String, isFullRequired: Bool) {
+        self.data = RealPath.resolve(data)
+        self.isFullRequired = isFullRequired
+    }
+
+    /// The manifests as they are run: the data folder is hidden from all of them.
+    func applied(to manifests: [Manifest]) -> [Manifest] {
+        manifests.map { manifest in
+            var manifest = manifest
+            manifest.sandbox.hidden = [data]
+            return manifest
+        }
+    }
+
+    /// One line a manifest and problem.
+    func problems(in manifests: [Manifest]) -> [String] {
+        manifests.flatMap { manifest -> [String] in
+            let sandbox = manifest.sandbox
+            guard sandbox.enabled else {
+                let line = "function '\(manifest.name)' has 'sandbox: off', and --require-sandbox full allows none"
+                return isFullRequired ? [line] : []
+            }
+            return (sandbox.read + sandbox.write).filter { AbsolutePath.covers(data, RealPath.resolve($0)) }.map {
+                "function '\(manifest.name)' may reach \($0) (sandbox), which is in the host's data folder \(data); "
+                    + "name another, or choose another data folder with --data"
+            }
+        }
+    }
+
+    /// What the machine lacks, one line a protection.
+    static func missing(on machine: SandboxSupport) -> [String] {
+        Sandbox.Protection.allCases.compactMap { protection in
+            machine.obstacle(to: protection).map { "\(protection.rawValue): \($0)" }
+        }
+    }
+}

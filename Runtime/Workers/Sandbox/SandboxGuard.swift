@@ -1,0 +1,114 @@
+import CProcess
+import Glibc
+import Synchronization
+
+/// Answers the system calls of workers that their filters refuse or ask about, and says so.
+///
+/// Process-wide: a filter binds a thread that starts workers, and has one listener for all of them. A worker is known by
+/// its mark.
+final class SandboxGuard: Sendable {
+    static let shared = SandboxGuard()
+
+    private struct Member {
+        var ward = Ward()
+        /// Whether one of its processes has left its group.
+        var hasLeft = false
+        /// Processes that the host started with this mark, or had copied.
+        var leaders = 1
+        let hearsOfLeaving: Bool
+        let network: String
+        let connect: Set<Int>?
+        let say: @Sendable (String) -> Void
+    }
+
+    private let members = Mutex<[UInt64: Member]>([:])
+
+    /// Answers what comes from `listener`, for good.
+    func answer(_ listener: Int32, _ filter: apus_filter) {
+        var notice = apus_notice()
+        while true {
+            switch apus_notice_receive(listener, filter, &notice) {
+            case 0: answer(listener, &notice)
+            // A signal; or the caller has gone meanwhile.
+            case -EINTR, -ENOENT: continue
+            default:
+                // Whoever waits for an answer gets ENOSYS.
+                close(listener)
+                return
+            }
+        }
+    }
+
+    /// Knows a worker from now on.
+    ///
+    /// - Parameters:
+    ///   - hearsOfLeaving: whether its filter tells of processes that leave its group.
+    ///   - network: what the manifest says of it, for the log.
+    ///   - connect: the only ports that it may connect to; `nil` for all.
+    ///   - say: gets a line when something was refused, on the guarding thread.
+    func admit(
+        _ mark: WorkerMark, hearsOfLeaving: Bool, network: String, connect: Set<Int>?,
+        say: @escaping @Sendable (String) -> Void
+    ) {
+        let member = Member(hearsOfLeaving: hearsOfLeaving, network: network, connect: connect, say: say)
+        members.withLock { $0[mark.value] = member }
+    }
+
+    /// One more process with a mark that is known: a copy.
+    func retain(_ mark: WorkerMark) { members.withLock { $0[mark.value]?.leaders += 1 } }
+
+    /// A leader has ended. Returns whether it was the last, and may have left processes outside its group.
+    func dismiss(_ mark: WorkerMark) -> Bool {
+        members.withLock { members in
+            guard let member = members[mark.value] else { return false }
+            members[mark.value]?.leaders -= 1
+            guard member.leaders == 1 else { return false }
+            members[mark.value] = nil
+            return member.hasLeft || !member.hearsOfLeaving
+        }
+    }
+
+    private func answer(_ listener: Int32, _ notice: inout apus_notice) {
+        let mark = apus_mark(notice.task)
+        // The host's own thread, which starts workers.
+        guard mark != 0 else { return apus_notice_answer(listener, &notice, 0) }
+        switch apus_notice_kind(rawValue: UInt32(notice.kind)) {
+        case APUS_NOTICE_LEAVING:
+            members.withLock { $0[mark]?.hasLeft = true }
+            apus_notice_answer(listener, &notice, 0)
+        case APUS_NOTICE_SOCKET:
+            apus_notice_answer_socket(listener, &notice)
+        case APUS_NOTICE_CONNECT:
+            apus_notice_answer(listener, &notice, mayConnect(mark, &notice) ? 0 : EACCES)
+        case APUS_NOTICE_FOREIGN_SOCKET:
+            say(mark) { "refused a socket of family \(notice.arguments.0) (sandbox.network: \($0))" }
+            apus_notice_answer(listener, &notice, EACCES)
+        default:
+            let name = String(cString: notice.name)
+            say(mark) { _ in "refused \(name)" }
+            apus_notice_answer(listener, &notice, EPERM)
+        }
+    }
+
+    /// Only to tell at once, and to log: the socket itself goes nowhere else.
+    private func mayConnect(_ mark: UInt64, _ notice: inout apus_notice) -> Bool {
+        let peer = apus_notice_peer(&notice)
+        let ports = members.withLock { $0[mark]?.connect }
+        if peer.is_known == 0 || peer.is_loopback != 0 && (ports ?? nil)?.contains(Int(peer.port)) ?? true {
+            return true
+        }
+        let address = withUnsafeBytes(of: peer.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        say(mark) { "refused a connection to \(address) (sandbox.network: \($0))" }
+        return false
+    }
+
+    private func say(_ mark: UInt64, _ line: (_ network: String) -> String) {
+        let spoken = members.withLock { members -> (@Sendable (String) -> Void, String)? in
+            guard let member = members[mark] else { return nil }
+            let line = line(member.network)
+            guard members[mark]?.ward.isNews(line) == true else { return nil }
+            return (member.say, line)
+        }
+        if let (say, line) = spoken { say("sandbox: " + line) }
+    }
+}

@@ -1,0 +1,174 @@
+import Events
+import Foundation
+import Manifests
+import NIOCore
+import Support
+import Testing
+import Workers
+
+@Suite("A runtime of the lambda contract", .serialized, .timeLimit(.minutes(2)))
+struct LambdaTests {
+    @Test("streams a response with its status, its headers and its cookies before it")
+    func stream() async throws {
+        try await World.with(Handlers.lambda("stream")) { world in
+            let response = try await world.request("/", query: "chunks=3&size=4")
+            #expect(response.head.status == 201)
+            #expect(response.head.headers.first("x-kind") == "stream")
+            #expect(response.head.headers.first("set-cookie") == "a=b")
+            let text = try await response.text()
+            #expect(text == "xxxxxxxxxxxx")
+            // 202 came after the last chunk, or the runtime would have ended.
+            let again = try await world.request("/", query: "chunks=1&size=4").text()
+            #expect(again == "xxxx")
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("streams without a head, too")
+    func plainStream() async throws {
+        try await World.with(Handlers.lambda("plainStream")) { world in
+            let response = try await world.request("/")
+            #expect(response.head == ResponseHead(status: 200, headers: [HeaderField("content-type", "text/plain")]))
+            let text = try await response.text()
+            #expect(text == "one two")
+        }
+    }
+
+    @Test("can fail in the middle of a stream, which its reader learns, and goes on")
+    func brokenStream() async throws {
+        try await World.with(Handlers.lambda("brokenStream")) { world in
+            for _ in 0..<2 {
+                let response = try await world.request("/")
+                let failure = await #expect(throws: CallFailure.self) { try await response.text() }
+                #expect(failure?.functionError?.type == "Late")
+                #expect(failure?.message == "the function failed: Late: too late")
+            }
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("tells its errors, with a header of 1 MiB, and goes on")
+    func error() async throws {
+        try await World.with(Handlers.lambda("fail")) { world in
+            for _ in 0..<2 {
+                let failure = try await world.failure(of: "/")
+                #expect(failure.code == .handlerFailed)
+                #expect(failure.message == "the function failed: ValueError: no such day")
+                #expect(failure.functionError?.type == "ValueError")
+            }
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("is told when its response is too large, and so is its caller")
+    func large() async throws {
+        try await World.with(Handlers.lambda("large")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.functionError?.type == "Function.ResponseSizeTooLarge")
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+            let died = world.lines.all.contains { $0.text.contains("exit status 1") }
+            #expect(!died, "it got another status than 413")
+        }
+    }
+
+    @Test("tells why it cannot start")
+    func initError() async throws {
+        try await World.with(Handlers.lambda("initError")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message == "the function cannot be initialised: ImportError: no module named nowhere")
+        }
+    }
+
+    @Test("that never asks for an event is given up after 10 s")
+    func neverReady() async throws {
+        try await World.with(Handlers.lambda("neverReady")) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .startFailed)
+            #expect(failure.message.contains("did not ask for its first event within 10 s"))
+        }
+    }
+
+    @Test("is told what is wrong with its requests")
+    func wrong() async throws {
+        try await World.with(Handlers.lambda("wrong")) { world in
+            let text = try await world.request("/").text()
+            #expect(text == "[400, 403, 405, 404]")
+        }
+    }
+
+    @Test("is answered for when it sends what is no HTTP and ends")
+    func garbage() async throws {
+        try await World.with(Handlers.lambda("noise")) { world in
+            let code = try await world.failure(of: "/").code
+            #expect(code == .workerDied)
+        }
+    }
+
+    @Test("learns the invocation's id, its deadline and its function's name")
+    func context() async throws {
+        try await World.with(Handlers.lambda("context")) { world in
+            let id = InvocationID()
+            let text = try await world.request("/", time: .seconds(20), id: id).text()
+            let context = try #require(
+                try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+            #expect(context["Lambda-Runtime-Aws-Request-Id"] as? String == id.description)
+            #expect(
+                context["Lambda-Runtime-Invoked-Function-Arn"] as? String
+                    == "arn:aws:lambda:us-east-1:000000000000:function:contract")
+            #expect((context["Lambda-Runtime-Trace-Id"] as? String)?.hasPrefix("Root=1-") == true)
+            let left = try #require(context["left"] as? Int)
+            #expect((10_000...20_000).contains(left))
+        }
+    }
+
+    @Test("answers what AWS's Invoke has asked, unchanged")
+    func invoke() async throws {
+        try await World.with(Handlers.lambda("show")) { world in
+            let event = Event(
+                id: "1", source: "/x", type: LambdaEvent.invokeType, time: .now(), data: Array(#"{"a": [1]}"#.utf8))
+            let invocation = Invocation(function: "contract", cause: .event(.topic, event))
+            let call = Call(invocation: invocation, body: .empty, time: .seconds(10)) { MemoryState().operate($0, $1) }
+            guard case .result(let json) = try await world.pool.perform(call, on: world.lane) else {
+                throw Unexpected(description: "no result")
+            }
+            #expect(String(buffer: json) == #"{"statusCode": 200, "body": "{\"a\": [1]}"}"#)
+        }
+    }
+
+    @Test("has one process for calls that come one after the other")
+    func reuse() async throws {
+        try await World.with(Handlers.lambda("pid")) { world in
+            var pids: Set<String> = []
+            for _ in 0..<50 { pids.insert(try await world.request("/").text()) }
+            #expect(pids.count == 1)
+        }
+    }
+
+    @Test("is kept when the body of a request breaks off before it has the call")
+    func brokenBody() async throws {
+        try await World.with(Handlers.lambda("count")) { world in
+            let before = try await world.request("/").text()
+            #expect(before == "0")
+            let body = BodyStream()
+            body.write(ByteBuffer(string: "half"))
+            body.fail(Unexpected(description: "the client has gone"))
+            await #expect(throws: CallFailure.self) { try await world.request("/", body: .stream(body)) }
+            let after = try await world.request("/").text()
+            #expect(after == "0")
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("says whose its lines are, also of those before its answer")
+    func attribution() async throws {
+        try await World.with(Handlers.lambda("event")) { world in
+            for _ in 0..<20 {
+                let id = InvocationID()
+                let answer = try await world.request("/", id: id).text()
+                #expect(answer == "null")
+                #expect(world.lines.all.contains { $0.source == .stdout && $0.invocation == id })
+            }
+        }
+    }
+}
