@@ -82,12 +82,14 @@ struct UpgradeTests {
         }
     }
 
-    @Test("no function but a server hears of an offer, and none of another protocol", arguments: [
-        "GET /echo/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        "GET /server/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
-        "GET /server/x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
-        "POST /server/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
-    ])
+    @Test(
+        "no function but a server hears of an offer, and none of another protocol",
+        arguments: [
+            "GET /echo/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            "GET /server/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "GET /server/x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+            "POST /server/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
+        ])
     func notOffered(_ request: String) async throws {
         let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
             Reply(head: ResponseHead(status: head.headers.first("Upgrade") == nil ? 200 : 400), body: .empty)
