@@ -17,6 +17,7 @@ package struct FileGrants: Sendable, Equatable {
         // One that holds the user's home would be no bound at all; `sandbox.read` can say so.
         if !AbsolutePath.covers(directory, home) { read.insert(directory) }
         read.formUnion(Self.files(namedBy: manifest.handler))
+        if let module = PythonModule.folder(for: manifest.handler) { read.insert(module) }
         for case .file(let trigger) in manifest.triggers { read.insert(trigger.watch) }
         read.formUnion(manifest.sandbox.read)
 
