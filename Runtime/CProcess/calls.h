@@ -15,13 +15,10 @@ struct apus_call {
 extern const struct apus_call apus_refused[];
 extern const size_t apus_refused_count;
 
-// Where clone(2) has its argument `tls`, which it ignores without CLONE_SETTLS.
 #if defined(__x86_64__)
 #define APUS_ARCHITECTURE AUDIT_ARCH_X86_64
-enum { APUS_CLONE_TLS = 4 };
 #elif defined(__aarch64__)
 #define APUS_ARCHITECTURE AUDIT_ARCH_AARCH64
-enum { APUS_CLONE_TLS = 3 };
 #else
 #error "the filter of system calls is written for x86_64 and aarch64"
 #endif

@@ -89,25 +89,22 @@ static void begin_program(struct program *program) {
 }
 
 static void limit_processes(struct program *program, const struct apus_filter *filter) {
+    // Who leaves the worker's process group is known by its mark alone, so that the host must look for it at the end.
+    if (filter->processes) {
+        const unsigned short group = begin(program, SYS_setpgid);
+        allow_host(program, 5, filter->cookie);
+        give(program, SECCOMP_RET_USER_NOTIF);
+        end(program, group);
+        give_if(program, SYS_setsid, SECCOMP_RET_USER_NOTIF);
+    }
+    if (!filter->calls) return;
     // Its flags are in memory, which a filter cannot see. The C library falls back to clone.
     give_if(program, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
     const unsigned short clone = begin(program, SYS_clone);
-    if (filter->calls) {
-        load_low(program, 0);
-        give_if_any(program, APUS_NEW_NAMESPACES, program->refuse);
-    }
-    if (filter->processes) {
-        allow_host(program, APUS_CLONE_TLS, filter->cookie);
-        give(program, SECCOMP_RET_USER_NOTIF);
-    }
+    load_low(program, 0);
+    give_if_any(program, APUS_NEW_NAMESPACES, program->refuse);
     give(program, SECCOMP_RET_ALLOW);
     end(program, clone);
-#ifdef __x86_64__
-    if (filter->processes) {
-        give_if(program, SYS_fork, SECCOMP_RET_USER_NOTIF);
-        give_if(program, SYS_vfork, SECCOMP_RET_USER_NOTIF);
-    }
-#endif
 }
 
 /// Limits of other processes, and the mark.
@@ -228,7 +225,7 @@ struct apus_filter_outcome apus_filter_enter(const struct apus_filter *filter) {
     const int listens = apus_has_listeners();
     struct program program = {.refuse = listens ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM};
     begin_program(&program);
-    if (filter->calls || filter->processes) limit_processes(&program, filter);
+    limit_processes(&program, filter);
     keep_limits(&program, filter);
     if (filter->calls) refuse_calls(&program);
     if (filter->calls || filter->network != APUS_NETWORK_FULL) limit_sockets(&program, filter);

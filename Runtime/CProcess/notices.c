@@ -28,18 +28,12 @@ static void classify(struct apus_notice *notice, long number, const struct apus_
         if (apus_refused[index].number == number) notice->name = apus_refused[index].name;
     }
     switch (number) {
-    case SYS_clone:
-        notice->name = "clone";
-        if ((notice->arguments[0] & APUS_NEW_NAMESPACES) != 0) break;
-        notice->kind = (notice->arguments[0] & CLONE_THREAD) != 0 ? APUS_NOTICE_THREAD : APUS_NOTICE_PROCESS;
+    case SYS_clone: notice->name = "clone"; break;
+    case SYS_setsid:
+    case SYS_setpgid:
+        notice->name = "setsid";
+        notice->kind = APUS_NOTICE_LEAVING;
         break;
-#ifdef __x86_64__
-    case SYS_fork:
-    case SYS_vfork:
-        notice->name = "fork";
-        notice->kind = APUS_NOTICE_PROCESS;
-        break;
-#endif
     case SYS_socket:
         notice->name = "socket";
         notice->kind = filter->network == APUS_NETWORK_LOOPBACK && is_plain_tcp(notice->arguments)

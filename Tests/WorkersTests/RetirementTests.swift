@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Support
 import Testing

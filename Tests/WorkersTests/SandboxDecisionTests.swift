@@ -5,51 +5,34 @@ import Testing
 import Workers
 
 @Suite("What a sandbox decides") struct SandboxDecisionTests {
-    private let start = ContinuousClock.now
-
-    @Test("a worker starts as many processes as its limit has room for, counted anew when that is used up")
-    func allowance() {
-        var ward = Ward(limit: 5)
-        var counts = 0
-        func ask(_ ward: inout Ward, there: Int, after: Duration = .zero) -> Ward.Answer {
-            ward.start(isThread: false, now: start + after) {
-                counts += 1
-                return there
-            }
-        }
-        #expect((0..<4).map { _ in ask(&ward, there: 1) } == Array(repeating: .allow, count: 4))
-        #expect(counts == 1)
-        #expect(ask(&ward, there: 5) == .refuse)
-        #expect(counts == 2)
-        // For a moment nobody counts, however often it asks.
-        #expect(ask(&ward, there: 1, after: .milliseconds(5)) == .refuse)
-        #expect(counts == 2)
-        #expect(ask(&ward, there: 4, after: .milliseconds(11)) == .allow)
-        #expect(ask(&ward, there: 5, after: .milliseconds(11)) == .refuse)
-    }
-
-    @Test("only a process may leave something behind, a thread does not")
-    func threads() {
-        var ward = Ward(limit: 5)
-        _ = ward.start(isThread: true, now: start) { 1 }
-        #expect(!ward.hasForked)
-        _ = ward.start(isThread: false, now: start) { 1 }
-        #expect(ward.hasForked)
-    }
-
     @Test("the log hears of each refusal once, and of no more than twenty")
     func news() {
-        var ward = Ward(limit: 5)
+        var ward = Ward()
         #expect([ward.isNews("a"), ward.isNews("a"), ward.isNews("b")] == [true, false, true])
         #expect((0..<100).count { ward.isNews("\($0)") } == 18)
     }
 
-    @Test("memory is looked at the oftener the fuller it is, and never for long")
+    @Test("workers are looked at the sooner the fuller one is or the more processes there are, but never all the time")
     func pace() {
-        #expect(MemoryPace.next(fullest: 0.1, cost: .microseconds(100)) == .milliseconds(500))
-        #expect(MemoryPace.next(fullest: 0.6, cost: .microseconds(100)) == .milliseconds(100))
-        #expect(MemoryPace.next(fullest: 1.2, cost: .microseconds(100)) == .milliseconds(25))
-        #expect(MemoryPace.next(fullest: 1.2, cost: .milliseconds(100)) == .seconds(2))
+        let start = ContinuousClock.now
+        func isDue(after time: Duration, fullest: Double, cost: Duration = .milliseconds(1), new: UInt64 = 0) -> Bool {
+            var pace = WatchPace()
+            pace.hasLooked(start, lastProcess: 1000, fullest: fullest, cost: cost)
+            return pace.isDue(start + time, lastProcess: 1000 + new)
+        }
+        #expect(WatchPace().isDue(start, lastProcess: 0))
+        #expect(
+            [isDue(after: .milliseconds(499), fullest: 0.1), isDue(after: .milliseconds(500), fullest: 0.1)] == [
+                false, true,
+            ])
+        #expect(
+            [isDue(after: .milliseconds(99), fullest: 0.6), isDue(after: .milliseconds(100), fullest: 0.6)] == [
+                false, true,
+            ])
+        #expect(isDue(after: .milliseconds(25), fullest: 0.9))
+        #expect(isDue(after: .milliseconds(25), fullest: 0.1, new: 40))
+        #expect(!isDue(after: .milliseconds(10), fullest: 0.1, new: 40))
+        #expect(!isDue(after: .seconds(1), fullest: 1, cost: .milliseconds(100), new: 40))
     }
 
     @Test("what is hidden falls out of what is granted, and the rest stays")
@@ -104,7 +87,7 @@ import Workers
         machine.hasListeners = false
         machine.hasSocketAnswers = false
         var sandbox = Sandbox()
-        #expect(machine.active(for: sandbox).isDisjoint(with: [.files, .calls, .processes, .signals, .network]))
+        #expect(machine.active(for: sandbox).isDisjoint(with: [.files, .calls, .signals, .network]))
         #expect(machine.obstacle(to: .files)?.contains("Landlock") == true)
         #expect(machine.report(on: sandbox).first { $0.protection == .files }?.isActive == false)
         #expect(machine.refusal(of: sandbox) == nil)

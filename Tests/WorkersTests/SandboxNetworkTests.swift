@@ -61,6 +61,28 @@ struct SandboxNetworkTests {
         }
     }
 
+    @Test("leaves a server its own port with none, and no other")
+    func server() async throws {
+        let listener = try Listener()
+        let script = """
+            import http.server, os, socket
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_POST(self):
+                    try:
+                        socket.create_connection(("127.0.0.1", \(listener.port))); text = b"connected"
+                    except PermissionError: text = b"refused"
+                    try:
+                        socket.create_server(("127.0.0.1", 0)); text += b" listening"
+                    except PermissionError: text += b" refused"
+                    self.send_response(200); self.send_header("Content-Length", str(len(text))); self.end_headers()
+                    self.wfile.write(text)
+            http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+            """
+        var manifest = Handlers.shell("") { $0.sandbox.network = .none }
+        manifest.handler = Handler(command: ["/usr/bin/env", "python3", "-c", script], contract: .http, directory: "/")
+        #expect(try await World.text(of: manifest) == "refused refused")
+    }
+
     @Test("cannot be widened: sockets stay on the loopback device, and there are no others")
     func binding() async throws {
         let manifest = Handlers.perl(

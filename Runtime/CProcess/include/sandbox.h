@@ -41,7 +41,7 @@ enum apus_network { APUS_NETWORK_FULL, APUS_NETWORK_LOOPBACK, APUS_NETWORK_NONE 
 struct apus_filter {
     /// Calls that no handler needs: mounts, tracing, kernel modules, keys, namespaces...
     int calls;
-    /// Whether the listener is asked before each new process and thread.
+    /// Whether the listener hears of processes that leave the worker's process group.
     int processes;
     /// One of `apus_network`.
     int network;
@@ -73,8 +73,7 @@ int apus_can_drop_capabilities(void);
 
 enum apus_notice_kind {
     APUS_NOTICE_REFUSED,
-    APUS_NOTICE_PROCESS,
-    APUS_NOTICE_THREAD,
+    APUS_NOTICE_LEAVING,
     APUS_NOTICE_SOCKET,
     APUS_NOTICE_FOREIGN_SOCKET,
     APUS_NOTICE_CONNECT,
@@ -121,6 +120,7 @@ struct apus_process {
     uint64_t tasks;
     /// Bytes resident, shared ones included.
     uint64_t resident;
+    int is_stopped;
 };
 
 /// The mark of process or thread `pid`; 0 for none.
@@ -130,6 +130,10 @@ uint64_t apus_mark(pid_t pid);
 size_t apus_processes(uint64_t mark, struct apus_process *list, size_t capacity);
 /// Kills every process that carries `mark`, until none is left or it has tried often enough. Returns how many it killed.
 size_t apus_kill_marked(uint64_t mark);
+/// The number of the process or thread that was made last on this machine (proc_loadavg(5)).
+uint64_t apus_last_process(void);
+/// Lets the calling thread run before others, where the host's user may (setpriority(2)).
+void apus_prefer_thread(void);
 /// Bytes resident of `pid`, shared ones in proportion (smaps_rollup); 0 when that cannot be read.
 uint64_t apus_proportional_size(pid_t pid);
 /// Bytes resident of `pid` (statm); 0 when it has gone.

@@ -49,7 +49,7 @@ extension HandlerProcess {
             do throws(CallFailure) {
                 let process = try watch(try copy.get(), folder, template.mark)
                 lane.run { [self, wiring] in
-                    watchMemory(of: process, nil)
+                    watch(process, nil)
                     hasStarted(process, wiring, started)
                 }
             } catch {

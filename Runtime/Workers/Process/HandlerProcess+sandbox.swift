@@ -65,23 +65,20 @@ extension HandlerProcess {
         NIOThreadPool.singleton.submit { _ in group.remove() }
     }
 
-    /// A template's processes are those of all its copies.
-    private var isTemplate: Bool { number == 0 }
-
-    private var most: Int { manifest.limits.processes * (isTemplate ? manifest.workers.max + 1 : 1) }
-
     /// Makes the worker known to the one who answers for its filter.
     private func admit(_ mark: WorkerMark, _ endpoints: Endpoints) {
         guard manifest.sandbox.enabled else { return }
-        let active = SandboxSupport.machine.active(for: manifest.sandbox)
         SandboxGuard.shared.admit(
-            mark, processes: active.contains(.processes) ? most : nil,
+            mark, hearsOfLeaving: SandboxSupport.machine.active(for: manifest.sandbox).contains(.processes),
             network: manifest.sandbox.network.rawValue,
             connect: manifest.sandbox.network == .none ? Set(endpoints.connect) : nil
         ) { [self] line in
             lane.loop.execute { self.emit(.host, level: "warning", text: line, invocation: self.currentInvocation()) }
         }
     }
+
+    /// Its copies have their own bounds.
+    private var isTemplate: Bool { number == 0 }
 
     private var isMemoryBounded: Bool { !manifest.sandbox.lifted.contains(.memory) }
 
@@ -93,21 +90,31 @@ extension HandlerProcess {
             processes: manifest.sandbox.enabled ? manifest.limits.processes : nil)
     }
 
-    /// Ends the process when it, with all that it has started, keeps more than it may.
+    /// Ends the process when it, with all that it has started, has more than it may.
     ///
     /// - Parameter bounds: `nil` for a copy, which has those of its template.
-    func watchMemory(of process: WorkerProcess, _ bounds: Bounds?) {
-        guard isMemoryBounded, exit == nil, bounds?.group == nil else { return }
+    func watch(_ process: WorkerProcess, _ bounds: Bounds?) {
+        guard exit == nil, bounds?.group == nil else { return }
+        let sandbox = manifest.sandbox
+        let bound = WorkerWatch.Bound(
+            processes: sandbox.enabled && !sandbox.lifted.contains(.processes) ? manifest.limits.processes : nil,
+            memory: isMemoryBounded ? manifest.limits.memory : nil)
         // What copies have started cannot be told from what the template, or another copy, has.
         let isAlone = isTemplate || bounds == nil
-        MemoryWatch.shared.add(
-            process.pid, mark: isAlone ? nil : process.mark, limit: manifest.limits.memory
-        ) { [self] bytes in
-            let reason = memoryExcess("its processes keep \(bytes >> 20) MiB,")
+        WorkerWatch.shared.add(process.pid, process.mark, isAlone: isAlone, bound) { [self] excess in
+            let reason = text(of: excess)
             lane.loop.execute {
                 self.say("warning", "worker killed: \(reason)")
                 self.kill(because: reason)
             }
+        }
+    }
+
+    private func text(of excess: WorkerWatch.Excess) -> String {
+        switch excess {
+        case .memory(let bytes): memoryExcess("its processes keep \(bytes >> 20) MiB,")
+        case .processes(let count):
+            "it has \(count) processes and threads, more than \(manifest.limits.processes) (limits.processes)"
         }
     }
 

@@ -83,7 +83,7 @@ final class HandlerProcess: @unchecked Sendable {
                 let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, wire)
                 lane.loop.execute {
                     self.folder = bounds.folder
-                    self.watchMemory(of: process, bounds)
+                    self.watch(process, bounds)
                     self.hasStarted(process, wiring, started)
                 }
             } catch {
@@ -191,7 +191,7 @@ final class HandlerProcess: @unchecked Sendable {
         killTimer?.cancel()
         if let reason { noteReason(reason) }
         guard let process else { return }
-        MemoryWatch.shared.remove(process.pid)
+        WorkerWatch.shared.remove(process.pid)
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
             for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }

@@ -7,8 +7,8 @@ import Synchronization
 /// Starts processes, all from threads that never end: a child dies with the thread that has started it
 /// (`PR_SET_PDEATHSIG`), and that thread waits until the child has called `execve`.
 ///
-/// A thread is under the filter that its children inherit. Setting one up costs the kernel 240 µs, more than half of what
-/// a start costs without it, since it translates the filter into machine code; inheriting one costs nothing.
+/// A thread is under the filter that its children inherit. Setting one up costs the kernel 240 µs, nearly as much as
+/// the start itself, since it translates the filter into machine code; inheriting one costs nothing.
 final class Spawner: Sendable {
     static let shared = Spawner()
 

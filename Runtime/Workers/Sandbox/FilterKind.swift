@@ -16,7 +16,7 @@ struct FilterKind: Sendable, Hashable {
     init?(_ sandbox: Sandbox, _ endpoints: Endpoints, on machine: SandboxSupport) {
         let active = machine.active(for: sandbox)
         calls = active.contains(.calls)
-        processes = active.contains(.processes)
+        processes = active.contains(.processes) && machine.hasListeners
         privileges = active.contains(.privileges)
         network =
             switch active.contains(.network) ? sandbox.network : .full {

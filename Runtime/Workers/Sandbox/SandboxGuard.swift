@@ -10,10 +10,12 @@ final class SandboxGuard: Sendable {
     static let shared = SandboxGuard()
 
     private struct Member {
-        var ward: Ward
+        var ward = Ward()
+        /// Whether one of its processes has left its group.
+        var hasLeft = false
         /// Processes that the host started with this mark, or had copied.
         var leaders = 1
-        let countsProcesses: Bool
+        let hearsOfLeaving: Bool
         let network: String
         let connect: Set<Int>?
         let say: @Sendable (String) -> Void
@@ -40,38 +42,30 @@ final class SandboxGuard: Sendable {
     /// Knows a worker from now on.
     ///
     /// - Parameters:
-    ///   - processes: how many it may have, with threads; `nil` when its filter does not ask.
+    ///   - hearsOfLeaving: whether its filter tells of processes that leave its group.
     ///   - network: what the manifest says of it, for the log.
     ///   - connect: the only ports that it may connect to; `nil` for all.
     ///   - say: gets a line when something was refused, on the guarding thread.
     func admit(
-        _ mark: WorkerMark, processes: Int?, network: String, connect: Set<Int>?,
+        _ mark: WorkerMark, hearsOfLeaving: Bool, network: String, connect: Set<Int>?,
         say: @escaping @Sendable (String) -> Void
     ) {
-        let member = Member(
-            ward: Ward(limit: processes ?? .max), countsProcesses: processes != nil, network: network,
-            connect: connect, say: say)
+        let member = Member(hearsOfLeaving: hearsOfLeaving, network: network, connect: connect, say: say)
         members.withLock { $0[mark.value] = member }
     }
 
     /// One more process with a mark that is known: a copy.
     func retain(_ mark: WorkerMark) { members.withLock { $0[mark.value]?.leaders += 1 } }
 
-    /// A leader has ended. With the last of them, whatever is left is refused every new process. Returns whether that was
-    /// the last, and it may have left something.
+    /// A leader has ended. Returns whether it was the last, and may have left processes outside its group.
     func dismiss(_ mark: WorkerMark) -> Bool {
         members.withLock { members in
             guard let member = members[mark.value] else { return false }
             members[mark.value]?.leaders -= 1
             guard member.leaders == 1 else { return false }
             members[mark.value] = nil
-            return member.ward.hasForked || !member.countsProcesses
+            return member.hasLeft || !member.hearsOfLeaving
         }
-    }
-
-    /// Whether a worker has started processes; `nil` when nobody counts them.
-    func hasForked(_ mark: WorkerMark) -> Bool? {
-        members.withLock { members in members[mark.value].flatMap { $0.countsProcesses ? $0.ward.hasForked : nil } }
     }
 
     private func answer(_ listener: Int32, _ notice: inout apus_notice) {
@@ -79,10 +73,9 @@ final class SandboxGuard: Sendable {
         // The host's own thread, which starts workers.
         guard mark != 0 else { return apus_notice_answer(listener, &notice, 0) }
         switch apus_notice_kind(rawValue: UInt32(notice.kind)) {
-        case APUS_NOTICE_PROCESS:
-            apus_notice_answer(listener, &notice, mayStart(mark, isThread: false) ? 0 : EAGAIN)
-        case APUS_NOTICE_THREAD:
-            apus_notice_answer(listener, &notice, mayStart(mark, isThread: true) ? 0 : EAGAIN)
+        case APUS_NOTICE_LEAVING:
+            members.withLock { $0[mark]?.hasLeft = true }
+            apus_notice_answer(listener, &notice, 0)
         case APUS_NOTICE_SOCKET:
             apus_notice_answer_socket(listener, &notice)
         case APUS_NOTICE_CONNECT:
@@ -95,17 +88,6 @@ final class SandboxGuard: Sendable {
             say(mark) { _ in "refused \(name)" }
             apus_notice_answer(listener, &notice, EPERM)
         }
-    }
-
-    private func mayStart(_ mark: UInt64, isThread: Bool) -> Bool {
-        let (answer, limit) = members.withLock { members -> (Ward.Answer?, Int) in
-            let answer = members[mark]?.ward.start(isThread: isThread, now: .now) { Self.tasks(mark) }
-            return (answer, members[mark]?.ward.limit ?? 0)
-        }
-        if answer == .refuse {
-            say(mark) { _ in "refused one more process or thread: it has \(limit) (limits.processes)" }
-        }
-        return answer == .allow
     }
 
     /// Only to tell at once, and to log: the socket itself goes nowhere else.
@@ -128,12 +110,5 @@ final class SandboxGuard: Sendable {
             return (member.say, line)
         }
         if let (say, line) = spoken { say("sandbox: " + line) }
-    }
-
-    private static func tasks(_ mark: UInt64) -> Int {
-        withUnsafeTemporaryAllocation(of: apus_process.self, capacity: 1024) { list in
-            let count = apus_processes(mark, list.baseAddress, list.count)
-            return list.prefix(min(count, list.count)).reduce(count) { $0 + Int($1.tasks) - 1 }
-        }
     }
 }

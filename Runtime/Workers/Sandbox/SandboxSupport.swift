@@ -27,10 +27,10 @@ package struct SandboxSupport: Sendable, Equatable {
             hasSocketAnswers && landlock >= 4
                 ? nil : "it takes Linux 6.7 with Landlock among its security modules, and seccomp's listeners"
         case .signals: landlock >= 6 ? nil : "it takes Linux 6.12 with Landlock among its security modules"
-        case .calls, .processes: hasListeners ? nil : "it takes Linux 5.5 with seccomp and its listeners"
+        case .calls: hasListeners ? nil : "it takes Linux 5.5 with seccomp and its listeners"
         case .privileges:
             canDropCapabilities ? nil : "the host has capabilities but not CAP_SETPCAP; run it as an ordinary user"
-        case .memory: nil
+        case .processes, .memory: nil
         }
     }
 
@@ -41,7 +41,7 @@ package struct SandboxSupport: Sendable, Equatable {
         case .network: "sockets on the loopback device, Landlock ABI \(landlock)"
         case .calls: "seccomp"
         case .privileges: "no capabilities"
-        case .processes: "seccomp, counted by the host"
+        case .processes: "counted by the host, ended with their worker"
         case .memory: "RLIMIT_DATA for each process, watched by the host for all of them"
         }
     }
