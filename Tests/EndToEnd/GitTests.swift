@@ -11,7 +11,7 @@ struct GitTests {
             ["git": manifest],
             prepare: { folder in
                 try FileManager.default.createDirectory(
-                    atPath: folder + "/Functions/git", withIntermediateDirectories: true)
+                    atPath: folder + "/Functions/git/repositories", withIntermediateDirectories: true)
                 try FileManager.default.copyItem(
                     atPath: repository + "/Functions/git/git.sh", toPath: folder + "/Functions/git/git.sh")
             }

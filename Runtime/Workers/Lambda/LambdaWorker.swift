@@ -30,7 +30,9 @@ final class LambdaWorker: Worker {
 
     private func launch(_ port: Int) {
         let environment = LambdaEnvironment(process.manifest, port: port, worker: number, now: .now())
-        process.start(environment: environment.variables, wire: Wiring.outputs) { [process] wiring in
+        process.start(
+            environment: environment.variables, endpoints: Endpoints(connect: [port]), wire: Wiring.outputs
+        ) { [process] wiring in
             process.readLines(wiring.output, as: .stdout)
         } failed: { [endpoint] failure in
             endpoint.failedToStart(failure)
