@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import Support
 import Testing
@@ -90,7 +91,7 @@ struct RetirementTests {
             #expect(bench.call().worker == 1)
             bench.release(1)
         }
-        #expect(bench.takeSeen() == [.weigh(1, at: first.advanced(by: .milliseconds(100)))])
+        #expect(bench.takeSeen() == [.weigh(1, at: first + .milliseconds(100))])
     }
 
     @Test("has made way, when it holds more than retire.memory after a call", .timeLimit(.minutes(1)))
