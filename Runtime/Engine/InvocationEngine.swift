@@ -106,18 +106,26 @@ package final class InvocationEngine: Sendable {
             if let change { log(change, of: function) }
             return answer
         } catch {
-            let failure = error.failure
-            if failure.stopping, let successor = self.function(named: invocation.function), successor !== function {
+            if error.failure.stopping, let successor = self.function(named: invocation.function), successor !== function
+            {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
                 function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }
-            let change = function.ended(
-                invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
-            log(failure, of: invocation, quietly: pass.isRefused)
-            if let change { log(change, of: function) }
+            note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
         }
+    }
+
+    @inline(never)  // See `FailedRun`; so the others below.
+    private func note(
+        _ failure: Failure, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
+        pass: CircuitBreaker.Pass
+    ) {
+        let change = function.ended(
+            invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
+        log(failure, of: invocation, quietly: pass.isRefused)
+        if let change { log(change, of: function) }
     }
 
     /// Runs after the first are due to conflicts only.
@@ -158,12 +166,18 @@ package final class InvocationEngine: Sendable {
         do throws(CallFailure) {
             return try await function.pool.perform(call, on: lane)
         } catch {
-            var failure = Failure(error, limits: time)
-            if state.isTooDeep { failure.permanent = true }
-            throw FailedRun(failure)
+            throw failed(error, state, limits: time)
         }
     }
 
+    @inline(never)
+    private func failed(_ error: CallFailure, _ state: InvocationState, limits time: Duration) -> FailedRun {
+        var failure = Failure(error, limits: time)
+        if state.isTooDeep { failure.permanent = true }
+        return FailedRun(failure)
+    }
+
+    @inline(never)
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
@@ -176,6 +190,7 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
+    @inline(never)
     private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))

@@ -26,6 +26,8 @@ package struct SteadyTime: Sendable, Hashable, Comparable {
         SteadyTime(nanoseconds: time.nanoseconds + duration.nanoseconds)
     }
 
+    package static func += (time: inout SteadyTime, duration: Duration) { time = time + duration }
+
     package static func - (left: SteadyTime, right: SteadyTime) -> Duration {
         .nanoseconds(left.nanoseconds - right.nanoseconds)
     }

@@ -57,19 +57,13 @@ package struct ConnectionState: Sendable {
         case none, running, sending, done
     }
 
-    private enum Waiting: Sendable {
-        /// For a request's first byte, for the rest of its head, for more of its body, for the function, for the
-        /// client's side to close.
-        case idle, head, body, function, linger
-    }
-
     private let configuration: GatewayConfiguration
+    private let bodyTime: TimeAmount
+    private let idleTime: TimeAmount
     private var inputs = CircularBuffer<Input>(initialCapacity: 4)
     private var request = Request.none
     private var response = Response.none
-    private var waiting = Waiting.idle
-    private var deadline: NIODeadline
-    private var stall: (unflushed: Int, since: NIODeadline)?
+    private var patience: ClientPatience
     private var keepsAlive = true
     private var isDraining = false
     private var sawFirstByte = false
@@ -83,7 +77,9 @@ package struct ConnectionState: Sendable {
 
     package init(_ configuration: GatewayConfiguration, now: NIODeadline) {
         self.configuration = configuration
-        deadline = now + TimeAmount(configuration.headerTime)
+        bodyTime = TimeAmount(configuration.bodyTime)
+        idleTime = TimeAmount(configuration.idleTime)
+        patience = ClientPatience(until: now + TimeAmount(configuration.headerTime))
     }
 
     // MARK: Requests
@@ -109,14 +105,14 @@ package struct ConnectionState: Sendable {
                 return .failure(problem)
             case .part(.head(let head)):
                 request = .collecting(received: 0, since: now)
-                wait(.body, until: now + TimeAmount(configuration.bodyTime))
+                patience.wait(.body, until: now + bodyTime)
                 return .head(head)
             case .part(.body(let bytes)):
                 if let step = body(bytes, now) { return step }
             case .part(.end):
                 if case .none = request { continue }
                 request = .complete
-                waiting = .function
+                patience.waitForFunction()
                 if case .done = response { exchangeEnded(now: now) } else { return .end }
             }
         }
@@ -135,11 +131,11 @@ package struct ConnectionState: Sendable {
             let received = received + bytes.readableBytes
             request = .collecting(received: received, since: since)
             let earned = TimeAmount.milliseconds(Int64(received) * 1000 / Int64(configuration.bodyRate))
-            deadline = min(now, since + earned) + TimeAmount(configuration.bodyTime)
+            patience.extend(to: min(now, since + earned) + bodyTime)
             return .collect(bytes)
         case .streaming(let left, let limit, let isPaused):
             // As long as its bytes come, the function's time limit ends it.
-            deadline = now + TimeAmount(configuration.bodyTime)
+            patience.extend(to: now + bodyTime)
             let left = left - Int64(bytes.readableBytes)
             request = .streaming(left: left, limit: limit, isPaused: isPaused)
             return left < 0 ? .tooLarge(limit: limit) : .stream(bytes)
@@ -161,13 +157,13 @@ package struct ConnectionState: Sendable {
     package mutating func pauseBody() {
         guard case .streaming(let left, let limit, _) = request else { return }
         request = .streaming(left: left, limit: limit, isPaused: true)
-        waiting = .function
+        patience.waitForFunction()
     }
 
     package mutating func resumeBody(now: NIODeadline) {
         guard case .streaming(let left, let limit, true) = request else { return }
         request = .streaming(left: left, limit: limit, isPaused: false)
-        wait(.body, until: now + TimeAmount(configuration.bodyTime))
+        patience.wait(.body, until: now + bodyTime)
     }
 
     /// Nobody wants the rest of the body.
@@ -176,7 +172,7 @@ package struct ConnectionState: Sendable {
         case .none, .complete, .discarding: return
         case .collecting, .streaming:
             request = .discarding(left: configuration.discardedBody)
-            wait(.body, until: now + TimeAmount(configuration.bodyTime))
+            patience.wait(.body, until: now + bodyTime)
         }
     }
 
@@ -203,7 +199,7 @@ package struct ConnectionState: Sendable {
             exchangeEnded(now: now)
         } else {
             discardBody(now: now)
-            wait(.body, until: now + TimeAmount(configuration.bodyTime))
+            patience.wait(.body, until: now + bodyTime)
         }
         return isInputClosed && inputs.isEmpty
     }
@@ -212,7 +208,7 @@ package struct ConnectionState: Sendable {
         request = .none
         response = .none
         sawFirstByte = false
-        wait(.idle, until: now + TimeAmount(configuration.idleTime))
+        patience.wait(.idle, until: now + idleTime)
     }
 
     // MARK: The connection
@@ -231,7 +227,7 @@ package struct ConnectionState: Sendable {
         defer { madeInput = false }
         guard case .none = request, !madeInput, !sawFirstByte, !isClosing else { return }
         sawFirstByte = true
-        wait(.head, until: now + TimeAmount(configuration.headerTime))
+        patience.wait(.head, until: now + TimeAmount(configuration.headerTime))
     }
 
     ///
@@ -252,7 +248,7 @@ package struct ConnectionState: Sendable {
     /// No more requests; whether the connection is idle and can be closed at once.
     package mutating func drain() -> Bool {
         isDraining = true
-        if case .none = request { return inputs.isEmpty && waiting == .idle }
+        if case .none = request { return inputs.isEmpty && patience.waiting == .idle }
         return false
     }
 
@@ -260,25 +256,18 @@ package struct ConnectionState: Sendable {
     package mutating func close(now: NIODeadline) {
         isClosing = true
         inputs.removeAll()
-        wait(.linger, until: now + TimeAmount(configuration.lingerTime))
+        patience.wait(.linger, until: now + TimeAmount(configuration.lingerTime))
     }
 
     /// - Parameter unflushed: bytes that the client has not taken yet.
     package mutating func tick(now: NIODeadline, unflushed: Int) -> Tick {
-        if unflushed == 0 {
-            stall = nil
-        } else if let stall, stall.unflushed == unflushed {
-            if now - stall.since >= TimeAmount(configuration.writeTime) { return .reset }
-        } else {
-            stall = (unflushed, now)
-        }
-        guard now >= deadline else { return .none }
-        switch waiting {
-        case .function: return .none
-        // A client that takes its answer slowly is not idle; `stall` ends one that takes nothing.
-        case .idle, .linger: return unflushed == 0 ? .close : .none
-        case .head: return .refuse(.headTimedOut)
-        case .body: return bodyTimedOut
+        switch patience.tick(now: now, unflushed: unflushed, writeTime: TimeAmount(configuration.writeTime)) {
+        case .stalled: .reset
+        case .none, .over(.function): .none
+        // A client that takes its answer slowly is not idle; one that takes nothing has stalled.
+        case .over(.idle), .over(.linger): unflushed == 0 ? .close : .none
+        case .over(.head): .refuse(.headTimedOut)
+        case .over(.body): bodyTimedOut
         }
     }
 
@@ -289,10 +278,5 @@ package struct ConnectionState: Sendable {
         case (.discarding, _): .none
         default: .refuse(.bodyTimedOut)
         }
-    }
-
-    private mutating func wait(_ what: Waiting, until time: NIODeadline) {
-        waiting = what
-        deadline = time
     }
 }

@@ -131,9 +131,12 @@ extension HTTPConnection {
                 trailer: trailer)
             if 0 < length, length <= Self.joined { buffer.writeImmutableBuffer(bytes) }
         }
-        context.write(Self.wrapOutboundOut(buffer), promise: nil)
-        if length > Self.joined { context.write(Self.wrapOutboundOut(bytes), promise: nil) }
-        context.flush()
+        if length > Self.joined {
+            context.write(Self.wrapOutboundOut(buffer), promise: nil)
+            context.writeAndFlush(Self.wrapOutboundOut(bytes), promise: nil)
+        } else {
+            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        }
         ended()
     }
 
@@ -253,6 +256,7 @@ struct ConnectionHandle: Sendable {
     }
 
     /// Sends a response whose body is `stream`, at the pace of the client.
+    @inline(never)  // Its locals would take room in every request's task.
     fileprivate func send(_ head: ResponseHead, _ stream: BodyStream, _ number: Int) async {
         let framing = await withCheckedContinuation { continuation in
             run { continuation.resume(returning: $0.open(head, number)) }

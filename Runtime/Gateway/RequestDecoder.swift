@@ -147,7 +147,9 @@ package struct RequestDecoder: Sendable {
             place = .chunkSize
         case .trailers:
             if line.isEmpty { return end() }
-            trailers.append(try takeField(line))
+            let field = try takeField(line)
+            guard !RequestFields.isSpecial(field.name) else { throw .malformedField }
+            trailers.append(field)
         case .body, .chunk, .over: break
         }
         return nil

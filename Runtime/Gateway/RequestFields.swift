@@ -83,6 +83,9 @@ package struct RequestFields: Sendable {
         return length <= collected ? .collect(Int(length)) : .stream(limit: limit)
     }
 
+    /// Whether a field frames or routes a request, so that it may not come behind it (RFC 9110 §6.5.1).
+    static func isSpecial(_ name: String) -> Bool { Special(name) != .none }
+
     /// The words of a list, lowercased (RFC 9110 §5.6.1).
     private static func list(_ value: String) -> [String] {
         value.utf8.split(separator: UInt8(ascii: ",")).compactMap { word in

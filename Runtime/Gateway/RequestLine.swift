@@ -68,8 +68,11 @@ private struct HTTPVersion {
 extension HeaderField {
     /// A field line (RFC 9112 §5): a token, a colon right behind it, and a value whose ends are trimmed.
     ///
+    /// A tab at its end is refused: with one, some take 'chunked' for another coding, and so see other requests.
+    ///
     /// - Parameter line: without its end, not empty.
     init(line: UnsafeRawBufferPointer) throws(Problem) {
+        guard line[line.count - 1] != UInt8(ascii: "\t") else { throw .malformedField }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":"), from: 0), colon > 0 else { throw .malformedField }
         var (start, end) = (colon + 1, line.count)
         while start < end, line[start].isBlank { start += 1 }

@@ -40,16 +40,16 @@ package struct RouteTable: Sendable {
     /// Whether the search is over: a route was found.
     @discardableResult
     private func visit(_ index: Int, _ rest: ArraySlice<String>, _ search: inout RouteSearch) -> Bool {
-        let node = nodes[index]
         search.visited += 1
         guard let segment = rest.first else {
-            return search.take(node.here) || search.take(node.optional) || search.take(node.rest)
+            return search.take(nodes[index].here) || search.take(nodes[index].optional)
+                || search.take(nodes[index].rest)
         }
         let next = rest.dropFirst()
-        if let child = node.literals[segment], visit(child, next, &search) { return true }
-        if let child = node.parameter, !segment.isEmpty, visit(child, next, &search) { return true }
-        if next.isEmpty, search.take(node.optional) { return true }
-        return search.take(node.rest)
+        if let child = nodes[index].literals[segment], visit(child, next, &search) { return true }
+        if let child = nodes[index].parameter, !segment.isEmpty, visit(child, next, &search) { return true }
+        if next.isEmpty, search.take(nodes[index].optional) { return true }
+        return search.take(nodes[index].rest)
     }
 
     private mutating func insert(_ route: Route) {

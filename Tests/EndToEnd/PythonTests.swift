@@ -53,6 +53,20 @@ struct PythonTests {
         }
     }
 
+    @Test("sends messages with its effects, and takes them")
+    func messages() async throws {
+        try await ApusHost.with(["contract": Self.contractWorker]) { host in
+            #expect(try host.get("/contract/send-and-fail?to=contract").status == 500)
+            #expect(try host.get("/contract/send?to=contract&text=nobody").status == 200)
+            #expect(try host.get("/contract/send?to=contract").status == 200)
+            // The second one names a target that nobody has, and fails for that.
+            let isTaken = try await eventually { try host.get("/contract/get?key=messages").text == "1" }
+            #expect(isTaken)
+            #expect(try host.get("/contract/get?key=sent").text == "2")
+            #expect(try host.get("/contract/send?to=nobody").status == 500)
+        }
+    }
+
     @Test("counts right when many read, add and write at once")
     func transactions() async throws {
         try await ApusHost.with(["contract": Self.contractWorker]) { host in

@@ -93,7 +93,7 @@ private struct MessyRequests {
 
     private static let requests = [
         "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /hello/Ada%20L?q=1&r HTTP/1.1\r\nHost: example.com:8080\r\nAccept: */*\r\nX-Long:  \t a  b \t\r\n\r\n",
+        "GET /hello/Ada%20L?q=1&r HTTP/1.1\r\nHost: example.com:8080\r\nAccept: */*\r\nX-Long:  \t a  b \t \r\n\r\n",
         "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close, x\r\nX: 1\r\n\r\nabcde",
         "PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n1;e=f\r\nz\r\n0\r\n\r\n",
         "POST /c HTTP/1.1\r\nHost: x\r\ntransfer-encoding: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\nTrailing: t\r\n\r\n",

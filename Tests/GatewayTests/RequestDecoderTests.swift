@@ -51,7 +51,7 @@ import Testing
     @Test("a request is read field by field, blanks around values left out")
     func reads() {
         let (messages, refusal) = Self.decode(
-            "\r\nPUT /a?b=%20 HTTP/1.1\r\nHost: x:80\r\nX-Y:\t a \"b\" \t\r\nEmpty:\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\nGET /more"
+            "\r\nPUT /a?b=%20 HTTP/1.1\r\nHost: x:80\r\nX-Y:\t a \"b\" \t \r\nEmpty:\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\nGET /more"
         )
         #expect(refusal == nil)
         // An HTTP/1.0 client sends one request.
@@ -93,6 +93,8 @@ import Testing
             ("blank in a name", "GET / HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n"),
             ("no name", "GET / HTTP/1.1\r\nHost: x\r\n: c\r\n\r\n"),
             ("no colon", "GET / HTTP/1.1\r\nHost: x\r\nabc\r\n\r\n"),
+            ("tab at the end", "GET / HTTP/1.1\r\nHost: x\r\nA: b\t\r\n\r\n"),
+            ("framing in a trailer", head + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n"),
             ("NUL in a value", "GET / HTTP/1.1\r\nHost: x\r\nA: b\0\r\n\r\n"),
             ("two blanks in the line", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n"),
             ("blank in the target", "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),

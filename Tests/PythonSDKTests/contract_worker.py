@@ -117,6 +117,11 @@ def respond(request, context):
     elif operation == "set-and-refuse":
         state.set(key, arguments.text.get("value", ""))
         raise apus.HTTPError(403, "told to refuse after a write\n")
+    elif operation in ("send", "send-and-fail"):
+        context.send(arguments.text.get("to", ""), arguments.text.get("text", ""))
+        state.increment("sent")
+        if operation == "send-and-fail":
+            raise apus.Permanent("told to fail after it has sent")
     elif operation == "immediately":
         state.immediately(lambda state: state.set(key, "now"))
     else:
@@ -181,6 +186,15 @@ def run(event, context):
         raise apus.Permanent("told to fail")
 
 
+def receive(event, context):
+    """Counts messages, and passes on one that names a target."""
+    context.state.increment("messages")
+    context.state.set(f"message/{event.id}", event.attributes.get("apusdepth", ""))
+    target = event.text()
+    if target:
+        context.send(target, target)
+
+
 if __name__ == "__main__":
     start = os.environ.get("CONTRACT_START")
     if start == "crash":
@@ -193,4 +207,5 @@ if __name__ == "__main__":
         time.sleep(3600)
     apus.http(respond_async if "CONTRACT_ASYNC" in os.environ else respond)
     apus.timer(run)
+    apus.message(receive)
     apus.run()

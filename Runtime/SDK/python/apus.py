@@ -1106,8 +1106,9 @@ class _Worker:
                 response = Response(error.message, error.status, error.headers)
                 if call._wrote:
                     self._send(_operation(call._number, 0, 0, _ABANDON))
-                self._answer(call, kind, response)
-                return
+                if self._answer(call, kind, response) is None:
+                    return
+                raise ValueError("the message of an HTTPError is too long: return a Response instead")
             except Exception as unanswerable:
                 error = unanswerable
         is_meant = isinstance(error, (HTTPError, Permanent))

@@ -38,7 +38,7 @@ package struct RuntimePost: Sendable {
 
 extension FunctionError {
     /// The type in the payload is the function's own; the one in a header may only say `Unhandled`.
-    package init(type: String?, payload: [UInt8]) {
+    package convenience init(type: String?, payload: [UInt8]) {
         let document = try? JSONDecoder().decode(Document.self, from: Data(payload))
         let own = document?.errorType.flatMap { $0.isEmpty ? nil : $0 }
         self.init(type: own ?? type ?? "Unhandled", message: document?.errorMessage ?? "", payload: payload)

@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(f"{sum(map(len, self.chunks()))}\n")
 
     def do_it_stream(self):
-        size, count = int(self.arguments["size"]), int(self.arguments["chunks"])
+        size, count = int(self.arguments.get("size", 1024)), int(self.arguments["chunks"])
         self.begin_chunks()
         for _ in range(count):
             self.chunk(b"x" * size)
