@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "WorkerAPI",
             dependencies: [
-                "Workers", "Manifests", "Events", .logging, .nio, .nioPosix, .hummingbird, .hummingbirdCore, .lifecycle,
+                "Workers", "Manifests", "Events", .logging, .nio, .nioPosix, .nioHTTP, .hummingbird, .hummingbirdCore,
+                .lifecycle,
             ],
             path: "Runtime/WorkerAPI"),
         .target(

@@ -7,7 +7,7 @@ import Workers
 
 /// Answers requests of workers: whose it is, for which call, and what came of it.
 struct APIResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = APIContext
 
     /// As for handlers of every contract.
     private static let mostBytes = 1 << 20
@@ -17,7 +17,7 @@ struct APIResponder: HTTPResponder {
 
     func respond(to request: Request, context: Context) async throws -> Response {
         do {
-            return try await answer(request)
+            return try await answer(request, context)
         } catch let problem as Problem {
             return .problem(problem)
         } catch is NIOTooManyBytesError {
@@ -31,12 +31,12 @@ struct APIResponder: HTTPResponder {
         }
     }
 
-    private func answer(_ request: Request) async throws -> Response {
+    private func answer(_ request: Request, _ context: Context) async throws -> Response {
         let asked = try APIRequest(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "")
         if asked.action == .describe { return .json(OpenAPI.document) }
         let call = try call(of: request)
-        let operation = try await operation(asked.action, request)
+        let operation = try await operation(asked.action, request, context)
         let result: Result<StateResult, StateError>
         do throws(JoinedCall.Refusal) {
             result = try await call.operate(operation, immediately: asked.immediately)
@@ -63,28 +63,31 @@ struct APIResponder: HTTPResponder {
         return call
     }
 
-    private func operation(_ action: APIRequest.Action, _ request: Request) async throws -> StateOperation {
+    private func operation(
+        _ action: APIRequest.Action, _ request: Request, _ context: Context
+    ) async throws -> StateOperation {
         switch action {
         case .get(let key): return .get(key: key)
-        case .set(let key): return .set(key: key, value: try await body(of: request))
+        case .set(let key): return .set(key: key, value: try await body(of: request, context))
         case .delete(let key): return .delete(key: key)
         case .increment(let key, let amount): return .increment(key: key, by: amount)
         case .list(let prefix, let after, let limit): return .list(prefix: prefix, after: after, limit: limit)
-        case .send(let target, let delay): return .send(try await message(to: target, after: delay, request))
+        case .send(let target, let delay): return .send(try await message(to: target, after: delay, request, context))
         case .describe: throw Problem.badRequest("the description needs no call")
         }
     }
 
     private func message(
-        to target: String, after delay: Duration, _ request: Request
+        to target: String, after delay: Duration, _ request: Request, _ context: Context
     ) async throws -> OutgoingMessage {
         let attributes = try MessageHeader(request.headers).attributes
         return OutgoingMessage(
-            target: target, data: try await body(of: request), attributes: attributes, after: delay)
+            target: target, data: try await body(of: request, context), attributes: attributes, after: delay)
     }
 
-    private func body(of request: Request) async throws -> [UInt8] {
-        Array(try await request.body.collect(upTo: Self.mostBytes).readableBytesView)
+    private func body(of request: Request, _ context: Context) async throws -> [UInt8] {
+        try await context.invite(bodyOf: request)
+        return Array(try await request.body.collect(upTo: Self.mostBytes).readableBytesView)
     }
 
     private func response(
