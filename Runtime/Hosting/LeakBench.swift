@@ -19,8 +19,9 @@ final class LeakBench {
     private var runs = 0
 
     init(_ manifest: Manifest, store: Store, lane: Lane, directory: AccessDirectory) {
+        var manifest = manifest
+        manifest.workers.breaker = nil
         self.manifest = manifest
-        self.manifest.workers.breaker = nil
         self.store = store
         self.lane = lane
         self.directory = directory
