@@ -146,6 +146,11 @@ let package = Package(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
+        // What Apus is measured beside: programs run by the book.
+        .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
+        .executableTarget(
+            name: "Watchdog", dependencies: ["CWatchdog", .nio, .nioPosix, .nioHTTP],
+            path: "Tests/Benchmarks/Watchdog"),
         // The handler that the contract suite and the end-to-end tests drive: it does what its request asks for.
         .executableTarget(name: "ContractWorker", dependencies: ["Apus"], path: "Tests/ContractWorker"),
     ]

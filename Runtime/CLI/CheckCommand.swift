@@ -1,4 +1,8 @@
+import Admin
 import ArgumentParser
+import Events
+import Foundation
+import Hosting
 import Manifests
 
 struct CheckCommand: AsyncParsableCommand {
@@ -9,10 +13,19 @@ struct CheckCommand: AsyncParsableCommand {
             manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
             problem, to standard error, and exits with 1 when there is any.
 
+            With --leaks, runs one event on workers that have run nothing, and on workers that have run it before, and \
+            compares what they answer and what they leave in the state: a function that keeps nothing between calls \
+            answers the same. What differs between fresh workers, too, is told apart; dates and the invocation's id are \
+            left out. The runs take place beside any host, on a state of their own that is empty at each begin; what the \
+            function does elsewhere, it does. The file holds what POST /v1/functions/NAME/invocations takes, such as \
+            {"path": "/hello/Ada"} or {"trigger": "timer"}. Exits with 1 when there is a leak, or when no run succeeds.
+
             Examples:
 
               apus check
               apus check manifests/hello.yaml shop/
+              apus check --leaks hello --event hello.json
+              apus check --leaks cart --event bob.json --before ada.json   does Bob see what Ada did?
             """)
 
     @Argument(help: "Manifest files and folders of them.", completion: .file(extensions: ["yaml", "yml"]))
@@ -20,6 +33,26 @@ struct CheckCommand: AsyncParsableCommand {
 
     @Flag(name: .shortAndLong, help: "Print nothing when all is well.")
     var quiet = false
+
+    @Option(help: ArgumentHelp("Look for what workers of this function keep between calls.", valueName: "function"))
+    var leaks: String?
+
+    @Option(help: ArgumentHelp("The event to run, in JSON; - is standard input.", valueName: "file"))
+    var event: String?
+
+    @Option(help: ArgumentHelp("Another that reused workers run first; may be repeated.", valueName: "file"))
+    var before: [String] = []
+
+    @Flag(help: "Print what --leaks finds as JSON.")
+    var json = false
+
+    func validate() throws {
+        if leaks != nil, event == nil { throw ValidationError("--leaks needs --event, the event to run") }
+        guard leaks == nil else { return }
+        if event != nil || !before.isEmpty || json {
+            throw ValidationError("--event, --before and --json belong to --leaks")
+        }
+    }
 
     private static func summary(of count: Int) -> String {
         "\(count) \(count == 1 ? "function" : "functions"), no problem"
@@ -30,7 +63,39 @@ struct CheckCommand: AsyncParsableCommand {
             let result = ManifestLoader.load(manifests)
             for problem in result.problems { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }
+            if let leaks { return try await check(leaks, among: result.manifests) }
             if !quiet { Terminal.line(Self.summary(of: result.manifests.count)) }
+        }
+    }
+
+    private func check(_ name: String, among manifests: [Manifest]) async throws {
+        guard let manifest = manifests.first(where: { $0.name == name }) else {
+            let near = Suggestion.phrase(for: name, among: manifests.map(\.name))
+            throw Failure(.noInput, "no manifest declares the function '\(name)'\(near)")
+        }
+        let check = LeakCheck(manifest, event: try request(event ?? "-"), after: try before.map(request))
+        let findings: LeakFindings
+        do {
+            findings = LeakFindings(name, try await check.run())
+        } catch let problem as Problem {
+            throw Failure(.data, "the event cannot be run: \(problem.detail ?? problem.title)")
+        }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            Terminal.bytes(Array(try encoder.encode(findings)) + [UInt8(ascii: "\n")])
+        } else if !quiet || !findings.isClean {
+            for line in LeakPage(findings).lines { Terminal.line(line) }
+        }
+        if !findings.isClean { throw Failure(.failed, "") }
+    }
+
+    private func request(_ path: String) throws -> InvocationRequest {
+        let bytes = try Payload.bytes(path == "-" ? path : "@" + path)
+        do {
+            return try JSONDecoder().decode(InvocationRequest.self, from: Data(bytes))
+        } catch {
+            throw Failure(.data, "\(path) does not hold an invocation in JSON: \(error)")
         }
     }
 }

@@ -2,8 +2,10 @@
 #include "CProcess.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,4 +37,21 @@ int apus_pidfd_open(pid_t pid) {
     // Close-on-exec without being asked to (pidfd_open(2)).
     const int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+int apus_stamp_empty_folder(const char *path, struct apus_folder_stamp *stamp) {
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return -errno;
+    struct stat status = {0};
+    int outcome = fstat(folder, &status) < 0 ? -errno : 0;
+    // Room for `.` and `..`, and to see that there is more.
+    char entries[256];
+    const long size = outcome < 0 ? 0 : syscall(SYS_getdents64, folder, entries, sizeof entries);
+    if (size < 0) outcome = -errno;
+    // Each of the two takes 24 bytes (getdents(2)): an 8-byte inode, an 8-byte offset, length, type, name, padding.
+    else if (outcome == 0 && size > 48) outcome = -ENOTEMPTY;
+    close(folder);
+    *stamp = (struct apus_folder_stamp){
+        .seconds = status.st_ctim.tv_sec, .nanoseconds = status.st_ctim.tv_nsec, .inode = status.st_ino};
+    return outcome;
 }

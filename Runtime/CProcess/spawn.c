@@ -116,11 +116,16 @@ static int run_child(void *argument) {
 struct apus_spawned apus_spawn(const struct apus_spawn_plan *plan) {
     struct apus_spawned result = {.pid = -1, .pidfd = -1};
     struct child child = {.plan = plan, .host = getpid()};
-    char *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED) {
-        result.error = errno;
-        result.step = "mmap";
-        return result;
+    // Kept for the thread's next child: to unmap it would interrupt every core that the host runs on.
+    static _Thread_local char *stack;
+    if (stack == NULL) {
+        char *new = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        if (new == MAP_FAILED) {
+            result.error = errno;
+            result.step = "mmap";
+            return result;
+        }
+        stack = new;
     }
     // No handler of the host may run in the child, which shares its memory.
     sigset_t all, before;
@@ -131,7 +136,6 @@ struct apus_spawned apus_spawn(const struct apus_spawn_plan *plan) {
     result.pid = clone(run_child, stack + stack_size, flags, &child, &result.pidfd);
     const int clone_error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    munmap(stack, stack_size);
     if (result.pid < 0) {
         result.error = clone_error;
         result.step = "clone";

@@ -1,7 +1,7 @@
 /// Near misses: what somebody may have meant.
-enum Suggestion {
+package enum Suggestion {
     /// `; did you mean 'triggers'?` when a candidate is near to `word`, otherwise an empty string.
-    static func phrase(for word: String, among candidates: some Sequence<String>) -> String {
+    package static func phrase(for word: String, among candidates: some Sequence<String>) -> String {
         nearest(to: word, among: candidates).map { "; did you mean '\($0)'?" } ?? ""
     }
 

@@ -1,11 +1,11 @@
-// The yardstick for a process per request: an HTTP/1.1 server with a thread per connection that runs a program for each
-// request by the book: pipe, fork, execve, write the body, read the output, waitpid. It checks nothing, limits nothing
-// and logs nothing.
+// A yardstick for a process per request: the least HTTP/1.1 server that runs a program for each, with a thread per
+// connection. It checks nothing, limits nothing and logs nothing.
 //
 // Usage: watchdog PORT PROGRAM [ARGUMENT…]
 #define _GNU_SOURCE
+#include "CWatchdog.h"
+
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,12 +14,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { most = 1 << 20 };
 
-extern char **environ;
 static char **command;
 
 static int write_all(int file, const char *bytes, size_t count) {
@@ -30,30 +28,6 @@ static int write_all(int file, const char *bytes, size_t count) {
         count -= (size_t)written;
     }
     return 0;
-}
-
-/// Runs the program with `body` as its input. Returns the size of its output, -1 when it failed. The body is small
-/// enough for the pipe.
-static ssize_t run(const char *body, size_t size, char *output) {
-    int in[2], out[2];
-    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0) return -1;
-    const pid_t child = fork();
-    if (child == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        execve(command[0], command, environ);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    write_all(in[1], body, size);
-    close(in[1]);
-    ssize_t count = 0, part;
-    while (count < most && (part = read(out[0], output + count, (size_t)(most - count))) > 0) count += part;
-    close(out[0]);
-    int status;
-    if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) return -1;
-    return count;
 }
 
 static void *serve(void *argument) {
@@ -78,7 +52,7 @@ static void *serve(void *argument) {
             if (count <= 0) goto done;
             filled += (size_t)count;
         }
-        const ssize_t count = run(input + head, size, output + 256);
+        const ssize_t count = watchdog_run(command, input + head, size, output + 256, most);
         char text[256];
         const int length = snprintf(
             text, sizeof text, "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zd\r\n\r\n",

@@ -1,10 +1,12 @@
 import Apus
 import Glibc
+import Synchronization
 
 /// Does what its request asks for: the last component of the path is the operation, the query has its arguments. The
 /// contract suite and the end-to-end tests drive it.
 ///
-/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `slow` (a second) or `never`.
+/// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `slow` (a second), `never`, or with a
+/// `thread` of its own.
 @main
 struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
     init() throws {
@@ -13,6 +15,9 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
         case "refuse": throw PermanentFailure("told to refuse")
         case "slow": sleep(1)
         case "never": while true { sleep(3600) }
+        case "thread":
+            var thread = pthread_t()
+            pthread_create(&thread, nil, { _ in while true { sleep(3600) } }, nil)
         default: break
         }
     }
@@ -71,6 +76,9 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
             guard let value = getenv(name) else { throw HTTPError(404, "no \(name)\n") }
             return .text(String(cString: value))
         case "pid": return .text("\(getpid())\n")
+        // A function that keeps something between calls.
+        case "remember":
+            return .text("{\"calls\": \(Memory.calls.add(1, ordering: .relaxed).newValue), \"name\": \"f\"}")
         default: return nil
         }
     }
@@ -161,6 +169,10 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
         let parameters = request.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         return "\(request.method) \(request.path)?\(request.query) [\(parameters.joined(separator: ","))]\n"
     }
+}
+
+private enum Memory {
+    static let calls = Atomic<Int>(0)
 }
 
 private struct Arguments {

@@ -41,6 +41,11 @@ struct Contract: Sendable, CustomTestStringConvertible {
 
     static let all = [
         Contract(testDescription: "apus") { Handlers.contractWorker($0) },
+        Contract(testDescription: "apus, fresh for each call") { task in
+            var manifest = Handlers.contractWorker(task)
+            manifest.workers.instance = .fresh
+            return manifest
+        },
         Contract(testDescription: "apus (Python)") { Handlers.python($0) },
         Contract(testDescription: "apus (Python, asynchronous)") { Handlers.python($0, async: true) },
         Contract(testDescription: "stdio") { Handlers.shell($0.rawValue) },

@@ -192,7 +192,7 @@ struct ContractTests {
             }
             #expect(try await value("GREETING") == "hi there")
             #expect(try await value("APUS_FUNCTION") == "contract")
-            #expect(try await value("LANG") == "C.UTF-8")
+            #expect(try await value("LC_CTYPE") == "C.UTF-8")
             let temporary = try await value("TMPDIR")
             #expect(temporary.contains("/apus-worker-"))
         }

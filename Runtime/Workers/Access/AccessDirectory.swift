@@ -82,8 +82,9 @@ struct AccessToken: Sendable {
     }
 
     var text: String {
-        let digits = secret.map { (byte: UInt8) in (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-        return "\(number)." + digits.joined()
+        let alphabet = Array("0123456789abcdef".utf8)
+        let digits = secret.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }
+        return "\(number)." + String(decoding: digits, as: UTF8.self)
     }
 
     /// Takes the same time wherever the first difference is, so that answers do not tell how much of a guess is right.

@@ -5,6 +5,10 @@ import NIOPosix
 /// What the program writes, on its way to the caller.
 extension PerCallRun {
     func readOutput(_ descriptor: Int32) {
+        process.readSoon(UnreadPipe(descriptor: descriptor, take: receive, end: {}, attach: attachOutput))
+    }
+
+    private func attachOutput(_ descriptor: Int32) {
         let channel = NIOPipeBootstrap(group: process.lane.loop).channelInitializer { [self] channel in
             channel.eventLoop.makeCompletedFuture { [self] in
                 try channel.pipeline.syncOperations.addHandler(PipeReader(receive))

@@ -76,7 +76,7 @@ final class PerCallRun: @unchecked Sendable {
         isStarted = true
         process.start(environment: contract.variables(for: call.invocation, length: length), wire: input.wire) {
             [self] wiring in
-            feedInput(input, wiring.input)
+            feedInput(input, wiring)
             readOutput(wiring.output)
         } failed: { [self] failure in
             process.say("error", failure.message)
@@ -88,24 +88,26 @@ final class PerCallRun: @unchecked Sendable {
 
     // MARK: Input
 
-    private func feedInput(_ input: ProgramInput, _ descriptor: Int32) {
-        // A file needs no feeding.
-        if case .file = input { return }
+    private func feedInput(_ input: ProgramInput, _ wiring: Wiring) {
+        // A file needs no feeding, nor does what the pipe has taken.
+        guard wiring.input >= 0 else { return }
         NIOPipeBootstrap(group: process.lane.loop)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 128 << 10))
-            .takingOwnershipOfDescriptor(output: descriptor).assumeIsolated().whenSuccess { [self] channel in
+            .takingOwnershipOfDescriptor(output: wiring.input).assumeIsolated().whenSuccess { [self] channel in
                 process.attach(channel.eventLoop.makeSucceededFuture(channel))
                 // Unstructured: the program reads while it writes. Ends with the body or with the program.
-                feed = Task(executorPreference: process.lane) { [self] in await write(input, to: channel) }
+                feed = Task(executorPreference: process.lane) { [self] in
+                    await write(input, after: wiring.written, to: channel)
+                }
             }
     }
 
     /// A program need not read its input: that it closes the pipe is no failure.
-    private func write(_ input: ProgramInput, to channel: any Channel) async {
+    private func write(_ input: ProgramInput, after written: Int, to channel: any Channel) async {
         do {
             switch input {
             case .file: break
-            case .bytes(let bytes): if bytes.readableBytes > 0 { try await channel.writeAndFlush(bytes) }
+            case .bytes(let bytes): try await channel.writeAndFlush(bytes.dropFirst(written))
             case .stream(let body, _):
                 while let chunk = try await body.next() { try await channel.writeAndFlush(chunk) }
             }
@@ -198,5 +200,13 @@ final class PerCallRun: @unchecked Sendable {
     /// Calls `body` once everything is over.
     func whenFinished(_ body: @escaping () -> Void) {
         if isFinished { body() } else { onFinish = body }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate func dropFirst(_ count: Int) -> ByteBuffer {
+        var rest = self
+        rest.moveReaderIndex(forwardBy: count)
+        return rest
     }
 }

@@ -18,6 +18,7 @@ final class PerCallWorker: Worker {
     private let reports: WorkerReports
     private let output: WorkerOutput
     private let contents = Mutex(Contents())
+    private let shelf = FolderShelf()
 
     init(
         _ contract: any PerCallContract, _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess?,
@@ -37,12 +38,14 @@ final class PerCallWorker: Worker {
     func start() { reports.ready() }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let process = HandlerProcess(manifest, number: number, lane: lane, access: access, output: output)
+        let process = HandlerProcess(
+            manifest, number: number, lane: lane, access: access, shelf: shelf, output: output)
         let run = PerCallRun(call, contract, process) { [self] startFailure in
             contents.withLock { contents in
                 contents.current = nil
                 if startFailure != nil { contents.hasEnded = true }
             }
+            if startFailure != nil { shelf.close() }
             if let startFailure { reports.couldNotStart(startFailure.message) } else { reports.released() }
         }
         let mayRun = contents.withLock { contents in
@@ -71,6 +74,7 @@ final class PerCallWorker: Worker {
         }
         if let running { lane.run { current(running) } }
         guard isFirst else { return }
+        shelf.close()
         // Told from the lane, so that the call that runs is over first.
         guard let running else { return reports.exited("") }
         lane.run { [reports] in running.whenFinished { reports.exited("") } }

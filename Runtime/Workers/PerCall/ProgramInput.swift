@@ -28,7 +28,10 @@ enum ProgramInput {
 
     /// Makes the descriptors of a process that reads it.
     @Sendable func wire() throws(CallFailure) -> Wiring {
-        if case .file(let body) = self { return try .file(body.descriptor) }
-        return try .pipes()
+        switch self {
+        case .file(let body): try .file(body.descriptor)
+        case .bytes(let bytes): try .pipes(with: bytes)
+        case .stream: try .pipes()
+        }
     }
 }

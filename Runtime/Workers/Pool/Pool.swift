@@ -44,10 +44,11 @@ package final class Pool: Sendable {
     ///   - lanes: where its workers may live; at least one.
     ///   - budget: the machine-wide bound on workers, shared by all pools.
     ///   - directory: lets its workers use the worker API; `nil` where there is none.
+    ///   - copies: workers that are fresh for each call may be copies of a loaded one.
     ///   - output: gets every line that a worker logs or prints.
     package init(
         manifest: Manifest, lanes: [Lane], budget: WorkerBudget, directory: AccessDirectory? = nil,
-        output: @escaping WorkerOutput
+        copies: Bool = true, output: @escaping WorkerOutput
     ) {
         precondition(!lanes.isEmpty, "a pool needs a lane to live on")
         self.manifest = manifest
@@ -59,7 +60,7 @@ package final class Pool: Sendable {
             policy: manifest.handler.contract.adjusted(manifest.workers), limits: manifest.limits,
             laneCount: lanes.count)
         contents = Mutex(Contents(state: state))
-        let isCopied = manifest.handler.contract == .apus && manifest.workers.instance == .fresh
+        let isCopied = copies && manifest.handler.contract == .apus && manifest.workers.instance == .fresh
         templates = isCopied ? Templates(manifest, lane: lanes[0], output: output) : nil
         let member = WorkerBudget.Member(
             grant: { [weak self] in self?.change { $0.state.slotGranted($1) } },

@@ -35,7 +35,7 @@ extension HandlerProcess {
         do throws(CallFailure) {
             wiring = try Wiring.frames()
         } catch {
-            Self.remove(folder)
+            FolderShelf.remove(folder)
             throw error
         }
         let environment = [
@@ -54,7 +54,7 @@ extension HandlerProcess {
                 }
             } catch {
                 wiring.closeAll()
-                Self.remove(folder)
+                FolderShelf.remove(folder)
                 lane.run { failed(error) }
             }
         }
@@ -69,7 +69,7 @@ extension HandlerProcess {
         var error = pidfd < 0 ? -pidfd : 0
         if error == 0 {
             error = ExitWatch.shared.add(process, pidfd: pidfd) { [self] exit in
-                Self.remove(folder)
+                FolderShelf.remove(folder)
                 lane.loop.execute { self.hasEnded(exit) }
             }
         }
@@ -80,11 +80,5 @@ extension HandlerProcess {
             throw CallFailure(.startFailed, "cannot watch a copy of a worker: \(Workers.describe(error))")
         }
         return process
-    }
-
-    /// Usually it is empty.
-    private static func remove(_ folder: String) {
-        guard rmdir(folder) != 0 else { return }
-        NIOThreadPool.singleton.submit { _ in apus_remove_tree(folder) }
     }
 }

@@ -13,7 +13,7 @@ extension HandlerProcess {
         if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, needsPorts: endpoints != .none) {
             throw CallFailure(.startFailed, refusal)
         }
-        let surroundings = try WorkerEnvironment(manifest, worker: number)
+        let surroundings = try WorkerEnvironment(manifest, worker: number, shelf: shelf)
         let group = controlGroup()
         do throws(CallFailure) {
             let ruleset = try FilePlan.shared.ruleset(for: manifest, surroundings, endpoints, on: .machine)

@@ -20,6 +20,7 @@ final class HandlerProcess: @unchecked Sendable {
     let lane: Lane
     let number: Int
     private let access: WorkerAccess?
+    let shelf: FolderShelf?
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -30,6 +31,9 @@ final class HandlerProcess: @unchecked Sendable {
     var onExit: ((ProcessExit) -> Void)?
     private(set) var exit: ProcessExit?
     private var couldNotStart = false
+    /// Pipes that are read at the process's end, or soon.
+    var unread: [UnreadPipe] = []
+    var readTimer: Scheduled<Void>?
     /// Channels on the process's descriptors that are open still, by the order of their coming.
     private var channels: [Int: EventLoopFuture<any Channel>] = [:]
     private var lastChannel = 0
@@ -39,7 +43,7 @@ final class HandlerProcess: @unchecked Sendable {
     /// Why the host ended it, if it did.
     private(set) var endedBecause: String?
     /// The last thing that it wrote to standard error.
-    private(set) var lastErrorLine = ""
+    var lastErrorLine = ""
     /// Its temporary directory; empty before its start.
     private(set) var folder = ""
     /// The invocation that a line printed now belongs to.
@@ -47,12 +51,14 @@ final class HandlerProcess: @unchecked Sendable {
 
     /// - Parameter access: what the process may reach through the worker API; `nil` where its contract has other ways.
     init(
-        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess? = nil, output: @escaping WorkerOutput
+        _ manifest: Manifest, number: Int, lane: Lane, access: WorkerAccess? = nil,
+        shelf: FolderShelf? = nil, output: @escaping WorkerOutput
     ) {
         self.manifest = manifest
         self.number = number
         self.lane = lane
         self.access = access
+        self.shelf = shelf
         self.output = output
     }
 
@@ -111,24 +117,12 @@ final class HandlerProcess: @unchecked Sendable {
         started(wiring)
         if let pendingSignal { process.signalGroup(pendingSignal) }
         // It may have ended before this thread heard of its start.
-        if exit != nil { finishWhenRead() }
+        guard exit != nil else { return }
+        drainUnread()
+        finishWhenRead()
     }
 
     // MARK: Output
-
-    /// Reads `descriptor`, which it owns from now on, and gives its lines on.
-    func readLines(_ descriptor: Int32, as source: WorkerLine.Source) {
-        let onLine: @Sendable (String) -> Void = { [self] line in
-            if source == .stderr { lastErrorLine = line }
-            emit(source, level: source == .stderr ? "warning" : "info", text: line, invocation: currentInvocation())
-        }
-        let bootstrap = NIOPipeBootstrap(group: lane.loop).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(OutputReader(onLine: onLine))
-            }
-        }
-        attach(bootstrap.takingOwnershipOfDescriptor(input: descriptor))
-    }
 
     /// Waits for `channel`'s end before the process counts as ended.
     func attach(_ channel: EventLoopFuture<any Channel>) {
@@ -192,6 +186,7 @@ final class HandlerProcess: @unchecked Sendable {
         if let reason { noteReason(reason) }
         guard let process else { return }
         WorkerWatch.shared.remove(process.pid)
+        drainUnread()
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
             for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }

@@ -1,7 +1,8 @@
 import NIOCore
 
 /// Reads one of a worker's output pipes, always, and gives each line on.
-final class OutputReader: ChannelInboundHandler {
+final class OutputReader: ChannelInboundHandler, @unchecked Sendable {
+    // `@unchecked`: confined to the process's lane.
     typealias InboundIn = ByteBuffer
 
     private var splitter = LineSplitter()
@@ -9,13 +10,13 @@ final class OutputReader: ChannelInboundHandler {
 
     init(onLine: @escaping (String) -> Void) { self.onLine = onLine }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        unwrapInboundIn(data).withUnsafeReadableBytes { splitter.take($0, onLine) }
-    }
+    func take(_ bytes: ByteBuffer) { bytes.withUnsafeReadableBytes { splitter.take($0, onLine) } }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        splitter.finish(onLine)
-    }
+    func finish() { splitter.finish(onLine) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { take(unwrapInboundIn(data)) }
+
+    func channelInactive(context: ChannelHandlerContext) { finish() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }

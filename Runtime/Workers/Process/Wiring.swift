@@ -1,10 +1,13 @@
 import CProcess
 import Glibc
+import NIOCore
 
 /// The descriptors between the host and one worker. Each has one owner at a time, who closes it.
 struct Wiring {
-    /// Write end of the worker's standard input.
+    /// Write end of the worker's standard input; -1 when all of it is there already.
     private(set) var input: Int32 = -1
+    /// Bytes of the input that are there already.
+    private(set) var written = 0
     /// Read ends of its standard output and error.
     private(set) var output: Int32 = -1
     private(set) var error: Int32 = -1
@@ -45,6 +48,20 @@ struct Wiring {
         try withOutputs { wiring throws(CallFailure) in
             (wiring.worker.0, wiring.input) = try pair("pipe2", apus_pipe)
         }
+    }
+
+    /// Standard input, output and error are pipes, the first with as much of `bytes`, which are all, as it takes.
+    static func pipes(with bytes: ByteBuffer) throws(CallFailure) -> Wiring {
+        var wiring = try pipes()
+        // The pipe is the host's alone still: neither can this wait, nor meet its closed end.
+        _ = fcntl(wiring.input, F_SETFL, O_NONBLOCK)
+        let written = bytes.withUnsafeReadableBytes { $0.isEmpty ? 0 : write(wiring.input, $0.baseAddress, $0.count) }
+        wiring.written = max(0, written)
+        if wiring.written == bytes.readableBytes {
+            close(wiring.input)
+            wiring.input = -1
+        }
+        return wiring
     }
 
     /// Standard input is the file `descriptor`, which stays its owner's; output and error are pipes.

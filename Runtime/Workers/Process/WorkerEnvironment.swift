@@ -5,24 +5,35 @@ import NIOPosix
 
 /// What a worker finds around it: a clean environment and a temporary directory of its own.
 struct WorkerEnvironment {
+    private static let localeNames = ["LANG", "LC_ALL", "LC_CTYPE"]
     private static let standardPath = "/usr/local/bin:/usr/bin:/bin"
 
     /// Absolute path; removed by `remove()`.
     let temporaryDirectory: String
     var variables: [String: String]
 
-    /// - Parameter worker: its number within the host, from 1.
-    init(_ manifest: Manifest, worker: Int) throws(CallFailure) {
-        temporaryDirectory = try Self.makeTemporaryDirectory()
+    private let shelf: FolderShelf?
+
+    /// - Parameters:
+    ///   - worker: its number within the host, from 1.
+    ///   - shelf: may have a temporary directory, and gets this one.
+    init(_ manifest: Manifest, worker: Int, shelf: FolderShelf? = nil) throws(CallFailure) {
+        self.shelf = shelf
+        if let kept = shelf?.take() {
+            temporaryDirectory = kept
+        } else {
+            temporaryDirectory = try Self.makeTemporaryDirectory()
+            shelf?.add(temporaryDirectory)
+        }
         // In the sandbox, the home of the host's user is none of a worker's business.
         let home = manifest.sandbox.enabled ? temporaryDirectory : Self.home
-        var variables = [
-            "PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath, "HOME": home, "LANG": "C.UTF-8",
-        ]
+        var variables = ["PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath, "HOME": home]
+        // UTF-8 without LANG=C.UTF-8, which says no more but has programs open twelve files as they start.
+        if Self.localeNames.allSatisfy({ manifest.environment[$0] == nil }) { variables["LC_CTYPE"] = "C.UTF-8" }
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
-        if manifest.handler.contract == .apus, manifest.handler.product == nil, let folder = PythonModule.folder {
+        if let folder = PythonModule.folder(for: manifest.handler) {
             variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
@@ -33,8 +44,9 @@ struct WorkerEnvironment {
         self.variables = variables
     }
 
-    /// Removes the temporary directory and what is in it, on a thread that may block.
+    /// Removes the temporary directory and what is in it, on a thread that may block, or gives it back to its shelf.
     func remove() {
+        if let shelf { return shelf.putBack(temporaryDirectory) }
         NIOThreadPool.singleton.submit { [temporaryDirectory] _ in apus_remove_tree(temporaryDirectory) }
     }
 

@@ -1,0 +1,172 @@
+"""The servers that are measured, and how."""
+import contextlib
+import getpass
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILD = ROOT / ".build" / "release"
+ANSWER = "Hello, Ada!\n"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_serving(port, path, process, method="GET", body=None):
+    end, problem = time.monotonic() + 20, "no answer"
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            sys.exit(f"a server ended at once with status {process.returncode}; its output is above")
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request(method, path, body)
+            response = connection.getresponse()
+            text = response.read().decode()
+            if response.status == 200:
+                return text
+            problem = f"{response.status} {text}"
+        time.sleep(0.02)
+    sys.exit(f"{process.args} does not serve {path} on port {port}: {problem}")
+
+
+@contextlib.contextmanager
+def running(*command, **options):
+    process = subprocess.Popen(command, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def nginx(folder, name, body):
+    """One nginx with one worker, whose http block is `body`."""
+    home = folder / name
+    home.mkdir()
+    config = home / "nginx.conf"
+    config.write_text(f"""
+        user {getpass.getuser()}; daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
+        events {{ worker_connections 4096; }}
+        http {{
+            access_log off; keepalive_requests 1000000000; default_type text/plain;
+            client_body_temp_path {home}; proxy_temp_path {home}; fastcgi_temp_path {home};
+            uwsgi_temp_path {home}; scgi_temp_path {home};
+            {body}
+        }}""")
+    with running("nginx", "-c", str(config), "-p", str(home)) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def nginx_proxy(folder):
+    """nginx as reverse proxy to an nginx that answers the same bytes on a Unix socket."""
+    upstream, port = folder / "upstream.sock", free_port()
+    answer = ANSWER.replace("\n", "\\n")
+    with nginx(folder, "upstream", f"""
+            server {{ listen unix:{upstream}; location / {{ return 200 "{answer}"; }} }}"""):
+        with nginx(folder, "proxy", f"""
+            upstream backend {{ server unix:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
+            server {{ listen 127.0.0.1:{port};
+                      location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+            """) as process:
+            yield port, process
+
+
+@contextlib.contextmanager
+def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", admin=None):
+    """Apus with one function. `more` are further lines of its manifest."""
+    manifests = folder / "manifests"
+    manifests.mkdir()
+    (manifests / "hello.yaml").write_text(f"""
+name: hello
+handler: {{ command: [{command}], contract: {contract} }}
+triggers: [{{ http: {{ path: "/hello/{{name?}}" }} }}]
+workers: {workers}
+{more}
+""")
+    port = free_port()
+    with running(str(BUILD / "apus"), "serve", str(manifests), "--data", str(folder / "data"),
+                 "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin or free_port()}",
+                 stderr=subprocess.DEVNULL) as process:
+        yield port, process
+
+
+def wrk(port, connections, seconds, script=None):
+    """Requests a second, and the 50th and 99th percentile of the latency in milliseconds."""
+    output = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(["-s", str(script)] if script else []),
+         f"http://127.0.0.1:{port}/hello/Ada"],
+        capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        sys.exit(f"requests failed:\n{output}")
+    unit = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+    def percentile(name):
+        number, suffix = re.search(rf"{name}%\s+([\d.]+)(us|ms|s)", output).groups()
+        return float(number) * unit[suffix]
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), percentile(50), percentile(99)
+
+
+def spread(values):
+    return f"{statistics.median(values):>10,.0f}  ({min(values):,.0f}–{max(values):,.0f})"
+
+
+def need(*tools):
+    for tool in tools:
+        if shutil.which(str(tool)) is None:
+            sys.exit(f"{tool} is missing; run `make bench`")
+
+
+@contextlib.contextmanager
+def started(contenders, answer=ANSWER, method="GET", body=None):
+    """Starts each of them, makes sure that it answers, and gives their ports."""
+    with contextlib.ExitStack() as stack:
+        ports = {}
+        for name, start in contenders.items():
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apus-bench-")))
+            port, process = stack.enter_context(start(folder))
+            found = wait_until_serving(port, "/hello/Ada", process, method, body)
+            if found != answer:
+                sys.exit(f"{name} answers {found!r} instead of {answer!r}")
+            ports[name] = port
+        yield ports
+
+
+def interleaved(ports, options, script=None):
+    """The rows of `wrk` for each, round by round, after one that does not count."""
+    results = {name: [] for name in ports}
+    for port in ports.values():
+        wrk(port, options.connections, 1, script)
+    for _ in range(options.rounds):
+        for name, port in ports.items():
+            results[name].append(wrk(port, options.connections, options.seconds, script))
+    return results
+
+
+def table(title, options, results, yardstick):
+    print(f"\n{title}, {options.connections} connections, {options.rounds} rounds of {options.seconds} s, "
+          f"{os.cpu_count()} cores; medians (least–greatest)\n")
+    print(f"{'':<34}{'requests/s':>12}{'':<22}{'p50 ms':>8}{'p99 ms':>8}{'ratio':>8}")
+    base = [row[0] for row in results[yardstick]]
+    for name, rows in results.items():
+        ratios = [row[0] / of for row, of in zip(rows, base)]
+        print(f"{name:<34}{spread([row[0] for row in rows]):<34}"
+              f"{statistics.median(row[1] for row in rows):>8.2f}{statistics.median(row[2] for row in rows):>8.2f}"
+              f"{statistics.median(ratios):>8.2f}")

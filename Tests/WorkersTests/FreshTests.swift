@@ -1,0 +1,113 @@
+import Foundation
+import Manifests
+import Support
+import Testing
+import Workers
+
+@Suite("A worker that is fresh for each call", .timeLimit(.minutes(2)))
+struct FreshTests {
+    private static func manifest(_ adjust: (inout Manifest) -> Void = { _ in }) -> Manifest {
+        Handlers.contractWorker {
+            $0.workers.instance = .fresh
+            adjust(&$0)
+        }
+    }
+
+    private static func temporaryDirectory(_ world: World) async throws -> String {
+        try await world.request("/environment", query: "name=TMPDIR").text().trimmed
+    }
+
+    /// Its temporary directory lies in that of its template.
+    private static func isCopy(_ world: World) async throws -> Bool {
+        let parts = try await temporaryDirectory(world).split(separator: "/")
+        return parts.dropLast().last?.hasPrefix("apus-worker-") ?? false
+    }
+
+    @Test("is another for each of many calls, and soon a copy of a loaded one")
+    func many() async throws {
+        try await World.with(Self.manifest()) { world in
+            var seen: Set<String> = []
+            for _ in 0..<100 { seen.insert(try await world.request("/pid").text()) }
+            #expect(seen.count == 100)
+            let isCopy = try await eventually { try await Self.isCopy(world) }
+            #expect(isCopy)
+        }
+    }
+
+    @Test("is a worker by itself where the handler has threads, which are not copied")
+    func threads() async throws {
+        try await World.with(Self.manifest { $0.environment["CONTRACT_START"] = "thread" }) { world in
+            for _ in 0..<20 {
+                let isCopy = try await Self.isCopy(world)
+                #expect(!isCopy)
+            }
+        }
+    }
+
+    @Test("has a number and a temporary directory of its own, which goes with it")
+    func surroundings() async throws {
+        let folders = try await World.with(Self.manifest()) { world in
+            _ = try await eventually { try await Self.isCopy(world) }
+            var folders: Set<String> = []
+            for _ in 0..<10 {
+                let folder = try await Self.temporaryDirectory(world)
+                folders.insert(folder)
+                let isGone = await eventually { !exists(folder) }
+                #expect(isGone)
+            }
+            #expect(folders.count == 10)
+            return folders
+        }
+        let first = try #require(folders.first)
+        let parent = String(first.prefix(upTo: first.lastIndex(of: "/") ?? first.endIndex))
+        let isGone = await eventually { !exists(parent) }
+        #expect(isGone)
+    }
+
+    @Test("is known to the host as its own, and its end is noticed, when it is a copy")
+    func ends() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await eventually { try await Self.isCopy(world) }
+            #expect(try await world.failure(of: "/crash").message.contains("killed by SIGKILL"))
+            #expect(try await world.failure(of: "/exit", query: "status=7").message.contains("exit status 7"))
+            #expect(try await world.failure(of: "/ignore-term", time: .milliseconds(50)).code == .timedOut)
+            _ = try await world.request("/print", query: "text=by+a+copy")
+            let line = await eventually { world.lines.first(.stderr, containing: "by") != nil }
+            #expect(line)
+            #expect(try await Self.isCopy(world))
+        }
+    }
+
+    @Test("comes by itself when its template is killed, and then as a copy of another")
+    func templateDies() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await eventually { try await Self.isCopy(world) }
+            let folder = try await Self.temporaryDirectory(world)
+            let parent = String(folder.prefix(upTo: folder.lastIndex(of: "/") ?? folder.endIndex))
+            for process in Self.children(of: parent) { kill(process, SIGKILL) }
+            for _ in 0..<20 { _ = try? await world.request("/pid") }
+            let isCopy = try await eventually { try await Self.isCopy(world) }
+            #expect(isCopy)
+        }
+    }
+
+    @Test("is ready before it is needed, and gone when nobody calls")
+    func spares() async throws {
+        try await World.with(Self.manifest { $0.workers.idle = .milliseconds(300) }) { world in
+            _ = try await world.request("/pid")
+            let isReady = await eventually { world.pool.snapshot.workers.contains { $0.state == "idle" } }
+            #expect(isReady)
+            let hasGone = await eventually { world.pool.snapshot.workers.isEmpty }
+            #expect(hasGone)
+        }
+    }
+
+    /// The template whose temporary directory that is, and its copies: in what they were started with, all have that one.
+    private static func children(of folder: String) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter { process in
+            let environment = try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(process)/environ"))
+            return environment?.split(separator: 0).contains(Data("APUS_TMPDIR=\(folder)".utf8)) ?? false
+        }
+    }
+}
