@@ -25,6 +25,8 @@ package enum BodyPlan: Sendable, Hashable {
     case collect(Int)
     /// Call at once; refuse more than `limit` bytes.
     case stream(limit: Int64)
+    /// None; but the client offers to go on with WebSocket, and the function can.
+    case upgrade
 }
 
 /// How a response must be framed for the request that it answers.
@@ -34,6 +36,9 @@ package struct ResponseContext: Sendable, Hashable {
     package var isHead: Bool
     /// Whether the client wants, and the gateway allows, another request on the connection.
     package var keepsAlive: Bool
+    package var takesTrailers = false
+    /// 101 may be the answer.
+    package var mayUpgrade = false
 
     package init(isOld: Bool = false, isHead: Bool = false, keepsAlive: Bool = true) {
         self.isOld = isOld
@@ -45,6 +50,7 @@ package struct ResponseContext: Sendable, Hashable {
         isOld = head.isOld
         isHead = head.method == "HEAD"
         keepsAlive = head.fields.keepsAlive(isOld: head.isOld)
+        takesTrailers = head.fields.acceptsTrailers && !head.isOld
     }
 }
 
@@ -76,13 +82,16 @@ extension Admission {
             if let length = fields.contentLength, length > route.bodyLimit {
                 return .answer(.bodyTooLarge(limit: route.bodyLimit), closes: true)
             }
+            var body = fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody)
+            if route.isServer, body == .none, method == "GET", fields.offersWebSocket, !head.isOld { body = .upgrade }
+            var headers = fields.forwarded
+            if route.isServer, !head.isOld { headers += fields.forServer(body) }
             let request = RequestHead(
                 method: method, path: String(target.path), query: String(target.query),
-                parameters: route.parameters(of: path), headers: fields.forwarded, remoteAddress: remoteAddress)
+                parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress)
             return .call(
                 AdmittedRequest(
-                    function: route.function, head: request,
-                    body: fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody),
+                    function: route.function, head: request, body: body,
                     expectsContinue: fields.expectsContinue && !head.isOld))
         }
     }

@@ -20,8 +20,8 @@ package struct ConnectionState: Sendable {
         case stream(ByteBuffer)
         /// The body exceeds what the function takes.
         case tooLarge(limit: Int64)
-        /// The request is complete.
-        case end
+        /// The request is complete; what came after its body.
+        case end([HeaderField])
         case failure(Problem)
         /// The connection is not worth the rest of the body that nobody wants.
         case giveUp
@@ -42,6 +42,8 @@ package struct ConnectionState: Sendable {
         case giveUp
         /// The client may have gone or may wait for its answer; only sending something tells.
         case probe
+        /// There is an end to what the client says in another protocol; it may still listen.
+        case finish
         case wait
     }
 
@@ -51,6 +53,8 @@ package struct ConnectionState: Sendable {
         case streaming(left: Int64, limit: Int64, isPaused: Bool)
         case discarding(left: Int)
         case complete
+        /// Complete, and what the client sends from here on is no HTTP, if the function agrees.
+        case upgrade(isPaused: Bool)
     }
 
     private enum Response: Sendable {
@@ -109,24 +113,26 @@ package struct ConnectionState: Sendable {
                 return .head(head)
             case .part(.body(let bytes)):
                 if let step = body(bytes, now) { return step }
-            case .part(.end):
+            case .part(.end(let trailers)):
                 if case .none = request { continue }
                 request = .complete
                 patience.waitForFunction()
-                if case .done = response { exchangeEnded(now: now) } else { return .end }
+                if case .done = response { exchangeEnded(now: now) } else { return .end(trailers) }
             }
         }
         return nil
     }
 
     private mutating func takeInput() -> Input? {
-        if case .complete = request { return nil }
-        return inputs.popFirst()
+        switch request {
+        case .complete, .upgrade: nil
+        case .none, .collecting, .streaming, .discarding: inputs.popFirst()
+        }
     }
 
     private mutating func body(_ bytes: ByteBuffer, _ now: NIODeadline) -> Step? {
         switch request {
-        case .none, .complete: return nil
+        case .none, .complete, .upgrade: return nil
         case .collecting(let received, let since):
             let received = received + bytes.readableBytes
             request = .collecting(received: received, since: since)
@@ -154,13 +160,28 @@ package struct ConnectionState: Sendable {
         request = .streaming(left: limit, limit: limit, isPaused: false)
     }
 
+    /// The complete request may lead to another protocol. `false` when more requests have come behind it already.
+    package mutating func awaitsUpgrade() -> Bool {
+        guard inputs.isEmpty else { return false }
+        request = .upgrade(isPaused: false)
+        keepsAlive = false
+        return true
+    }
+
+    /// Bytes that come are none of HTTP.
+    package var isUpgrade: Bool { if case .upgrade = request { true } else { false } }
+
     package mutating func pauseBody() {
-        guard case .streaming(let left, let limit, _) = request else { return }
-        request = .streaming(left: left, limit: limit, isPaused: true)
+        switch request {
+        case .streaming(let left, let limit, _): request = .streaming(left: left, limit: limit, isPaused: true)
+        case .upgrade: request = .upgrade(isPaused: true)
+        case .none, .collecting, .discarding, .complete: return
+        }
         patience.waitForFunction()
     }
 
     package mutating func resumeBody(now: NIODeadline) {
+        if isUpgrade { request = .upgrade(isPaused: false) }
         guard case .streaming(let left, let limit, true) = request else { return }
         request = .streaming(left: left, limit: limit, isPaused: false)
         patience.wait(.body, until: now + bodyTime)
@@ -169,7 +190,7 @@ package struct ConnectionState: Sendable {
     /// Nobody wants the rest of the body.
     package mutating func discardBody(now: NIODeadline) {
         switch request {
-        case .none, .complete, .discarding: return
+        case .none, .complete, .discarding, .upgrade: return
         case .collecting, .streaming:
             request = .discarding(left: configuration.discardedBody)
             patience.wait(.body, until: now + bodyTime)
@@ -218,8 +239,10 @@ package struct ConnectionState: Sendable {
     package var wantsRead: Bool {
         if isInputClosed { return false }
         if isClosing { return true }
-        if case .streaming(_, _, true) = request { return false }
-        return inputs.isEmpty
+        switch request {
+        case .streaming(_, _, isPaused: true), .upgrade(isPaused: true): return false
+        case .none, .collecting, .streaming, .discarding, .complete, .upgrade: return inputs.isEmpty
+        }
     }
 
     /// A read has ended: bytes that made no part yet are the beginning of a head.
@@ -237,8 +260,9 @@ package struct ConnectionState: Sendable {
         if isClosing { return unflushed == 0 ? .close : .wait }
         let close = unflushed == 0 ? InputClosed.close : .giveUp
         switch (request, response) {
-        case (.complete, .running): return .probe
-        case (.complete, _): return .wait
+        case (.upgrade, .sending): return .finish
+        case (.complete, .running), (.upgrade, .running): return .probe
+        case (.complete, _), (.upgrade, _): return .wait
         case (.none, _): return inputs.isEmpty ? close : .wait
         // The rest of this request can no longer come.
         case (.collecting, _), (.streaming, _), (.discarding, _): return close

@@ -162,6 +162,7 @@ extension HTTPConnection {
                 trailer: lane.responseTrailer())
             context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
             exchange.writing = OpenResponse(plan.framing)
+            if case .upgrade = plan.framing { receiveUpgraded() }
             return plan.framing
         } catch {
             fail(error, number)
@@ -192,12 +193,12 @@ extension HTTPConnection {
         if context.channel.isWritable { continuation.resume(returning: true) } else { writing.wait(continuation) }
     }
 
-    fileprivate func closeStream(_ number: Int) {
+    fileprivate func closeStream(_ number: Int, trailers: [HeaderField] = []) {
         guard number == exchange.number, let context, let writing = exchange.writing else { return }
         if let left = writing.left, left > 0 { return abort() }
         if case .chunked = writing.framing {
             var buffer = context.channel.allocator.buffer(capacity: 8)
-            buffer.writeStaticString("0\r\n\r\n")
+            buffer.writeLastChunk(exchange.response.takesTrailers ? trailers : [])
             context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
         }
         ended()
@@ -273,7 +274,8 @@ struct ConnectionHandle: Sendable {
                 }
                 if !goesOn { return stream.cancel() }
             }
-            run { $0.closeStream(number) }
+            let trailers = stream.trailers
+            run { $0.closeStream(number, trailers: trailers) }
         } catch {
             stream.cancel()
             run { $0.breakStream(number) }

@@ -15,7 +15,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var isSurplus = false
     private var decoder: RequestDecoder
     /// Received, and not a whole part yet.
-    private var input = ByteBuffer()
+    var input = ByteBuffer()
     var state: ConnectionState
     var context: ChannelHandlerContext?
     var exchange = Exchange()
@@ -63,12 +63,12 @@ final class HTTPConnection: ChannelInboundHandler {
         } else {
             input = bytes
         }
-        decode()
+        if state.isUpgrade { receiveUpgraded() } else { decode() }
     }
 
     private func decode() {
         do throws(Problem) {
-            while let part = try decoder.next(&input) {
+            while !state.isUpgrade, let part = try decoder.next(&input) {
                 state.received(.part(part))
                 pump()
             }
@@ -94,6 +94,7 @@ final class HTTPConnection: ChannelInboundHandler {
             giveUpExchange(CancellationError())
             closeGently()
         case .probe: probe()
+        case .finish: exchange.stream?.finish()
         case .wait: break
         }
     }
@@ -204,10 +205,11 @@ final class HTTPConnection: ChannelInboundHandler {
         case .stream(let bytes):
             if exchange.stream?.write(bytes) == false { state.pauseBody() }
         case .tooLarge(let limit): refuse(.bodyTooLarge(limit: limit))
-        case .end:
+        case .end(let trailers):
             if let stream = exchange.stream {
-                stream.finish()
+                stream.finish(trailers: trailers)
             } else if let admitted = exchange.admitted {
+                if admitted.body == .upgrade, state.awaitsUpgrade() { return callForUpgrade(admitted) }
                 call(admitted, body: .bytes(exchange.collected))
             }
         case .failure(let problem): refuse(problem)
@@ -238,12 +240,17 @@ final class HTTPConnection: ChannelInboundHandler {
             return
         }
         state.streams(limit: limit)
-        let number = exchange.number
-        let handle = ConnectionHandle(self)
-        let stream = BodyStream(
-            onDemand: { handle.run { $0.resumeBody(number) } }, onCancel: { handle.run { $0.discardBody(number) } })
+        let stream = makeStream()
         exchange.stream = stream
         call(request, body: .stream(stream))
+    }
+
+    /// What the client sends from here on.
+    func makeStream() -> BodyStream {
+        let number = exchange.number
+        let handle = ConnectionHandle(self)
+        return BodyStream(
+            onDemand: { handle.run { $0.resumeBody(number) } }, onCancel: { handle.run { $0.discardBody(number) } })
     }
 
     private func resumeBody(_ number: Int) {

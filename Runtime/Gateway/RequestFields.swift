@@ -15,6 +15,10 @@ package struct RequestFields: Sendable {
     private var transferCodings: [String] = []
     /// What `Connection` lists.
     private var connection: [String] = []
+    /// What `Upgrade` offers.
+    private var protocols: [String] = []
+    /// The client takes trailers (RFC 9110 §10.1.4).
+    package private(set) var acceptsTrailers = false
     private var hosts = 0
     private var validHost = true
     private var validLength = true
@@ -40,6 +44,8 @@ package struct RequestFields: Sendable {
             transferCodings += Self.list(value)
         case .expect: expectation = value.lowercased() == "100-continue" ? .continue : .unknown
         case .connection: connection += Self.list(value)
+        case .upgrade: protocols += Self.list(value)
+        case .te: acceptsTrailers = acceptsTrailers || Self.list(value).contains("trailers")
         case .hopByHop: break
         }
     }
@@ -56,6 +62,16 @@ package struct RequestFields: Sendable {
     /// Whether the client wants to send another request on the connection (RFC 9112 §9.3).
     package func keepsAlive(isOld: Bool) -> Bool {
         connection.contains("close") ? false : !isOld || connection.contains("keep-alive")
+    }
+
+    /// Whether the client offers to go on with WebSocket (RFC 9110 §7.8, RFC 6455 §4.1). Other protocols are not passed
+    /// on: by h2c, requests could go past the gateway.
+    var offersWebSocket: Bool { connection.contains("upgrade") && protocols == ["websocket"] }
+
+    /// What a function that is a server itself is told of the client's connection, to do the same on its own.
+    func forServer(_ body: BodyPlan) -> [HeaderField] {
+        (acceptsTrailers ? [HeaderField("TE", "trailers")] : [])
+            + (body == .upgrade ? [HeaderField("Upgrade", "websocket")] : [])
     }
 
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
@@ -97,7 +113,7 @@ package struct RequestFields: Sendable {
 
 /// The fields that mean something to the gateway.
 private enum Special {
-    case none, host, contentLength, transferEncoding, expect, connection, hopByHop
+    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, hopByHop
 
     /// Looks at the length first, since most names differ by it.
     init(_ name: String) {
@@ -105,10 +121,10 @@ private enum Special {
             other.withUTF8Buffer { name.utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
         }
         switch name.utf8.count {
-        case 2: self = equals("te") ? .hopByHop : .none
+        case 2: self = equals("te") ? .te : .none
         case 4: self = equals("host") ? .host : .none
         case 6: self = equals("expect") ? .expect : .none
-        case 7: self = equals("upgrade") || equals("trailer") ? .hopByHop : .none
+        case 7: self = equals("upgrade") ? .upgrade : .none
         case 10: self = equals("connection") ? .connection : equals("keep-alive") ? .hopByHop : .none
         case 14: self = equals("content-length") ? .contentLength : .none
         case 16: self = equals("proxy-connection") ? .hopByHop : .none

@@ -10,6 +10,8 @@ package enum ResponseFraming: Sendable, Hashable {
     case chunked
     /// The connection's end is the body's (HTTP/1.0).
     case untilClose
+    /// What follows is another protocol.
+    case upgrade
 }
 
 /// A response that has been found fit to be sent.
@@ -23,7 +25,7 @@ package struct ResponsePlan: Sendable {
     /// - Parameter length: of the body, where it is known.
     /// - Throws: a 502 for a status or a field that would break the connection for others.
     package init(_ head: ResponseHead, length: Int?, context: ResponseContext) throws(Problem) {
-        guard (200...599).contains(head.status) else {
+        guard (200...599).contains(head.status) || head.status == 101 && context.mayUpgrade else {
             throw .invalidResponse("Its status is \(head.status); only 200 to 599 can be sent.")
         }
         var declared: Int64?
@@ -38,6 +40,7 @@ package struct ResponsePlan: Sendable {
     private static func framing(
         status: Int, length: Int64?, declared: Int64?, _ context: ResponseContext
     ) -> ResponseFraming {
+        if status == 101 { return .upgrade }
         if status == 204 || status == 304 { return .absent(length: nil) }
         let declared = declared.flatMap { $0 >= 0 ? $0 : nil }
         if context.isHead { return .absent(length: length == 0 ? declared ?? 0 : length ?? declared) }
@@ -59,17 +62,22 @@ package struct ResponsePlan: Sendable {
             buffer.writeString("HTTP/1.1 \(head.status) \(reason)\r\n")
         }
         for field in head.headers {
-            if case .none = OwnField(field.name) { buffer.write(field.name, field.value) }
+            switch OwnField(field.name) {
+            case .none: buffer.write(field.name, field.value)
+            case .trailer where framing == .chunked && context.takesTrailers: buffer.write(field.name, field.value)
+            case .trailer, .contentLength, .dropped: continue
+            }
         }
         switch framing {
         case .absent(.some(let length)), .length(let length): buffer.write("Content-Length", String(length))
         case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        case .upgrade: buffer.writeStaticString("Upgrade: websocket\r\nConnection: Upgrade\r\n")
         case .absent(.none), .untilClose: break
         }
         if let invocation { buffer.write(invocation) }
-        if !keepsAlive {
+        if !keepsAlive, framing != .upgrade {
             buffer.writeStaticString("Connection: close\r\n")
-        } else if context.isOld {
+        } else if keepsAlive, context.isOld {
             buffer.writeStaticString("Connection: keep-alive\r\n")
         }
         buffer.writeBytes(trailer)
@@ -79,7 +87,7 @@ package struct ResponsePlan: Sendable {
 
 /// The fields that the gateway writes itself, or that concern its connection alone.
 private enum OwnField {
-    case none, contentLength, dropped
+    case none, contentLength, trailer, dropped
 
     init(_ name: String) {
         func equals(_ other: StaticString) -> Bool {
@@ -89,7 +97,7 @@ private enum OwnField {
         case 2: self = equals("te") ? .dropped : .none
         case 4: self = equals("date") ? .dropped : .none
         case 6: self = equals("server") ? .dropped : .none
-        case 7: self = equals("trailer") || equals("upgrade") ? .dropped : .none
+        case 7: self = equals("trailer") ? .trailer : equals("upgrade") ? .dropped : .none
         case 10: self = equals("connection") || equals("keep-alive") ? .dropped : .none
         case 14: self = equals("content-length") ? .contentLength : .none
         case 15: self = equals("apus-invocation") ? .dropped : .none
@@ -97,6 +105,17 @@ private enum OwnField {
         case 17: self = equals("transfer-encoding") ? .dropped : .none
         default: self = .none
         }
+    }
+}
+
+extension ByteBuffer {
+    /// The end of a body in chunked transfer coding (RFC 9112 §7.1.2), with the trailers that may be sent.
+    mutating func writeLastChunk(_ trailers: [HeaderField]) {
+        writeStaticString("0\r\n")
+        for field in trailers where field.isSendable {
+            if case .none = OwnField(field.name) { write(field.name, field.value) }
+        }
+        writeStaticString("\r\n")
     }
 }
 

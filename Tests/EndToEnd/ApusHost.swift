@@ -52,7 +52,7 @@ final class ApusHost {
                 return result
             } catch {
                 host.kill()
-                FileHandle.standardError.write(Data("--- the host's log:\n\(host.log.suffix(8000))\n".utf8))
+                FileHandle.standardError.write(Data("--- the host's log:\n\(host.log.suffix(60000))\n".utf8))
                 throw error
             }
         }

@@ -12,6 +12,7 @@ struct PythonTests {
         triggers:
           - http: { path: "/contract/{operation*}" }
           - timer: { every: 1h }
+        sandbox: { read: ["\(repository)/Runtime/SDK/python"] }
         workers: { max: 4 }
         """
 

@@ -66,7 +66,7 @@ struct CircuitBreakerTests {
     func forgets() {
         var bench = Bench()
         bench.calls(19, .fails)
-        bench.now += .seconds(61)
+        bench.now = bench.now + .seconds(61)
         bench.call(.fails)
         #expect(bench.breaker.state == .closed)
     }
@@ -83,7 +83,7 @@ struct CircuitBreakerTests {
     func recovers() {
         var bench = Bench { $0.calls = 1 }
         bench.call(.fails)
-        bench.now += .seconds(5)
+        bench.now = bench.now + .seconds(5)
         let (pass, change) = bench.breaker.admit(at: bench.now)
         #expect(pass == .trial && change == .tries)
         #expect(bench.pass().isRefused)
@@ -96,10 +96,10 @@ struct CircuitBreakerTests {
         var bench = Bench { $0.calls = 1 }
         bench.call(.fails)
         for rest in [10, 20, 40, 60, 60] {
-            bench.now += .seconds(60)
+            bench.now = bench.now + .seconds(60)
             #expect(bench.call(.fails) == .opened(failures: 1, of: 1, rest: .seconds(rest)))
         }
-        bench.now += .seconds(60)
+        bench.now = bench.now + .seconds(60)
         #expect(bench.call(.works) == .closed)
         #expect(bench.call(.fails) == .opened(failures: 1, of: 1, rest: .seconds(5)))
     }
@@ -108,7 +108,7 @@ struct CircuitBreakerTests {
     func retries() {
         var bench = Bench { $0.calls = 1 }
         bench.call(.fails)
-        bench.now += .seconds(5)
+        bench.now = bench.now + .seconds(5)
         #expect(bench.call(.neither) == nil)
         let (pass, change) = bench.breaker.admit(at: bench.now)
         #expect(pass == .trial && change == nil)
@@ -129,7 +129,7 @@ struct CircuitBreakerTests {
         #expect(bench.breaker.quota(at: bench.now).calls == nil)
         bench.call(.fails)
         #expect(bench.breaker.quota(at: bench.now) == (0, .seconds(5)))
-        bench.now += .seconds(5)
+        bench.now = bench.now + .seconds(5)
         #expect(bench.breaker.quota(at: bench.now).calls == 1)
         _ = bench.pass()
         #expect(bench.breaker.quota(at: bench.now).calls == 0)

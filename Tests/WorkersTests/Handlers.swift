@@ -74,15 +74,21 @@ enum Handlers {
         _ task: Contract.Task = .echo, async: Bool = false, _ triggers: [Trigger] = [.http(anyPath)],
         _ adjust: (inout Manifest) -> Void = { _ in }
     ) -> Manifest {
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("PythonSDKTests/contract_worker.py").path
+        let script = repository + "/Tests/PythonSDKTests/contract_worker.py"
         // Through env(1), so that what a test declares as the environment cannot take it away.
         let starts: [Contract.Task: String] = [.slowStart: "CONTRACT_START=slow", .neverReady: "CONTRACT_START=never"]
         let command =
             ["/usr/bin/env"] + (async ? ["CONTRACT_ASYNC=1"] : []) + (starts[task].map { [$0] } ?? [])
             + ["python3", script]
-        return manifest(Handler(command: command, contract: .apus, directory: "/"), triggers, adjust)
+        return manifest(Handler(command: command, contract: .apus, directory: "/"), triggers) {
+            // The host finds `apus.py` from its program, and this one is the test runner.
+            $0.sandbox.read = [repository + "/Runtime/SDK/python"]
+            adjust(&$0)
+        }
     }
+
+    private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
 
     /// A shell script, by the `stdio` contract.
     static func shell(

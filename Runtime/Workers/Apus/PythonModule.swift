@@ -1,10 +1,16 @@
 import Glibc
+import Manifests
 
 /// Where handlers in Python find `apus.py`: in the folder `python` beside the program, as `make build` lays it out, or in
 /// the checkout that the program was built in.
-package enum PythonModule {
+enum PythonModule {
     /// Absolute path; `nil` when the module is not installed.
-    package static let folder = program.flatMap { folder(of: $0) }
+    private static let installed = program.flatMap { folder(of: $0) }
+
+    /// What its workers find on `PYTHONPATH`, and may read: any command that speaks `apus` may be in Python.
+    static func folder(for handler: Handler) -> String? {
+        handler.contract == .apus && handler.product == nil ? installed : nil
+    }
 
     /// - Parameter program: the absolute path of the running program, without symbolic links.
     static func folder(of program: String) -> String? {

@@ -168,8 +168,9 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
         isTunnel = true
         exchange.open(head, ByteBuffer())
         let operations = channel.pipeline.syncOperations
-        operations.removeHandler(decoder, promise: nil)
-        operations.removeHandler(encoder).assumeIsolated().whenComplete { _ in
+        operations.removeHandler(encoder, promise: nil)
+        // The decoder hears what is written too, and goes later: after what it holds.
+        operations.removeHandler(decoder).assumeIsolated().whenSuccess {
             exchange.startUpload { chunk in
                 try await channel.writeAndFlush(chunk)
             } end: { _ in

@@ -29,7 +29,9 @@ struct UpstreamRequest: Sendable {
     }
 
     private init(_ request: RequestHead, _ body: Body, id: HeaderField) {
-        let upgrades = request.asksForWebSocket
+        // Only the gateway can go on with another protocol, and says so by the stream.
+        var upgrades = false
+        if case .stream = body { upgrades = request.asksForWebSocket }
         var fields = [HeaderField("Host", request.headers.first("Host") ?? Self.host), id]
         fields += Self.endToEnd(request.headers)
         fields +=

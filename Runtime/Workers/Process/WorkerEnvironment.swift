@@ -33,7 +33,7 @@ struct WorkerEnvironment {
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
         variables["TZ"] = getenv("TZ").map { String(cString: $0) } ?? ":/etc/localtime"
         variables.merge(manifest.environment) { _, declared in declared }
-        if manifest.handler.contract == .apus, manifest.handler.product == nil, let folder = PythonModule.folder {
+        if let folder = PythonModule.folder(for: manifest.handler) {
             variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
         variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory

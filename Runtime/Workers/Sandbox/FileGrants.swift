@@ -7,7 +7,9 @@ package struct FileGrants: Sendable, Equatable {
     package var write: [String]
 
     /// Looks at the disk: links, first lines, installations.
-    package init(_ manifest: Manifest, home: String, searchPath: [String]) {
+    ///
+    /// - Parameter modules: folders in which its language looks for modules.
+    package init(_ manifest: Manifest, home: String, searchPath: [String], modules: [String] = []) {
         var program = ProgramFiles(home: home, searchPath: searchPath)
         if let path = manifest.handler.command.first, path.hasPrefix("/") { program.add(program: path) }
         // Tools that a script calls by their names.
@@ -16,7 +18,9 @@ package struct FileGrants: Sendable, Equatable {
         var read = program.paths
         // One that holds the user's home would be no bound at all; `sandbox.read` can say so.
         if !AbsolutePath.covers(directory, home) { read.insert(directory) }
+        read.formUnion(modules.filter { $0.hasPrefix("/") })
         read.formUnion(Self.files(namedBy: manifest.handler))
+        if let module = PythonModule.folder(for: manifest.handler) { read.insert(module) }
         for case .file(let trigger) in manifest.triggers { read.insert(trigger.watch) }
         read.formUnion(manifest.sandbox.read)
 

@@ -64,8 +64,11 @@ final class FilePlan: Sendable {
         {
             return remembered.grants
         }
-        let searchPath = (surroundings.variables["PATH"] ?? "").split(separator: ":").map(String.init)
-        let grants = FileGrants(manifest, home: WorkerEnvironment.home, searchPath: searchPath)
+        func folders(_ variable: String) -> [String] {
+            (surroundings.variables[variable] ?? "").split(separator: ":").map(String.init)
+        }
+        let grants = FileGrants(
+            manifest, home: WorkerEnvironment.home, searchPath: folders("PATH"), modules: folders("PYTHONPATH"))
         known.withLock { known in
             if known.count >= Self.most { known = known.filter { $0.value.until > now } }
             known[manifest.name] = Known(
