@@ -94,7 +94,7 @@ final class LeakBench {
     private func handle(_ event: Event, _ kind: TriggerKind, _ id: InvocationID, _ engine: InvocationEngine)
         async throws
     {
-        try await withTaskExecutorPreference(lane) {
+        _ = try await withTaskExecutorPreference(lane) {
             try await engine.handle(event, kind: kind, function: manifest.name, id: id, on: lane)
         }
     }
