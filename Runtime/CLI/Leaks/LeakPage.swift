@@ -1,3 +1,5 @@
+import Telemetry
+
 /// What a leak check has found, for people.
 struct LeakPage {
     let lines: [String]

@@ -1,6 +1,7 @@
 import Events
 import Foundation
 import Hosting
+import Telemetry
 
 /// What can differ between two answers, by name: the outcome, the status, each header field, each leaf of a JSON body or
 /// each line of another, each key of the state.
