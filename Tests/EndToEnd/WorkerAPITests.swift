@@ -135,9 +135,12 @@ struct WorkerAPITests {
 
     @Test("a token reaches only its own worker's invocations, and dies with its process")
     func tokens() async throws {
-        let manifests = ["f": Self.shell("f"), "g": Self.shell("g")]
-        try await ApusHost.with(manifests) { host in
-            let held = host.folder + "/held"
+        // The process puts its token where the test finds it.
+        let manifests = ["f": Self.shell("f", more: "sandbox: { write: [../out] }"), "g": Self.shell("g")]
+        try await ApusHost.with(manifests) {
+            try FileManager.default.createDirectory(atPath: $0 + "/out", withIntermediateDirectories: true)
+        } _: { host in
+            let held = host.folder + "/out/held"
             let port = host.port
             let script = """
                 echo $APUS_API $APUS_TOKEN $APUS_INVOCATION > \(held).new; mv \(held).new \(held)
