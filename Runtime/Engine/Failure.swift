@@ -22,7 +22,7 @@ struct Failure: Error, Sendable {
 
 // Titles are the same for every problem with the code; details must not tell a client what a handler or the host knows.
 /// A failure on its way up. A class, since each asynchronous caller keeps room for what may be thrown to it, in every
-/// call: for a word instead of all of it. What is rare is not inlined for the same reason.
+/// call: for a word instead of all of it.
 final class FailedRun: Error {
     let failure: Failure
 
@@ -125,7 +125,6 @@ extension Failure {
         problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
 
     /// What the client of the invocation `id` is told.
-    @inline(never)
     func problem(for id: InvocationID) -> Problem {
         var problem = problem
         problem.invocation = id

@@ -117,7 +117,6 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    @inline(never)  // See `FailedRun`; so the others below.
     private func note(
         _ failure: Failure, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
         pass: CircuitBreaker.Pass
@@ -170,14 +169,12 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    @inline(never)
     private func failed(_ error: CallFailure, _ state: InvocationState, limits time: Duration) -> FailedRun {
         var failure = Failure(error, limits: time)
         if state.isTooDeep { failure.permanent = true }
         return FailedRun(failure)
     }
 
-    @inline(never)
     private func commit(
         _ effects: Effects?, lease: Lease?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
@@ -190,7 +187,6 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
-    @inline(never)
     private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))

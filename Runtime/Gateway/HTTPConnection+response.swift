@@ -257,7 +257,6 @@ struct ConnectionHandle: Sendable {
     }
 
     /// Sends a response whose body is `stream`, at the pace of the client.
-    @inline(never)  // Its locals would take room in every request's task.
     fileprivate func send(_ head: ResponseHead, _ stream: BodyStream, _ number: Int) async {
         let framing = await withCheckedContinuation { continuation in
             run { continuation.resume(returning: $0.open(head, number)) }

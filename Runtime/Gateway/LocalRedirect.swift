@@ -12,7 +12,6 @@ extension GatewayShared {
     /// Follows `reply` to the one that the client shall get.
     ///
     /// - Returns: with it, the invocation that gave it.
-    @inline(never)  // Its locals would take room in every request's task.
     func follow(
         _ reply: Reply, of invocation: InvocationID, to request: RequestHead, on lane: Lane
     ) async throws(Problem) -> (Reply, InvocationID) {

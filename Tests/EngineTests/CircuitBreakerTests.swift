@@ -190,7 +190,7 @@ struct BrokenFunctionTests {
         try await World.with(manifest) { world async throws in
             try await world.enqueue("1")
             try await world.dispatching {
-                try await world.wait { try await world.record()?.attempt == 1 }
+                try await world.wait { if case .open = world.function.breaker { true } else { false } }
                 for number in 2...5 { try await world.enqueue("\(number)") }
                 // Each turn of the dispatcher would take what it may.
                 for _ in 0..<20 {

@@ -216,15 +216,6 @@ struct ApusWorkerTests {
         }
     }
 
-    @Test("of a contract that this version does not have is refused")
-    func unknownContract() async throws {
-        try await World.with(Handlers.contractWorker { $0.handler.contract = .lambda }) { world in
-            let failure = try await world.failure(of: "/")
-            #expect(failure.code == .startFailed)
-            #expect(failure.message == "the contract 'lambda' is not available in this version")
-        }
-    }
-
     @Test("is a new process for each call when its manifest asks for that")
     func fresh() async throws {
         try await World.with(Handlers.contractWorker { $0.workers.instance = .fresh }) { world in

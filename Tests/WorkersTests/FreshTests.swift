@@ -17,11 +17,23 @@ struct FreshTests {
         try await world.request("/environment", query: "name=TMPDIR").text().trimmed
     }
 
-    /// Its temporary directory lies in that of its template.
-    private static func isCopy(_ world: World) async throws -> Bool {
-        let parts = try await temporaryDirectory(world).split(separator: "/")
-        return parts.dropLast().last?.hasPrefix("apus-worker-") ?? false
+    /// The temporary directory of the template whose copy has run a call; `nil` when it was no copy.
+    private static func templateOfCall(_ world: World) async throws -> String? {
+        let parts = try await temporaryDirectory(world).split(separator: "/").dropLast()
+        return parts.last?.hasPrefix("apus-worker-") == true ? "/" + parts.joined(separator: "/") : nil
     }
+
+    /// That of the first copy that runs a call: those that were started ahead before are none.
+    private static func template(_ world: World) async throws -> String {
+        var template: String?
+        _ = try await eventually {
+            template = try await templateOfCall(world)
+            return template != nil
+        }
+        return try #require(template)
+    }
+
+    private static func isCopy(_ world: World) async throws -> Bool { try await templateOfCall(world) != nil }
 
     @Test("is another for each of many calls, and soon a copy of a loaded one")
     func many() async throws {
@@ -46,8 +58,8 @@ struct FreshTests {
 
     @Test("has a number and a temporary directory of its own, which goes with it")
     func surroundings() async throws {
-        let folders = try await World.with(Self.manifest()) { world in
-            _ = try await eventually { try await Self.isCopy(world) }
+        let parent = try await World.with(Self.manifest()) { world in
+            let parent = try await Self.template(world)
             var folders: Set<String> = []
             for _ in 0..<10 {
                 let folder = try await Self.temporaryDirectory(world)
@@ -56,10 +68,8 @@ struct FreshTests {
                 #expect(isGone)
             }
             #expect(folders.count == 10)
-            return folders
+            return parent
         }
-        let first = try #require(folders.first)
-        let parent = String(first.prefix(upTo: first.lastIndex(of: "/") ?? first.endIndex))
         let isGone = await eventually { !exists(parent) }
         #expect(isGone)
     }
@@ -67,7 +77,7 @@ struct FreshTests {
     @Test("is known to the host as its own, and its end is noticed, when it is a copy")
     func ends() async throws {
         try await World.with(Self.manifest()) { world in
-            _ = try await eventually { try await Self.isCopy(world) }
+            _ = try await Self.template(world)
             #expect(try await world.failure(of: "/crash").message.contains("killed by SIGKILL"))
             #expect(try await world.failure(of: "/exit", query: "status=7").message.contains("exit status 7"))
             #expect(try await world.failure(of: "/ignore-term", time: .milliseconds(50)).code == .timedOut)
@@ -81,10 +91,9 @@ struct FreshTests {
     @Test("comes by itself when its template is killed, and then as a copy of another")
     func templateDies() async throws {
         try await World.with(Self.manifest()) { world in
-            _ = try await eventually { try await Self.isCopy(world) }
-            let folder = try await Self.temporaryDirectory(world)
-            let parent = String(folder.prefix(upTo: folder.lastIndex(of: "/") ?? folder.endIndex))
-            for process in Self.children(of: parent) { kill(process, SIGKILL) }
+            let processes = Self.children(of: try await Self.template(world))
+            #expect(!processes.isEmpty)
+            for process in processes { kill(process, SIGKILL) }
             for _ in 0..<20 { _ = try? await world.request("/pid") }
             let isCopy = try await eventually { try await Self.isCopy(world) }
             #expect(isCopy)
@@ -93,7 +102,7 @@ struct FreshTests {
 
     @Test("is ready before it is needed, and gone when nobody calls")
     func spares() async throws {
-        try await World.with(Self.manifest { $0.workers.idle = .milliseconds(300) }) { world in
+        try await World.with(Self.manifest { $0.workers.idle = .seconds(2) }) { world in
             _ = try await world.request("/pid")
             let isReady = await eventually { world.pool.snapshot.workers.contains { $0.state == "idle" } }
             #expect(isReady)

@@ -126,6 +126,8 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
     private func lose() {
         channel = nil
         if let exchange { take(exchange.state.closed(), exchange) }
+        // One that had been given up still holds this.
+        exchange = nil
         reports.closed(self)
     }
 

@@ -121,7 +121,7 @@ extension Pool {
             return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
         }
         // Nobody has called for as long as workers stay idle.
-        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.waiting.isEmpty }) { templates.stop() }
+        if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.spares.target == 0 }) { templates.stop() }
     }
 
     private func refuseContract(_ id: PoolState.WorkerID) {
