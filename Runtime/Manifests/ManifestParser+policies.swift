@@ -87,7 +87,7 @@ extension ManifestParser {
     /// A path that there is: a rule for one that comes later could not hold.
     private func granted(_ value: Value) -> String? {
         guard let path = path(value) else { return nil }
-        if !handlers.exists(path) { value.refuse("there is no \(path); make it first, or correct the path") }
+        if !handlers.exists(path) { value.refuse("there is no \(value.found); make it first, or correct the path") }
         return path
     }
 
