@@ -37,7 +37,8 @@ struct BodyBuffer<Consumer> {
         if let waiting = takeConsumer() { return (true, waiting) }
         chunks.append(chunk)
         size += chunk.readableBytes
-        producerPauses = size >= BodyStream.highWater
+        // A producer that was told to pause may have had a chunk on its way; it pauses until it is woken.
+        if size >= BodyStream.highWater { producerPauses = true }
         return (!producerPauses, nil)
     }
 

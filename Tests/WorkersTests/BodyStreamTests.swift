@@ -39,6 +39,19 @@ struct BodyStreamTests {
         #expect(demands.withLock { $0 } == 1)
     }
 
+    @Test("wakes a producer whose last chunk was on its way when it was told to pause")
+    func lateChunk() async throws {
+        let woken = Mutex(0)
+        let stream = BodyStream { woken.withLock { $0 += 1 } }
+        let quarter = ByteBuffer(repeating: 0, count: BodyStream.highWater / 4)
+        for _ in 0..<4 { stream.write(quarter) }
+        _ = try await stream.next()
+        let hasRoom = stream.write(ByteBuffer(repeating: 0, count: 1))
+        #expect(!hasRoom)
+        for _ in 0..<4 { _ = try await stream.next() }
+        #expect(woken.withLock { $0 } == 1)
+    }
+
     @Test("meets a failure after the chunks that are there")
     func failure() async throws {
         let stream = BodyStream()

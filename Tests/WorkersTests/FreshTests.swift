@@ -102,7 +102,7 @@ struct FreshTests {
 
     @Test("is ready before it is needed, and gone when nobody calls")
     func spares() async throws {
-        try await World.with(Self.manifest { $0.workers.idle = .seconds(2) }) { world in
+        try await World.with(Self.manifest { $0.workers.idle = .seconds(8) }) { world in
             _ = try await world.request("/pid")
             let isReady = await eventually { world.pool.snapshot.workers.contains { $0.state == "idle" } }
             #expect(isReady)
