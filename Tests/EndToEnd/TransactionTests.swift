@@ -39,10 +39,14 @@ struct TransactionTests {
             async let response = onThreads(1) { _ in
                 try HTTPConnection(port: port).request("POST", "/add?key=n&ms=60000")
             }
-            let isRunning = try await eventually { try host.function("counter").running == 1 }
+            var worker: ApusHost.Function.Pool.Worker?
+            let isRunning = try await eventually {
+                worker = try host.function("counter").pool.workers.first { $0.state == "busy" }
+                return worker != nil
+            }
             #expect(isRunning)
-            let worker = try #require(host.workerPIDs.first)
-            #expect(kill(worker, SIGKILL) == 0)
+            let pid = try #require(worker?.pid)
+            #expect(kill(pid, SIGKILL) == 0)
             let answer = try #require(try await response.first)
             #expect(answer.status == 502)
             #expect(answer.headers["content-type"] == "application/problem+json")
