@@ -498,6 +498,20 @@ async def respond(request, context):
             self.assertEqual(host.operation()[3].text(), f"k{number}")
         self.assertEqual(host.answer(1)[2], b"done")
 
+    def test_a_wait_ends_when_the_rest_leaves_at_once(self):
+        host = self.start("""
+@apus.http
+async def respond(request, context):
+    await asyncio.sleep(0)
+    # What is left is sent only after this, when the host has long made room for all of it.
+    asyncio.get_running_loop().call_soon(time.sleep, 1)
+    await context.state.set("key", bytes(300 << 10))
+    return "done"
+""")
+        host.call(1)
+        self.assertEqual(host.operation()[3].text(), "key")
+        self.assertEqual(host.answer(1)[2], b"done")
+
 
 class Logs(Case):
     def test_lines_have_their_call_level_and_fields(self):

@@ -893,7 +893,11 @@ class _Worker:
 
     def _flush_soon(self) -> None:
         self._has_flush = False
-        if not self._flush() and not self._has_writer:
+        if not self._flush():
+            self._watch_for_room()
+
+    def _watch_for_room(self) -> None:
+        if not self._has_writer:
             self._has_writer = True
             self._loop.add_writer(self._socket.fileno(), self._writable)
 
@@ -905,7 +909,12 @@ class _Worker:
                 call._wake()
 
     def _has_much_to_send(self) -> bool:
-        return sum(map(len, self._out)) > self._most_waiting and not self._flush()
+        if sum(map(len, self._out)) <= self._most_waiting or self._flush():
+            return False
+        if self._loop is not None:
+            # Whoever waits now must be woken, also when the rest leaves in a flush that is due already.
+            self._watch_for_room()
+        return True
 
     # Calls of a `def`
 
