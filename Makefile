@@ -5,7 +5,7 @@ BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 # What the examples and the tests in Python run in.
 PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
-TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git strace
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
