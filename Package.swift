@@ -10,6 +10,8 @@ let package = Package(
         .library(name: "Apus", targets: ["Apus"]),
         .library(name: "ApusJSON", targets: ["ApusJSON"]),
         .library(name: "ApusTesting", targets: ["ApusTesting"]),
+        // Put before libc by tests alone.
+        .library(name: "FaultInjector", type: .dynamic, targets: ["FaultInjector"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -81,7 +83,14 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+        // A disk that fails, a kill at any system call, a power cut.
+        .systemLibrary(name: "CFaultControl", path: "Tests/Faults/Control"),
+        .target(
+            name: "FaultInjector", path: "Tests/Faults/Injector", cSettings: [.headerSearchPath("../Control")]),
+        .target(name: "Support", dependencies: ["CFaultControl", "Wire"], path: "Tests/Support"),
+        .testTarget(
+            name: "SupportTests", dependencies: ["CFaultControl", "FaultInjector", "Support"],
+            path: "Tests/SupportTests"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
