@@ -155,6 +155,17 @@ let package = Package(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
+        // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
+        .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
+        .target(name: "FaultHarness", dependencies: ["FaultChecking", "Support"], path: "Tests/Faults/Harness"),
+        .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
+        .executableTarget(
+            name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],
+            path: "Tests/Faults/Soak"),
+        .testTarget(name: "FaultCheckingTests", dependencies: ["FaultChecking"], path: "Tests/Faults/CheckingTests"),
+        .testTarget(
+            name: "Faults", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", "Support"],
+            path: "Tests/Faults/RealBinary"),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
         .executableTarget(
