@@ -37,7 +37,9 @@ let package = Package(
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
-            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            dependencies: [
+                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioPosix,
+            ],
             path: "Runtime/Admin"),
         .target(
             name: "WorkerAPI",
@@ -132,6 +134,10 @@ let package = Package(
             ],
             path: "Tests/AdminTests"),
         .testTarget(
+            name: "HostingTests",
+            dependencies: ["Hosting", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
+            path: "Tests/HostingTests"),
+        .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
         .testTarget(
@@ -144,7 +150,7 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker", .sqlite],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
