@@ -39,7 +39,9 @@ let package = Package(
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
-            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            dependencies: [
+                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioPosix,
+            ],
             path: "Runtime/Admin"),
         .target(
             name: "WorkerAPI",
@@ -141,6 +143,10 @@ let package = Package(
             ],
             path: "Tests/AdminTests"),
         .testTarget(
+            name: "HostingTests",
+            dependencies: ["Hosting", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
+            path: "Tests/HostingTests"),
+        .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
         .testTarget(
@@ -153,8 +159,19 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker", .sqlite],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
+        // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
+        .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
+        .target(name: "FaultHarness", dependencies: ["FaultChecking", "Support"], path: "Tests/Faults/Harness"),
+        .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
+        .executableTarget(
+            name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],
+            path: "Tests/Faults/Soak"),
+        .testTarget(name: "FaultCheckingTests", dependencies: ["FaultChecking"], path: "Tests/Faults/CheckingTests"),
+        .testTarget(
+            name: "Faults", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", "Support"],
+            path: "Tests/Faults/RealBinary"),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
         .executableTarget(
