@@ -26,7 +26,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio,
+                "Hosting", "Admin", "Triggers", "Storage", "Manifests", "Schedules", "Events", "Telemetry", .parser,
+                .nio,
                 .nioPosix, .nioHTTP,
             ],
             path: "Runtime/CLI"),
@@ -159,7 +160,10 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker", .sqlite],
+            dependencies: [
+                "CFaultControl", "FaultInjector", "Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox",
+                "ContractWorker", .sqlite,
+            ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
         .target(name: "FaultChecking", path: "Tests/Faults/Checking"),

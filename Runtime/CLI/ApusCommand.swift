@@ -29,5 +29,6 @@ struct ApusCommand: AsyncParsableCommand {
             CommandGroup(name: "Run", subcommands: [ServeCommand.self, ReloadCommand.self, InvokeCommand.self]),
             CommandGroup(
                 name: "Look", subcommands: [ListCommand.self, ShowCommand.self, LogsCommand.self, StateCommand.self]),
+            CommandGroup(name: "Keep", subcommands: [BackupCommand.self, RestoreCommand.self]),
         ])
 }
