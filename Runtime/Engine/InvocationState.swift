@@ -132,7 +132,8 @@ final class InvocationState: Sendable {
                 if !buffer.effects.messages.isEmpty { queue.signal() }
                 return .success(.done)
             case .conflicted: return .success(.conflict)
-            case .leaseLost: return .failure(StateError(.unavailable, "the invocation was given to another host"))
+            case .leaseLost, .repeated:
+                return .failure(StateError(.unavailable, "the invocation was given to another host"))
             }
         } catch let error as StateError {
             return .failure(error)

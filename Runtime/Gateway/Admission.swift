@@ -21,8 +21,8 @@ package struct AdmittedRequest: Sendable {
 
 package enum BodyPlan: Sendable, Hashable {
     case none
-    /// Read it whole, then call.
-    case collect(Int)
+    /// Read it whole, then call; refuse more than `limit` bytes.
+    case collect(limit: Int64)
     /// Call at once; refuse more than `limit` bytes.
     case stream(limit: Int64)
     /// None; but the client offers to go on with WebSocket, and the function can.
@@ -82,13 +82,23 @@ extension Admission {
             if let length = fields.contentLength, length > route.bodyLimit {
                 return .answer(.bodyTooLarge(limit: route.bodyLimit), closes: true)
             }
-            var body = fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody)
+            let key: IdempotencyKey?
+            do throws(Problem) {
+                key = route.idempotency == .off ? nil : try IdempotencyKey(of: fields, to: method, at: route)
+            } catch {
+                return .answer(error, closes: fields.expectsContinue)
+            }
+            var body =
+                key == nil
+                ? fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody)
+                : fields.wholeBodyPlan(limit: route.bodyLimit)
             if route.isServer, body == .none, method == "GET", fields.offersWebSocket, !head.isOld { body = .upgrade }
             var headers = fields.forwarded
             if route.isServer, !head.isOld { headers += fields.forServer(body) }
             let request = RequestHead(
                 method: method, path: String(target.path), query: String(target.query),
-                parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress)
+                parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress,
+                idempotency: key)
             return .call(
                 AdmittedRequest(
                     function: route.function, head: request, body: body,

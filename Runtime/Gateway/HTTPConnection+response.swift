@@ -55,6 +55,7 @@ extension HTTPConnection {
                     (reply, answering) = try await shared.follow(reply, of: id, to: request.head, on: lane)
                     handle.run { $0.answers(answering, number) }
                 }
+                if let answering = reply.invocation { handle.run { $0.answers(answering, number) } }
                 let head = reply.head
                 switch reply.body {
                 case .bytes(let bytes): handle.run { $0.finish(head, bytes, number) }

@@ -19,6 +19,8 @@ package struct RequestFields: Sendable {
     private var protocols: [String] = []
     /// The client takes trailers (RFC 9110 §10.1.4).
     package private(set) var acceptsTrailers = false
+    /// Each value of `Idempotency-Key`; there should be at most one.
+    package private(set) var idempotencyKeys: [String] = []
     private var hosts = 0
     private var validHost = true
     private var validLength = true
@@ -46,6 +48,9 @@ package struct RequestFields: Sendable {
         case .connection: connection += Self.list(value)
         case .upgrade: protocols += Self.list(value)
         case .te: acceptsTrailers = acceptsTrailers || Self.list(value).contains("trailers")
+        case .idempotencyKey:
+            idempotencyKeys.append(value)
+            forwarded.append(HeaderField(name, value))
         case .hopByHop: break
         }
     }
@@ -96,7 +101,12 @@ package struct RequestFields: Sendable {
     func bodyPlan(limit: Int64, collected: Int) -> BodyPlan {
         if isChunked { return .stream(limit: limit) }
         guard let length = contentLength, length > 0 else { return .none }
-        return length <= collected ? .collect(Int(length)) : .stream(limit: limit)
+        return length <= collected ? .collect(limit: limit) : .stream(limit: limit)
+    }
+
+    /// The plan for a body that is needed whole before the call, however long it is.
+    func wholeBodyPlan(limit: Int64) -> BodyPlan {
+        isChunked || (contentLength ?? 0) > 0 ? .collect(limit: limit) : .none
     }
 
     /// Whether a field frames or routes a request, so that it may not come behind it (RFC 9110 §6.5.1).
@@ -113,7 +123,7 @@ package struct RequestFields: Sendable {
 
 /// The fields that mean something to the gateway.
 private enum Special {
-    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, hopByHop
+    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, hopByHop
 
     /// Looks at the length first, since most names differ by it.
     init(_ name: String) {
@@ -127,6 +137,7 @@ private enum Special {
         case 7: self = equals("upgrade") ? .upgrade : .none
         case 10: self = equals("connection") ? .connection : equals("keep-alive") ? .hopByHop : .none
         case 14: self = equals("content-length") ? .contentLength : .none
+        case 15: self = equals("idempotency-key") ? .idempotencyKey : .none
         case 16: self = equals("proxy-connection") ? .hopByHop : .none
         case 17: self = equals("transfer-encoding") ? .transferEncoding : .none
         default: self = .none

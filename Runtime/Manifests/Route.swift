@@ -10,15 +10,22 @@ package struct Route: Sendable, Hashable {
     /// Whether the function is an HTTP server itself, which may change the protocol (RFC 9110 §7.8) and has use for what
     /// else a client says of its connection.
     package let isServer: Bool
+    /// What an `Idempotency-Key` does.
+    package let idempotency: HTTPTrigger.Idempotency
+    /// How long a stored response answers repeats.
+    package let keep: Duration
     package let segments: [RoutePattern.Segment]
 
     package init(
-        function: String, methods: [String], bodyLimit: Int64, isServer: Bool = false, pattern: RoutePattern
+        function: String, methods: [String], bodyLimit: Int64, isServer: Bool = false,
+        idempotency: HTTPTrigger.Idempotency = .off, keep: Duration = .zero, pattern: RoutePattern
     ) {
         self.function = function
         self.methods = methods
         self.bodyLimit = bodyLimit
         self.isServer = isServer
+        self.idempotency = idempotency
+        self.keep = keep
         segments = pattern.segments
     }
 

@@ -22,7 +22,8 @@ package struct RouteTable: Sendable {
                 insert(
                     Route(
                         function: manifest.name, methods: trigger.methods, bodyLimit: manifest.limits.body,
-                        isServer: manifest.handler.contract == .http, pattern: trigger.path))
+                        isServer: manifest.handler.contract == .http, idempotency: trigger.idempotency,
+                        keep: trigger.keep, pattern: trigger.path))
             }
         }
     }

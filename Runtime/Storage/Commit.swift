@@ -4,10 +4,15 @@ package import Events
 package struct Commit: Sendable {
     package var effects: Effects?
     package var settle: (lease: Lease, settlement: Settlement)?
+    /// What answers repeats of the request from now on.
+    package var response: IdempotentResponse?
 
-    package init(effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil) {
+    package init(
+        effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil, response: IdempotentResponse? = nil
+    ) {
         self.effects = effects
         self.settle = settle
+        self.response = response
     }
 }
 
@@ -17,6 +22,8 @@ package enum CommitResult: Sendable, Hashable {
     case conflicted
     /// Another has the invocation now; nothing was applied.
     case leaseLost
+    /// Another response answers the idempotency key; nothing was applied.
+    case repeated
 }
 
 /// The right to settle one running invocation; a later lease of the same invocation has a higher epoch.

@@ -7,7 +7,7 @@ enum Migrations {
 
     static var latest: Int64 { Int64(all.count) }
 
-    private static let all: [(name: String, sql: String)] = [("v1", first)]
+    private static let all: [(name: String, sql: String)] = [("v1", first), ("idempotency", idempotency)]
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

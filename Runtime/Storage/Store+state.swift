@@ -52,15 +52,17 @@ extension Store {
         try readingSnapshot { try effects.isCurrent(in: $0) }
     }
 
-    /// Checks what was read, applies what was written and settles the lease, as one; returns after the `fsync`.
+    /// Checks what was read, applies what was written, keeps the response and settles the lease, as one; returns after
+    /// the `fsync`.
     package func commit(_ commit: Commit) async throws -> CommitResult {
-        try await writer.perform(bytes: commit.effects?.size ?? 0) { transaction in
+        try await writer.perform(bytes: (commit.effects?.size ?? 0) + (commit.response?.size ?? 0)) { transaction in
             let database = transaction.database
             if let lease = commit.settle?.lease, try !database.holds(lease) { return .leaseLost }
             if let effects = commit.effects {
                 guard try effects.isCurrent(in: database) else { return .conflicted }
-                try effects.apply(in: transaction)
             }
+            if let response = commit.response, try !database.keep(response, now: .now()) { return .repeated }
+            try commit.effects?.apply(in: transaction)
             if let settle = commit.settle { try database.settle(settle.lease, as: settle.settlement) }
             return .committed
         }
