@@ -22,6 +22,16 @@ extension InvocationEngine {
             throw Problem(status: 500, code: "body-streams", title: "A request with a key came as a stream")
         }
         let keyed = KeyedRequest(key, of: name, fingerprint: Fingerprint.of(request, bytes))
+        return try await once(keyed, of: function, id: id, on: lane) { () async throws(Problem) in
+            try await self.respond(to: request, body: body, of: function, id: id, on: lane, keyed: keyed)
+        }
+    }
+
+    /// Gives what answers the request already, or the reply of `body`, which stores one.
+    func once(
+        _ keyed: KeyedRequest, of function: HostedFunction, id: InvocationID, on lane: Lane,
+        _ body: () async throws(Problem) -> Reply
+    ) async throws(Problem) -> Reply {
         let limits = function.manifest.limits
         switch await keys.turn(of: keyed, longest: limits.wait, most: limits.waiting, on: lane) {
         case .answered(let response): return try Reply(repeating: response, to: keyed)
@@ -35,7 +45,7 @@ extension InvocationEngine {
             keyed.answered(response)
             return try Reply(repeating: response, to: keyed)
         }
-        return try await respond(to: request, body: body, of: function, id: id, on: lane, keyed: keyed)
+        return try await body()
     }
 
     private func stored(_ keyed: KeyedRequest) async throws(Problem) -> IdempotentResponse? {

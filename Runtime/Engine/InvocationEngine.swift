@@ -11,6 +11,7 @@ package final class InvocationEngine: Sendable {
     let logger: Logger
     let queue = Signal()
     let keys = RunningKeys()
+    let endings = Endings()
     private let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
@@ -156,6 +157,8 @@ package final class InvocationEngine: Sendable {
                 subscriptions: subscriptions, queue: queue)
             var answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
+            // Nobody waits for the answer of a queued one: it is judged and kept.
+            let result = lease == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
             var response: IdempotentResponse?
@@ -165,7 +168,7 @@ package final class InvocationEngine: Sendable {
             }
             // An invocation that has touched no state, came from no queue and has no key touches no disk.
             if kept == nil, lease == nil, response == nil { return answer }
-            switch try await commit(kept, lease: lease, response: response, of: answer) {
+            switch try await commit(kept, lease: lease, result: result, response: response, of: answer) {
             case .committed:
                 if kept?.messages.isEmpty == false { queueChanged() }
                 if let keyed, let response { keyed.answered(response) }
@@ -200,12 +203,12 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, lease: Lease?, response: IdempotentResponse?, of answer: Answer
+        _ effects: Effects?, lease: Lease?, result: InvocationResult?, response: IdempotentResponse?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
         do {
             if lease != nil || response != nil {
                 return try await store.commit(
-                    Commit(effects: effects, settle: lease.map { ($0, .done) }, response: response))
+                    Commit(effects: effects, settle: lease.map { ($0, .done(result: result)) }, response: response))
             }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {

@@ -10,13 +10,17 @@ import Workers
 final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
+    let queue: RequestQueue
     let logger: Logger
     let router = Mutex(RouteTable.empty)
     let connections = ConnectionCount()
 
-    init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
+    init(
+        configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, queue: RequestQueue, logger: Logger
+    ) {
         self.configuration = configuration
         self.respond = respond
+        self.queue = queue
         self.logger = logger
     }
 }

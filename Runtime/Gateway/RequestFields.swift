@@ -21,6 +21,10 @@ package struct RequestFields: Sendable {
     package private(set) var acceptsTrailers = false
     /// Each value of `Idempotency-Key`; there should be at most one.
     package private(set) var idempotencyKeys: [String] = []
+    /// Each value of `Prefer`.
+    package private(set) var preferences: [String] = []
+    /// `Apus-After` and `Apus-At`; there should be at most one.
+    package private(set) var delays: [HeaderField] = []
     private var hosts = 0
     private var validHost = true
     private var validLength = true
@@ -51,6 +55,12 @@ package struct RequestFields: Sendable {
         case .idempotencyKey:
             idempotencyKeys.append(value)
             forwarded.append(HeaderField(name, value))
+        case .prefer:
+            preferences.append(value)
+            forwarded.append(HeaderField(name, value))
+        case .delay:
+            delays.append(HeaderField(name, value))
+            forwarded.append(HeaderField(name, value))
         case .hopByHop: break
         }
     }
@@ -78,6 +88,9 @@ package struct RequestFields: Sendable {
         (acceptsTrailers ? [HeaderField("TE", "trailers")] : [])
             + (body == .upgrade ? [HeaderField("Upgrade", "websocket")] : [])
     }
+
+    /// Whether the client may want its answer later; most say nothing of it.
+    var mayBeDeferred: Bool { !preferences.isEmpty || !delays.isEmpty }
 
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
 
@@ -123,7 +136,8 @@ package struct RequestFields: Sendable {
 
 /// The fields that mean something to the gateway.
 private enum Special {
-    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, hopByHop
+    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, prefer, delay
+    case hopByHop
 
     /// Looks at the length first, since most names differ by it.
     init(_ name: String) {
@@ -133,9 +147,13 @@ private enum Special {
         switch name.utf8.count {
         case 2: self = equals("te") ? .te : .none
         case 4: self = equals("host") ? .host : .none
-        case 6: self = equals("expect") ? .expect : .none
-        case 7: self = equals("upgrade") ? .upgrade : .none
-        case 10: self = equals("connection") ? .connection : equals("keep-alive") ? .hopByHop : .none
+        case 6: self = equals("expect") ? .expect : equals("prefer") ? .prefer : .none
+        case 7: self = equals("upgrade") ? .upgrade : equals("apus-at") ? .delay : .none
+        case 10:
+            self =
+                equals("connection")
+                ? .connection
+                : equals("keep-alive") ? .hopByHop : equals("apus-after") ? .delay : .none
         case 14: self = equals("content-length") ? .contentLength : .none
         case 15: self = equals("idempotency-key") ? .idempotencyKey : .none
         case 16: self = equals("proxy-connection") ? .hopByHop : .none

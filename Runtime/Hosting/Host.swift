@@ -57,7 +57,9 @@ package struct Host: Sendable {
         let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
-            configuration: gatewayConfiguration(logger), lanes: lanes, respond: engine.respond, logger: logger)
+            configuration: gatewayConfiguration(logger), lanes: lanes, respond: engine.respond,
+            queue: RequestQueue(engine),
+            logger: logger)
         let reloader = Reloader(
             paths: configuration.manifests, data: configuration.data,
             sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),

@@ -3,6 +3,8 @@ package import Events
 /// One HTTP trigger, as the gateway needs it.
 package struct Route: Sendable, Hashable {
     package let function: String
+    /// Which of the function's triggers.
+    package let index: Int
     /// Uppercase; empty means every method but `OPTIONS`, which the gateway answers itself unless it is listed.
     package let methods: [String]
     /// Bytes of a request body.
@@ -17,10 +19,11 @@ package struct Route: Sendable, Hashable {
     package let segments: [RoutePattern.Segment]
 
     package init(
-        function: String, methods: [String], bodyLimit: Int64, isServer: Bool = false,
+        function: String, index: Int = 0, methods: [String], bodyLimit: Int64, isServer: Bool = false,
         idempotency: HTTPTrigger.Idempotency = .off, keep: Duration = .zero, pattern: RoutePattern
     ) {
         self.function = function
+        self.index = index
         self.methods = methods
         self.bodyLimit = bodyLimit
         self.isServer = isServer

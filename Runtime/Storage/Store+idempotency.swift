@@ -1,5 +1,4 @@
 package import Events
-import Foundation
 
 extension Store {
     /// What answers a request of `function` with `key`; `nil` when there is nothing, or it has expired.
@@ -50,7 +49,7 @@ extension Connection {
                 expires = excluded.expires
             WHERE expires <= ?10
             """, .text(response.function), .text(response.key), .blob(response.fingerprint), .id(response.invocation),
-            .integer(Int64(response.status)), .text(try HeaderColumn.encode(response.headers)), .blob(response.body),
+            .integer(Int64(response.status)), .text(HeaderColumn.encode(response.headers)), .blob(response.body),
             .optional(response.redirect), .time(response.expires), .time(now)) == 1
     }
 }
@@ -65,19 +64,5 @@ extension Columns {
         IdempotentResponse(
             function: function, key: key, fingerprint: blob(0), invocation: id(1), status: Int(integer(2)),
             headers: try HeaderColumn.decode(text(3)), body: blob(4), redirect: optionalText(5), expires: time(6))
-    }
-}
-
-/// Header fields, as a column: a JSON array of pairs, since their order matters and their names may repeat.
-private enum HeaderColumn {
-    static func encode(_ headers: [HeaderField]) throws -> String {
-        String(decoding: try JSONEncoder().encode(headers.map { [$0.name, $0.value] }), as: UTF8.self)
-    }
-
-    static func decode(_ column: String) throws -> [HeaderField] {
-        try JSONDecoder().decode([[String]].self, from: Data(column.utf8)).map { pair in
-            guard pair.count == 2 else { throw StorageError(.damaged, "a header field of \(pair.count) parts") }
-            return HeaderField(pair[0], pair[1])
-        }
     }
 }
