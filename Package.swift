@@ -10,6 +10,8 @@ let package = Package(
         .library(name: "Apus", targets: ["Apus"]),
         .library(name: "ApusJSON", targets: ["ApusJSON"]),
         .library(name: "ApusTesting", targets: ["ApusTesting"]),
+        // Put before libc by tests alone.
+        .library(name: "FaultInjector", type: .dynamic, targets: ["FaultInjector"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -81,7 +83,14 @@ let package = Package(
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+        // A disk that fails, a kill at any system call, a power cut.
+        .systemLibrary(name: "CFaultControl", path: "Tests/Faults/Control"),
+        .target(
+            name: "FaultInjector", path: "Tests/Faults/Injector", cSettings: [.headerSearchPath("../Control")]),
+        .target(name: "Support", dependencies: ["CFaultControl", "Wire"], path: "Tests/Support"),
+        .testTarget(
+            name: "SupportTests", dependencies: ["CFaultControl", "FaultInjector", "Support"],
+            path: "Tests/SupportTests"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
@@ -146,6 +155,17 @@ let package = Package(
             name: "EndToEnd",
             dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
+        // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
+        .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
+        .target(name: "FaultHarness", dependencies: ["FaultChecking", "Support"], path: "Tests/Faults/Harness"),
+        .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
+        .executableTarget(
+            name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],
+            path: "Tests/Faults/Soak"),
+        .testTarget(name: "FaultCheckingTests", dependencies: ["FaultChecking"], path: "Tests/Faults/CheckingTests"),
+        .testTarget(
+            name: "Faults", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", "Support"],
+            path: "Tests/Faults/RealBinary"),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
         .executableTarget(
