@@ -12,6 +12,13 @@ package struct InvocationStatus: Sendable {
         /// The body was longer than what is kept.
         package var isCut: Bool
         package var expires: WallTime
+
+        package init(head: ResponseHead, body: [UInt8], isCut: Bool, expires: WallTime) {
+            self.head = head
+            self.body = body
+            self.isCut = isCut
+            self.expires = expires
+        }
     }
 
     package var id: InvocationID

@@ -13,9 +13,9 @@ struct IdempotencyTests {
         """
 
     private static func request(
-        _ connection: HTTPConnection, key: String, query: String = "key=n"
+        _ connection: HTTPConnection, key: String, path: String = "/add?key=n&ms=200"
     ) throws -> HTTPConnection.Response {
-        try connection.request("POST", "/add?\(query)", headers: [("Idempotency-Key", "\"\(key)\"")])
+        try connection.request("POST", path, headers: [("Idempotency-Key", "\"\(key)\"")])
     }
 
     private static func count(_ host: ApusHost) throws -> Int {
@@ -27,7 +27,7 @@ struct IdempotencyTests {
         try await ApusHost.with(["counter": Self.counter]) { host in
             let port = host.port
             let responses = try await onThreads(100) { _ in
-                try Self.request(try HTTPConnection(port: port), key: "once", query: "key=n&ms=200")
+                try Self.request(try HTTPConnection(port: port), key: "once")
             }
             #expect(Set(responses.map(\.text)) == ["1\n"])
             #expect(responses.count { $0.headers["idempotency-replayed"] == nil } == 1)
@@ -35,7 +35,7 @@ struct IdempotencyTests {
             host.kill()
             try await host.start()
             let again = try Self.request(
-                try HTTPConnection(port: host.port), key: "once", query: "key=n&ms=200")
+                try HTTPConnection(port: host.port), key: "once")
             #expect(again.text == "1\n" && again.headers["idempotency-replayed"] == "true")
             #expect(again.headers["content-type"] == responses[0].headers["content-type"])
             #expect(try Self.count(host) == 1)
@@ -55,7 +55,8 @@ struct IdempotencyTests {
                     var answered: [String: String] = [:]
                     guard let connection = try? HTTPConnection(port: port) else { return answered }
                     for key in (0..<each).map({ "\(client)-\($0)" }) where known[key] == nil {
-                        guard let response = try? Self.request(connection, key: key) else { break }
+                        guard let response = try? Self.request(connection, key: key, path: "/increment?key=n")
+                        else { break }
                         if response.status == 200 { answered[key] = response.text }
                     }
                     return answered

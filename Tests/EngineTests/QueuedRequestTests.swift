@@ -27,12 +27,12 @@ struct QueuedRequestTests {
         try await world.engine.accept(request, answering: acceptance, on: World.lanes[0])
     }
 
-    private static func problem(_ body: () async throws(Problem) -> Void) async -> Problem? {
-        do throws(Problem) {
+    private static func problem(_ body: () async throws -> Void) async -> Problem? {
+        do {
             try await body()
             return nil
         } catch {
-            return error
+            return error as? Problem
         }
     }
 

@@ -56,7 +56,7 @@ struct RequestQueueTests {
         let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
             throw Problem(status: 500, code: "called", title: "It was called")
         }
-        try await withGateway(respond: respond, queue: recorder.queue(Self.waiting)) { world in
+        try await withGateway(respond: respond, queue: recorder.queue(Self.waiting)) { world async throws in
             let response = try await world.answer(Self.post("\r\nPriority: u=1\r\nApus-After: 10s"))
             let request = try #require(recorder.accepted.withLock { $0.first })
             #expect(response.status == 202)
@@ -76,7 +76,8 @@ struct RequestQueueTests {
     @Test("a body in chunks is collected, and one past the limit is a 413")
     func bodies() async throws {
         let recorder = Recorder()
-        try await withGateway(configure: { $0.heldBody = 5 }, queue: recorder.queue(Self.waiting)) { world in
+        try await withGateway(configure: { $0.heldBody = 5 }, queue: recorder.queue(Self.waiting)) {
+            world async throws in
             let head = "POST /echo HTTP/1.1\r\nHost: x\r\nPrefer: respond-async\r\nTransfer-Encoding: chunked\r\n\r\n"
             #expect(try await world.answer(head + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").status == 202)
             #expect(recorder.accepted.withLock { $0.first.map { String(buffer: $0.body) } } == "abcde")
@@ -96,13 +97,13 @@ struct RequestQueueTests {
     @Test("a client that waits gets the response itself when it is there in time")
     func waits() async throws {
         let recorder = Recorder()
-        try await withGateway(queue: recorder.queue(Self.done)) { world in
+        try await withGateway(queue: recorder.queue(Self.done)) { world async throws in
             let response = try await world.answer(Self.post(", wait=10"))
             #expect(response.status == 201 && response.text == "made \"it\"")
             #expect(response.headers.first("Preference-Applied") == "wait=10")
             #expect(recorder.waited.withLock { $0 } == .seconds(10))
         }
-        try await withGateway(queue: recorder.queue(Self.waiting)) { world in
+        try await withGateway(queue: recorder.queue(Self.waiting)) { world async throws in
             #expect(try await world.answer(Self.post(", wait=10")).status == 202)
         }
     }
@@ -111,13 +112,13 @@ struct RequestQueueTests {
     func document() async throws {
         let id = InvocationID()
         let get = "GET /_apus/invocations/\(id) HTTP/1.1\r\nHost: x\r\n\r\n"
-        try await withGateway(queue: Recorder().queue(Self.waiting)) { world in
+        try await withGateway(queue: Recorder().queue(Self.waiting)) { world async throws in
             let response = try await world.answer(get)
             #expect(response.status == 200 && response.headers.first("Content-Type") == "application/json")
             #expect(response.headers.first("Retry-After") == "90" || response.headers.first("Retry-After") == "89")
             #expect(response.headers.first("Apus-Invocation") == id.description)
         }
-        try await withGateway(queue: Recorder().queue(Self.done)) { world in
+        try await withGateway(queue: Recorder().queue(Self.done)) { world async throws in
             let response = try await world.answer(get)
             #expect(response.headers.first("Retry-After") == nil)
             #expect(response.text.contains(#""attempts":1"#) && response.text.contains(#""outcome":"succeeded""#))
@@ -133,12 +134,12 @@ struct RequestQueueTests {
     func result() async throws {
         let id = InvocationID()
         let get = "GET /_apus/invocations/\(id)/result HTTP/1.1\r\nHost: x\r\n\r\n"
-        try await withGateway(queue: Recorder().queue(Self.done)) { world in
+        try await withGateway(queue: Recorder().queue(Self.done)) { world async throws in
             let response = try await world.answer(get)
             #expect(response.status == 201 && response.text == "made \"it\"")
             #expect(response.headers.first("Content-Type") == "text/plain")
         }
-        try await withGateway(queue: Recorder().queue(Self.waiting)) { world in
+        try await withGateway(queue: Recorder().queue(Self.waiting)) { world async throws in
             let response = try await world.answer(get)
             #expect(response.status == 404 && response.text.contains("no-result-yet"))
         }
@@ -147,7 +148,7 @@ struct RequestQueueTests {
             (status.state, status.outcome, status.result) = ("dead", .exhausted, nil)
             return status
         }
-        try await withGateway(queue: Recorder().queue(dead)) { world in
+        try await withGateway(queue: Recorder().queue(dead)) { world async throws in
             let response = try await world.answer(get)
             #expect(response.status == 410 && response.text.contains("'exhausted'"))
         }
@@ -155,7 +156,7 @@ struct RequestQueueTests {
 
     @Test("no route reaches below /_apus, not even one for every path")
     func reserved() async throws {
-        try await withGateway([manifest("all", "/{path*}")]) { world in
+        try await withGateway([manifest("all", "/{path*}")]) { world async throws in
             #expect(try await world.answer("GET /_apus/x HTTP/1.1\r\nHost: x\r\n\r\n").status == 404)
             #expect(try await world.answer("GET /_apusx HTTP/1.1\r\nHost: x\r\n\r\n").status == 200)
         }
