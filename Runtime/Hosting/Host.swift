@@ -2,6 +2,7 @@ import Admin
 import Engine
 import Events
 import Gateway
+import Glibc
 import Logging
 package import Manifests
 import NIOCore
@@ -30,7 +31,7 @@ package struct Host: Sendable {
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         try requireSandbox()
-        let store = try Store(directory: configuration.data)
+        let store = try Store(directory: configuration.data, weaknesses: Self.weaknesses)
         do {
             try await serve(loaded.manifests, stamps: stamps, store: store, in: surroundings, on: sockets)
         } catch {
@@ -55,6 +56,7 @@ package struct Host: Sendable {
         let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)
 
         let engine = InvocationEngine(store: store, logger: logger)
+        watch(store, engine, logger)
         let directory = AccessDirectory()
         let workerAPI = WorkerAPIServer(directory: directory, group: group, logger: logger)
         let functions = FunctionSet(
@@ -131,6 +133,31 @@ package struct Host: Sendable {
             + lanes.enumerated().map { index, lane in
                 Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
             }
+    }
+
+    /// Guarantees that a test of the test harness takes away with the environment variable `APUS_WEAKEN`.
+    private static var weaknesses: Set<Weakness> {
+        #if DEBUG
+            let names = getenv("APUS_WEAKEN").map { String(cString: $0) } ?? ""
+            return Set(names.split(separator: ",").compactMap { Weakness(rawValue: String($0)) })
+        #else
+            return []
+        #endif
+    }
+
+    /// Says when storage fails and when it is well again, once each; what has waited for it goes on.
+    private func watch(_ store: Store, _ engine: InvocationEngine, _ logger: Logger) {
+        store.onHealthChange { health in
+            switch health {
+            case .well:
+                logger.notice("storage is well again: changes are taken")
+                engine.queueChanged()
+            case .failing(let error):
+                logger.error(
+                    "storage fails, so that nothing that changes state or queue is taken: \(error.message)",
+                    metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     private func requireSandbox() throws {
@@ -217,6 +244,7 @@ package struct InvalidManifests: Error, CustomStringConvertible {
 @Sendable private func readiness(of store: Store, gateway: HTTPGateway) async -> [ReadinessCheck] {
     var storage = ReadinessCheck("store")
     do { _ = try await store.nextDue() } catch { storage.problem = "\(error)" }
+    if let error = store.health.error { storage.problem = error.message }
     return [storage, ReadinessCheck("gateway", problem: gateway.obstacle)]
 }
 
