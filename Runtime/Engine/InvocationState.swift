@@ -84,6 +84,11 @@ final class InvocationState: Sendable {
 
     private func send(_ message: OutgoingMessage, in scope: StateScope) -> Result<StateResult, StateError> {
         let receivers = subscriptions.receivers(of: message.target)
+        // Said here already, so that the handler can do something else; the commit has the last word.
+        if let full = receivers.first(where: { !store.hasRoom(for: $0.function) })?.function {
+            let error = QueueFull(function: full, bounds: store.bounds(of: full))
+            return .failure(StateError(.queueFull, error.description))
+        }
         let made = buffers.withLock { buffers in
             let made = buffers.outbox.events(
                 for: message, receivers: receivers, isImmediate: scope != 0, now: .now())
@@ -136,6 +141,8 @@ final class InvocationState: Sendable {
             }
         } catch let error as StateError {
             return .failure(error)
+        } catch let error as QueueFull {
+            return .failure(StateError(.queueFull, error.description))
         } catch {
             return .failure(StateError(.unavailable, "the state cannot be written now: \(error)"))
         }

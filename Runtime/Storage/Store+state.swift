@@ -53,26 +53,39 @@ extension Store {
     }
 
     /// Checks what was read, applies what was written and settles the lease, as one; returns after the `fsync`.
+    ///
+    /// - Throws: `QueueFull` too, when a message finds no room.
     package func commit(_ commit: Commit) async throws -> CommitResult {
-        try await writer.perform(bytes: commit.effects?.size ?? 0) { transaction in
-            let database = transaction.database
-            if let lease = commit.settle?.lease, try !database.holds(lease) { return .leaseLost }
-            if let effects = commit.effects {
-                guard try effects.isCurrent(in: database) else { return .conflicted }
-                try effects.apply(in: transaction)
+        let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
+        let notices = commit.notices.map { QueueRow($0) }
+        let bytes = (commit.effects?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
+        return try await writer.perform(bytes: bytes) { transaction in
+            let now = WallTime.now()
+            var place: QueuePlace?
+            if let lease = commit.settle?.lease {
+                place = try transaction.place(of: lease)
+                if place == nil { return .leaseLost }
             }
-            if let settle = commit.settle { try database.settle(settle.lease, as: settle.settlement) }
+            if let effects = commit.effects {
+                guard try effects.isCurrent(in: transaction.database) else { return .conflicted }
+                try effects.write(in: transaction)
+                for message in messages { _ = try transaction.enqueue(message, now: now) }
+            }
+            if let place, let settlement = commit.settle?.settlement {
+                try transaction.settle(place, as: settlement, now: now)
+                for notice in notices { _ = try transaction.insert(notice, now: now) }
+            }
             return .committed
         }
     }
 }
 
 extension Effects {
-    /// About how many bytes it writes.
+    /// About how many bytes it writes, messages left out.
     fileprivate var size: Int {
         writes.reduce(0) { sum, write in
             if case .set(let value) = write.value { sum + value.count } else { sum }
-        } + messages.reduce(0) { $0 + $1.event.data.count }
+        }
     }
 
     fileprivate func isCurrent(in database: Connection) throws -> Bool {
@@ -94,11 +107,7 @@ extension Effects {
         }
     }
 
-    fileprivate func apply(in transaction: WriteTransaction) throws {
-        for message in messages {
-            // Its time to be retried in begins when it is due.
-            _ = try transaction.database.enqueue(message, now: max(.now(), message.due))
-        }
+    fileprivate func write(in transaction: WriteTransaction) throws {
         if writes.isEmpty { return }
         let version = transaction.nextVersion()
         let database = transaction.database
