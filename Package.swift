@@ -163,7 +163,9 @@ let package = Package(
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
         .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
-        .target(name: "FaultHarness", dependencies: ["FaultChecking", "Support"], path: "Tests/Faults/Harness"),
+        .target(
+            name: "FaultHarness", dependencies: ["FaultChecking", "CFaultControl", "Support"],
+            path: "Tests/Faults/Harness"),
         .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
         .executableTarget(
             name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],
