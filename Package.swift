@@ -78,6 +78,7 @@ let package = Package(
 
         .function("Hello"),
         .function("Guestbook", "ApusJSON"),
+        .function("Tags", "ApusJSON"),
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
@@ -94,7 +95,7 @@ let package = Package(
             path: "Tests/SDKTests"),
         .testTarget(
             name: "FunctionsTests",
-            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            dependencies: ["Hello", "Guestbook", "Tags", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
@@ -144,7 +145,7 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox", "ContractWorker"],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),

@@ -32,6 +32,7 @@ package final class InvocationEngine: Sendable {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
         subscriptions.replace(functions.map(\.manifest))
+        store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
     }
 
@@ -145,7 +146,7 @@ package final class InvocationEngine: Sendable {
             if kept == nil, lease == nil { return answer }
             switch try await commit(kept, lease: lease, of: answer) {
             case .committed:
-                if kept?.messages.isEmpty == false { queueChanged() }
+                if let kept, store.enqueues(kept) { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:

@@ -13,6 +13,7 @@ package final class Store: Sendable {
     private let database: DatabaseQueue
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
+    private let followed = Mutex(StateFollowers())
 
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
@@ -48,6 +49,11 @@ package final class Store: Sendable {
 
     /// How well the writer gathers.
     package var statistics: WriterStatistics { writer.statistics }
+
+    /// Delivers changes to these functions: those of every commit that is applied from now on.
+    package func follow(_ followers: StateFollowers) { followed.withLock { $0 = followers } }
+
+    var followers: StateFollowers { followed.withLock { $0 } }
 
     /// What one statement reads.
     func reading<Result>(_ body: (Connection) throws -> Result) throws -> Result {
