@@ -138,6 +138,13 @@ extension Failure {
                 problem: Problem(
                     status: 500, code: "effects-refused", title: "The function's effects were refused",
                     detail: "They cannot be applied to the state as it is; the log has the reason."))
+        } else if let error = error as? QueueFull {
+            self.init(
+                outcome: .rejected, reason: error.description,
+                problem: Problem(
+                    status: 503, code: "queue-full", title: "A queue is full",
+                    detail: "What the function sends finds no room in its receiver's queue; nothing was applied.",
+                    retryAfter: 5))
         } else if let error = error as? StorageError, error.code == .full {
             self.init(
                 outcome: .failed, reason: error.message,

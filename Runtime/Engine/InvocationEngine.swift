@@ -140,11 +140,13 @@ package final class InvocationEngine: Sendable {
                 subscriptions: subscriptions, queue: queue)
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
+            // Nobody waits for the answer of a queued one: it is judged and kept.
+            let result = lease == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
             // An invocation that has touched no state and came from no queue touches no disk.
             if kept == nil, lease == nil { return answer }
-            switch try await commit(kept, lease: lease, of: answer) {
+            switch try await commit(kept, lease: lease, result: result, of: answer) {
             case .committed:
                 if let kept, store.enqueues(kept) { queueChanged() }
                 return answer
@@ -177,10 +179,12 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, lease: Lease?, of answer: Answer
+        _ effects: Effects?, lease: Lease?, result: InvocationResult?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
         do {
-            if let lease { return try await store.commit(Commit(effects: effects, settle: (lease, .done))) }
+            if let lease {
+                return try await store.commit(Commit(effects: effects, settle: (lease, .done(result: result))))
+            }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
             throw answer.discarded(because: Failure(unsaved: error))

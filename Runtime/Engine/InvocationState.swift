@@ -94,6 +94,11 @@ final class InvocationState: Sendable {
             if case .failure(let error) = made { buffers.note(error) }
             return made
         }
+        // Said here already, so that the handler can do something else; the commit has the last word.
+        if let full = try? made.get().first(where: { !store.hasRoom(for: $0.function) })?.function {
+            let error = QueueFull(function: full, bounds: store.bounds(of: full))
+            return .failure(StateError(.queueFull, error.description))
+        }
         return made.flatMap { events in withBuffer(scope) { $0.send(events) }.flatMap { $0 } }
     }
 
@@ -141,6 +146,8 @@ final class InvocationState: Sendable {
         } catch let error as StateError {
             buffers.withLock { $0.note(error) }
             return .failure(error)
+        } catch let error as QueueFull {
+            return .failure(StateError(.queueFull, error.description))
         } catch {
             return .failure(StateError(.unavailable, "the state cannot be written now: \(error)"))
         }

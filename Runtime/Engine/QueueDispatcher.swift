@@ -1,6 +1,7 @@
 import Events
 import Logging
 import Manifests
+import NIOCore
 import ServiceLifecycle
 import Storage
 import Synchronization
@@ -156,9 +157,9 @@ package final class QueueDispatcher: Service {
     private func run(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
         let queued = leased.invocation
         let invocation = Invocation(
-            id: queued.id, function: queued.function, cause: .event(queued.kind, queued.event), attempt: leased.attempt)
+            id: queued.id, function: queued.function, cause: queued.cause, attempt: leased.attempt)
         do {
-            _ = try await engine.run(invocation, body: .empty, of: function, on: lane, lease: leased.lease)
+            _ = try await engine.run(invocation, body: queued.body, of: function, on: lane, lease: leased.lease)
         } catch {
             await settle(leased, after: error.failure, policy: function.manifest.retry)
         }
@@ -186,14 +187,14 @@ package final class QueueDispatcher: Service {
         guard failure.unstarted else {
             return decision.settlement(
                 after: failure.outcome, reason: failure.reason, permanent: failure.permanent, attempt: leased.attempt,
-                enqueued: leased.enqueued, now: .now(), fraction: .random(in: 0..<1),
+                enqueued: leased.since, now: .now(), fraction: .random(in: 0..<1),
                 wanted: failure.wantedRest)
         }
         let delay = failure.problem.retryAfter.map { .seconds($0) } ?? Self.pause
         // What comes next of the function would fare no better.
         pause(leased.invocation.function, for: delay)
         return decision.settlement(
-            unstarted: failure.outcome, reason: failure.reason, after: delay, enqueued: leased.enqueued, now: .now())
+            unstarted: failure.outcome, reason: failure.reason, after: delay, enqueued: leased.since, now: .now())
     }
 
     /// Tries until the store takes it: an invocation must not stay marked as running. A host that is told to stop gives
@@ -213,6 +214,14 @@ package final class QueueDispatcher: Service {
     private func pause(_ name: String, for time: Duration) {
         loads.withLock { $0[name]?.notBefore = .now + time }
     }
+}
+
+extension NewInvocation {
+    fileprivate var cause: Invocation.Cause {
+        if let request { .request(request) } else { .event(kind, event) }
+    }
+
+    fileprivate var body: Body { request == nil ? .empty : .bytes(ByteBuffer(bytes: event.data)) }
 }
 
 extension QueueDispatcher {

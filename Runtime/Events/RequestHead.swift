@@ -48,6 +48,23 @@ package final class RequestHead: Sendable {
     }
 }
 
+extension RequestHead: Hashable {
+    package static func == (left: RequestHead, right: RequestHead) -> Bool {
+        (left.method, left.path, left.query, left.remoteAddress)
+            == (right.method, right.path, right.query, right.remoteAddress)
+            && left.parameters == right.parameters && left.headers == right.headers
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(method)
+        hasher.combine(path)
+        hasher.combine(query)
+        hasher.combine(parameters)
+        hasher.combine(headers)
+        hasher.combine(remoteAddress)
+    }
+}
+
 /// What an HTTP response says before its body.
 package struct ResponseHead: Sendable, Hashable {
     /// 200...599.

@@ -50,6 +50,8 @@ package struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
         case unknownTarget
         /// Messages led to messages too often.
         case chainTooLong
+        /// A receiver's queue has no room now.
+        case queueFull
         /// The store cannot be read or written now.
         case unavailable
     }

@@ -13,6 +13,7 @@ struct Unit: Sendable {
 /// The open transaction of the writer, as its units see it.
 struct WriteTransaction {
     let database: Connection
+    let ledger: QueueLedger
     fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -33,11 +34,13 @@ final class Batch {
     private let database: DatabaseQueue
     private let options: Options
     private let versions = Versions()
+    private let ledger: QueueLedger
     private var connection: Connection?
 
-    init(database: DatabaseQueue, options: Options) {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad) {
         self.database = database
         self.options = options
+        ledger = QueueLedger(load: load)
     }
 
     /// Runs `units` in one transaction; what it returns resumes their callers.
@@ -48,6 +51,7 @@ final class Batch {
                 do {
                     let deliveries = try deliveries(of: units, in: connection(of: database))
                     try database.commit()
+                    ledger.committed()
                     return deliveries
                 } catch {
                     try? database.rollback()
@@ -56,6 +60,7 @@ final class Batch {
             }
         } catch {
             versions.stored = 0
+            ledger.failed()
             let failure = StorageError.wrapping(error, path: database.path)
             return units.map { unit in { unit.fail(failure) } }
         }
@@ -76,19 +81,23 @@ final class Batch {
             try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
             versions.stored = versions.last
         }
+        try ledger.write(to: connection)
         return deliveries
     }
 
     private func delivery(of unit: Unit, in connection: Connection) throws -> Delivery {
         try connection.run("SAVEPOINT unit")
         do {
-            let delivery = try unit.run(WriteTransaction(database: connection, versions: versions))
+            let delivery = try unit.run(
+                WriteTransaction(database: connection, ledger: ledger, versions: versions))
             try connection.run("RELEASE unit")
+            try ledger.keepUnit(connection)
             return delivery
         } catch {
             // SQLite undoes the whole transaction on some errors, such as a full disk
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
             guard connection.isInsideTransaction else { throw error }
+            ledger.dropUnit()
             try connection.run("ROLLBACK TO unit")
             try connection.run("RELEASE unit")
             let failure = StorageError.wrapping(error, path: database.path)

@@ -1,15 +1,15 @@
-import GRDB
+package import GRDB
 
 /// The schema, version by version. A migration that was released is never changed; a new one is appended.
-enum Migrations {
+package enum Migrations {
     /// "Apus" in ASCII: tells `file(1)`, and the host, whose database this is.
     static let applicationID: Int64 = 0x4170_7573
 
     static var latest: Int64 { Int64(all.count) }
 
-    private static let all: [(name: String, sql: String)] = [("v1", first)]
+    private static let all: [(name: String, sql: String)] = [("v1", first), ("v2", second)]
 
-    static var migrator: DatabaseMigrator {
+    package static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         for (index, migration) in all.enumerated() {
             migrator.registerMigration(migration.name) { database in

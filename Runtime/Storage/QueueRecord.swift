@@ -11,18 +11,25 @@ package struct QueueCounts: Sendable, Hashable, Codable {
     package var running = 0
     package var done = 0
     package var dead = 0
+    /// Of the data of what waits and runs.
+    package var bytes: Int64 = 0
 
     package init() {}
 }
 
 /// One asynchronous invocation, for people.
-package struct QueueRecord: Sendable {
+package struct QueueRecord: Sendable, Hashable {
     package var id: InvocationID
     package var function: String
+    package var kind: TriggerKind
     package var trigger: String
+    package var source: String
+    package var event: String
     package var type: String
     package var subject: String?
     package var state: QueueState
+    package var urgency: Int
+    /// Attempts that have begun.
     package var attempt: Int
     package var enqueued: WallTime
     package var due: WallTime
@@ -30,22 +37,8 @@ package struct QueueRecord: Sendable {
     /// Of the last attempt.
     package var outcome: Outcome?
     package var reason: String?
-
-    package init(
-        id: InvocationID, function: String, trigger: String, type: String, subject: String?, state: QueueState,
-        attempt: Int, enqueued: WallTime, due: WallTime, ended: WallTime?, outcome: Outcome?, reason: String?
-    ) {
-        self.id = id
-        self.function = function
-        self.trigger = trigger
-        self.type = type
-        self.subject = subject
-        self.state = state
-        self.attempt = attempt
-        self.enqueued = enqueued
-        self.due = due
-        self.ended = ended
-        self.outcome = outcome
-        self.reason = reason
-    }
+    /// Bytes of its data; 0 once it is done.
+    package var size: Int64
+    /// Whether its result is kept, and until when.
+    package var resultExpires: WallTime?
 }

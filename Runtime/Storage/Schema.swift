@@ -41,11 +41,17 @@ enum Schema {
         try file.writeWithoutTransaction { database in
             let connection = Connection(of: database, options: options)
             try touchAll(connection)
-            try connection.run(
-                """
-                UPDATE invocation SET state = 'waiting' WHERE state = 'running'
-                    AND function IN (SELECT function FROM queue_count WHERE running > 0)
-                """)
+            // A host that dies between the two must not leave counts that are wrong.
+            try database.inTransaction(.immediate) {
+                try connection.run(
+                    """
+                    UPDATE invocation SET state = 'waiting' WHERE state = 'running'
+                        AND function IN (SELECT function FROM queue_count WHERE running > 0)
+                    """)
+                try connection.run(
+                    "UPDATE queue_count SET waiting = waiting + running, running = 0 WHERE running > 0")
+                return .commit
+            }
         }
         return file
     }
@@ -53,7 +59,7 @@ enum Schema {
     /// Finds damage early, at least where each table and index begins. A check of every page would take too long.
     private static func touchAll(_ connection: Connection) throws {
         for table in [
-            "counter", "state", "invocation", "queue_count", "timer", "timer_instant", "file_trigger", "file",
+            "counter", "state", "invocation", "result", "queue_count", "timer", "timer_instant", "file_trigger", "file",
         ] {
             _ = try connection.exists("SELECT * FROM \(table) LIMIT 1")
         }

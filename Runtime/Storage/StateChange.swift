@@ -27,6 +27,17 @@ struct StateChange {
             data: value ?? [])
     }
 
+    /// One event for each follower. Those of one function and key are a line: they run in the order of their commits.
+    func rows(for followers: [StateFollowers.Follower], at time: WallTime) -> [QueueRow] {
+        let event = event(at: time)
+        return followers.map { follower in
+            QueueRow(
+                NewInvocation(
+                    function: follower.function, kind: .state, trigger: follower.trigger, event: event, due: time,
+                    line: "\(follower.function)\(event.source)/\(key)", mayRepeat: false))
+        }
+    }
+
     /// - Throws: when what has written it is the end of a chain.
     func checkDepth() throws {
         guard depth < Event.deepestChain else {

@@ -61,26 +61,39 @@ extension Store {
 
     /// Checks what was read, applies what was written, tells those who follow it, and settles the lease, as one; returns
     /// after the `fsync`.
+    ///
+    /// - Throws: `QueueFull` too, when a message or a change finds no room.
     package func commit(_ commit: Commit) async throws -> CommitResult {
-        try await writer.perform(bytes: commit.effects?.size ?? 0) { transaction in
-            let database = transaction.database
-            if let lease = commit.settle?.lease, try !database.holds(lease) { return .leaseLost }
-            if let effects = commit.effects {
-                guard try effects.isCurrent(in: database) else { return .conflicted }
-                try effects.apply(in: transaction, followers: self.followers[effects.namespace])
+        let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
+        let notices = commit.notices.map { QueueRow($0) }
+        let bytes = (commit.effects?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
+        return try await writer.perform(bytes: bytes) { transaction in
+            let now = WallTime.now()
+            var place: QueuePlace?
+            if let lease = commit.settle?.lease {
+                place = try transaction.place(of: lease)
+                if place == nil { return .leaseLost }
             }
-            if let settle = commit.settle { try database.settle(settle.lease, as: settle.settlement) }
+            if let effects = commit.effects {
+                guard try effects.isCurrent(in: transaction.database) else { return .conflicted }
+                try effects.write(in: transaction, followers: self.followers[effects.namespace], now: now)
+                for message in messages { _ = try transaction.enqueue(message, now: now) }
+            }
+            if let place, let settlement = commit.settle?.settlement {
+                try transaction.settle(place, as: settlement, now: now)
+                for notice in notices { _ = try transaction.insert(notice, now: now) }
+            }
             return .committed
         }
     }
 }
 
 extension Effects {
-    /// About how many bytes it writes.
+    /// About how many bytes it writes, messages left out.
     fileprivate var size: Int {
         writes.reduce(0) { sum, write in
             if case .set(let value) = write.value { sum + value.count } else { sum }
-        } + messages.reduce(0) { $0 + $1.event.data.count }
+        }
     }
 
     fileprivate func isCurrent(in database: Connection) throws -> Bool {
@@ -99,11 +112,9 @@ extension Effects {
         }
     }
 
-    fileprivate func apply(in transaction: WriteTransaction, followers: StateFollowers.Namespace?) throws {
-        for message in messages {
-            // Its time to be retried in begins when it is due.
-            _ = try transaction.database.enqueue(message, now: max(.now(), message.due))
-        }
+    fileprivate func write(
+        in transaction: WriteTransaction, followers: StateFollowers.Namespace?, now: WallTime
+    ) throws {
         if writes.isEmpty { return }
         let version = transaction.nextVersion()
         let database = transaction.database
@@ -111,12 +122,6 @@ extension Effects {
             for (key, write) in writes { _ = try database.apply(write, to: key, version: version, in: namespace) }
             return
         }
-        try apply(version, followers, in: database)
-    }
-
-    /// Writes, and enqueues an event for each function that follows a key.
-    private func apply(_ version: Int64, _ followers: StateFollowers.Namespace, in database: Connection) throws {
-        let now = WallTime.now()
         var count = 0
         for (key, write) in writes {
             let followers = followers.followers(of: key)
@@ -129,7 +134,7 @@ extension Effects {
             try change.checkDepth()
             count += followers.count
             guard count <= StateChange.most else { throw tooManyChanges }
-            try database.deliver(change, to: followers, now: now)
+            for row in change.rows(for: followers, at: now) { _ = try transaction.enqueue(row, now: now) }
         }
     }
 
@@ -163,16 +168,6 @@ extension Connection {
     fileprivate func version(of key: StateKey, in namespace: String) throws -> Int64? {
         try first("SELECT version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)) {
             $0.integer(0)
-        }
-    }
-
-    fileprivate func deliver(_ change: StateChange, to followers: [StateFollowers.Follower], now: WallTime) throws {
-        let event = change.event(at: now)
-        for follower in followers {
-            let invocation = NewInvocation(
-                function: follower.function, kind: .state, trigger: follower.trigger, event: event, due: now,
-                exclusive: true)
-            _ = try enqueue(invocation, now: now)
         }
     }
 

@@ -53,7 +53,7 @@ extension Store {
     package func fire(_ fires: [TimerFire]) async throws -> [FireResult] {
         if fires.isEmpty { return [] }
         return try await writer.perform { transaction in
-            try fires.map { try transaction.database.fire($0, now: .now()) }
+            try fires.map { try transaction.fire($0, now: .now()) }
         }
     }
 
@@ -76,20 +76,23 @@ extension Store {
     private static let instantsKept = Duration.seconds(25 * 3600)
 }
 
-extension Connection {
-    fileprivate func timer(_ key: String) throws -> TimerRecord? {
-        try first("SELECT definition, handled, last_fired FROM timer WHERE key = ?", .text(key)) { $0.timer }
-    }
-
+extension WriteTransaction {
     fileprivate func fire(_ fire: TimerFire, now: WallTime) throws -> FireResult {
-        let handled = try timer(fire.timer)?.handled
+        let handled = try database.timer(fire.timer)?.handled
         if let handled, fire.due <= handled, handled <= now { return .duplicate }
-        let isNew = try run(
+        if let invocation = fire.invocation {
+            do {
+                try ledger.checkRoom(for: invocation.event.data.count, in: invocation.function, database)
+            } catch is QueueFull {
+                return .full
+            }
+        }
+        let isNew = try database.run(
             "INSERT INTO timer_instant (timer, due) VALUES (?, ?) ON CONFLICT DO NOTHING", .text(fire.timer),
             .time(fire.due))
         guard isNew == 1 else { return .duplicate }
         let result = try enqueue(fire, now: now)
-        try run(
+        try database.run(
             """
             INSERT INTO timer (key, definition, handled, last_fired) VALUES (?1, '', ?2, ?3)
             ON CONFLICT (key) DO UPDATE SET handled = ?2, last_fired = coalesce(?3, last_fired)
@@ -99,12 +102,19 @@ extension Connection {
 
     private func enqueue(_ fire: TimerFire, now: WallTime) throws -> FireResult {
         guard let invocation = fire.invocation else { return .noted }
-        if fire.skipIfBusy, try isBusy(invocation.trigger) { return .skippedBusy }
-        return try enqueue(invocation, now: now) ? .enqueued : .duplicate
+        if fire.skipIfBusy, try database.isBusy(invocation.trigger) { return .skippedBusy }
+        return try insert(QueueRow(invocation), now: now) ? .enqueued : .duplicate
+    }
+}
+
+extension Connection {
+    fileprivate func timer(_ key: String) throws -> TimerRecord? {
+        try first("SELECT definition, handled, last_fired FROM timer WHERE key = ?", .text(key)) { $0.timer }
     }
 
-    private func isBusy(_ trigger: String) throws -> Bool {
-        try exists("SELECT 1 FROM invocation WHERE ended IS NULL AND trigger = ? LIMIT 1", .text(trigger))
+    fileprivate func isBusy(_ trigger: String) throws -> Bool {
+        try exists(
+            "SELECT 1 FROM invocation WHERE kind = 'timer' AND ended IS NULL AND trigger = ? LIMIT 1", .text(trigger))
     }
 }
 

@@ -10,6 +10,7 @@ import Synchronization
 /// Verbs throw `StorageError`, and `commit` also `StateError` for an increment that cannot be.
 package final class Store: Sendable {
     let writer: Writer
+    let load = QueueLoad()
     private let database: DatabaseQueue
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
@@ -33,8 +34,9 @@ package final class Store: Sendable {
             throw StorageError.wrapping(error, path: folder.database)
         }
         readers = Readers(path: folder.database, options: options)
-        writer = try Writer(database: database, options: options)
+        writer = try Writer(database: database, options: options, load: load)
         self.folder = Mutex(folder)
+        load.update(try queueTotals().map { ($0.key, $0.value.counts) })
     }
 
     deinit { try? close() }

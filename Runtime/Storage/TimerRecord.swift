@@ -21,4 +21,6 @@ package enum FireResult: Sendable, Hashable {
     case skippedBusy
     /// There was nothing to enqueue.
     case noted
+    /// There is no room in the function's queue. The instant is not handled.
+    case full
 }

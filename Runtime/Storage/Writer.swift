@@ -26,14 +26,16 @@ package struct WriterStatistics: Sendable, Hashable {
 final class Writer: Sendable {
     private let database: DatabaseQueue
     private let options: Options
+    private let load: QueueLoad
     private let waiting = Waiting()
     private let counted = Mutex(WriterStatistics())
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts the thread.
-    init(database: DatabaseQueue, options: Options) throws {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad) throws {
         self.database = database
         self.options = options
+        self.load = load
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -91,7 +93,7 @@ final class Writer: Sendable {
     }
 
     private func writeAll() {
-        let batch = Batch(database: database, options: options)
+        let batch = Batch(database: database, options: options, load: load)
         var gathering = Gathering()
         while let units = waiting.next(gathering) {
             let start = ContinuousClock.now

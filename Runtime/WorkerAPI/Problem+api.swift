@@ -47,6 +47,10 @@ extension Problem {
             self.init(
                 status: 422, code: "chain-too-long", title: "Too many messages led to this one",
                 detail: error.message)
+        case .queueFull:
+            self.init(
+                status: 503, code: "queue-full", title: "The receiver's queue is full", detail: error.message,
+                retryAfter: 5)
         case .unavailable:
             self.init(
                 status: 503, code: "unavailable", title: "The state cannot be reached now", detail: error.message,

@@ -46,7 +46,7 @@ struct OutboxTests {
         let made = try outbox.events(for: message, listeners: both, isImmediate: false, now: now).get()
         #expect(made.map(\.function) == ["mailer", "audit"])
         #expect(made.map(\.trigger) == ["mailer/topic/0", "audit/send"])
-        #expect(made.allSatisfy { $0.kind == .topic && $0.due == now.advanced(by: .seconds(5)) && !$0.exclusive })
+        #expect(made.allSatisfy { $0.kind == .topic && $0.due == now.advanced(by: .seconds(5)) && $0.line == nil })
         let event = try #require(made.first).event
         #expect(made.allSatisfy { $0.event == event })
         #expect(event.source == "/functions/orders")

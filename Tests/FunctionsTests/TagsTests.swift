@@ -13,7 +13,8 @@ struct TagsTests {
         let host = TestHost(Tags())
         try await host.deliverChange(of: "entry/b", to: entry("2", "#Paris, and #london!"), in: "guestbook")
         try await host.deliverChange(of: "entry/a", to: entry("3", "#LONDON #london calling # #"), in: "guestbook")
-        #expect(try await host.get("/tags").text == #"[{"entries":2,"tag":"london"},{"entries":1,"tag":"paris"}]"# + "\n")
+        #expect(
+            try await host.get("/tags").text == #"[{"entries":2,"tag":"london"},{"entries":1,"tag":"paris"}]"# + "\n")
         #expect(try await host.get("/tags/London", parameters: ["tag": "London"]).text == #"["3","2"]"# + "\n")
     }
 

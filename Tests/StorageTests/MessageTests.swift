@@ -48,7 +48,7 @@ struct MessageTests {
             #expect(try await store.lease(function: "f", limit: 1, now: now).isEmpty)
             #expect(try await store.nextDue() == ["f": due])
             let leased = try await store.lease(function: "f", limit: 1, now: due)
-            #expect(leased.map(\.enqueued) == [due])
+            #expect(leased.map(\.since) == [due])
         }
     }
 

@@ -17,7 +17,7 @@ struct QueueTests {
             event.extensions = [:]
             event.data = []
             let second = NewInvocation(
-                function: "f", kind: .timer, trigger: "f/timer/1", event: event, due: .at(3), exclusive: true)
+                function: "f", kind: .timer, trigger: "f/timer/1", event: event, due: .at(3), line: "f/timer/1")
             #expect(try await store.enqueue([first, second]) == 2)
             let leased = try await store.lease(function: "f", limit: 9, now: .at(3))
             #expect(leased.map(\.invocation) == [first, second])

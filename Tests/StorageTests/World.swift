@@ -30,13 +30,13 @@ extension NewInvocation {
     /// An event that was due long ago.
     static func sample(
         _ event: String, function: String = "f", trigger: String? = nil, due: WallTime = .at(0),
-        exclusive: Bool = false, data: [UInt8] = []
+        exclusive: Bool = false, urgency: Int = NewInvocation.usualUrgency, data: [UInt8] = []
     ) -> NewInvocation {
         NewInvocation(
             function: function, kind: .timer, trigger: trigger ?? "\(function)/timer/0",
             event: Event(
                 id: event, source: "/timers/\(function)/0", type: "apus.timer.due", time: due, data: data),
-            due: due, exclusive: exclusive)
+            due: due, line: exclusive ? trigger ?? "\(function)/timer/0" : nil, urgency: urgency)
     }
 }
 

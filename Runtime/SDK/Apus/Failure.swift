@@ -41,6 +41,8 @@ public struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
         case unknownTarget
         /// A chain of 16 messages, each sent by the handler of the one before, ends here.
         case chainTooLong
+        /// The queue of who would get the message has no room now.
+        case queueFull
         /// `immediately` met a conflict in each of its runs.
         case conflict
         /// The store cannot be read or written now.

@@ -74,7 +74,7 @@ class Disconnected(ConnectionError):
 
 class StateError(Exception):
     """An operation on the state, or a message, was refused. `code` is `invalid`, `notANumber`, `unknownTarget`,
-    `chainTooLong` or `unavailable`."""
+    `chainTooLong`, `queueFull` or `unavailable`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{message} ({code})")

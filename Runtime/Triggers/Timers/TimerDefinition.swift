@@ -71,7 +71,7 @@ extension TimerDefinition {
         let waitsItsTurn = trigger.overlap == .queue || isMissed && trigger.overlap == .skip
         let invocation = NewInvocation(
             function: function, kind: .timer, trigger: key, event: event, due: due.advanced(by: jitter(of: due)),
-            exclusive: waitsItsTurn)
+            line: waitsItsTurn ? key : nil)
         return TimerFire(
             timer: key, due: due, invocation: invocation, skipIfBusy: trigger.overlap == .skip && !isMissed)
     }

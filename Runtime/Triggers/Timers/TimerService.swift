@@ -113,6 +113,7 @@ package final class TimerService: Service {
             case .enqueued: logger.debug("timer is due", metadata: metadata)
             case .skippedBusy:
                 logger.notice("timer is skipped, because an earlier invocation is not done", metadata: metadata)
+            case .full: logger.warning("timer has to wait, because its function's queue is full", metadata: metadata)
             case .noted: logger.notice("missed time of a timer is dropped", metadata: metadata)
             case .duplicate: logger.debug("timer has fired for this time before", metadata: metadata)
             }
