@@ -46,8 +46,13 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
         if !message.text.isEmpty { try await context.send(message.text, to: message.text) }
     }
 
-    /// Leaves the change in the state, and writes what its value names, if any, so that it may call itself.
+    /// Leaves the change in the state, counts it, and says when it is not the next one of its key; writes what its value
+    /// names, if any, so that it may call itself.
     func follow(_ change: StateEvent, in context: Context) async throws {
+        try await context.state.increment("changes")
+        let last = try await context.state.string("last/" + change.key).flatMap { Int($0) } ?? 0
+        if change.previousVersion ?? 0 != last { try await context.state.increment("gaps") }
+        try await context.state.set("last/" + change.key, "\(change.version)")
         let value = change.text ?? "deleted"
         let trace = "\(value.prefix(100)) \(change.previousVersion ?? 0)"
         try await context.state.set("change/\(change.key)/\(change.version)", trace)
