@@ -20,6 +20,7 @@ package struct Round: Sendable {
     package var nemesis = Nemesis()
     /// Where `apus` and the handlers are.
     package var build: String
+    package var disk = Disk.sound
     /// More variables for the host.
     package var environment: [String: String] = [:]
     /// How long what is under way in the end may take; a host that keeps its promises needs little of it.
@@ -43,7 +44,7 @@ package struct Round: Sendable {
             try text.write(toFile: "\(folder)/manifests/\(name).yaml", atomically: true, encoding: .utf8)
         }
         let board = HostBoard()
-        let host = try HostProcess(folder: folder, build: build, environment: environment, board: board)
+        let host = try HostProcess(folder: folder, build: build, environment: environment, board: board, disk: disk)
         guard try await host.start() else { throw HarnessFailure("the host does not start; see \(host.logPath)") }
         for workload in running { try workload.open(Client(board: board)) }
         var report = Report()
@@ -82,6 +83,11 @@ package struct Round: Sendable {
         board.stop()
         kills.workers = try await workerKills
         _ = try await steps
+        // Once more, so that what was acknowledged last is read from the disk alone.
+        try host.die(&random)
+        kills.hosts += 1
+        host.faults?.clear()
+        guard try await host.start() else { throw HarnessFailure("the last host does not start; see \(host.logPath)") }
         return kills
     }
 
