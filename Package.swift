@@ -82,6 +82,7 @@ let package = Package(
 
         .function("Hello"),
         .function("Guestbook", "ApusJSON"),
+        .function("Tags", "ApusJSON"),
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
@@ -105,7 +106,7 @@ let package = Package(
             path: "Tests/SDKTests"),
         .testTarget(
             name: "FunctionsTests",
-            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            dependencies: ["Hello", "Guestbook", "Tags", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
@@ -159,7 +160,9 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker", .sqlite],
+            dependencies: [
+                "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox", "ContractWorker", .sqlite,
+            ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
         .target(name: "FaultChecking", path: "Tests/Faults/Checking"),

@@ -43,6 +43,7 @@ package final class InvocationEngine: Sendable {
             for function in leaving { table.leaving[function.manifest.name] = function }
         }
         subscriptions.replace(functions.map(\.manifest))
+        store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
     }
 
@@ -165,7 +166,7 @@ package final class InvocationEngine: Sendable {
             if kept == nil, lease == nil { return answer }
             switch try await commit(kept, lease: lease, result: result, of: answer) {
             case .committed:
-                if kept?.messages.isEmpty == false { queueChanged() }
+                if let kept, store.enqueues(kept) { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
