@@ -67,7 +67,11 @@ package final class Client {
     private func ask(
         _ kept: inout HTTPConnection?, _ port: Int, _ body: (HTTPConnection) throws -> HTTPConnection.Response
     ) -> Answer {
-        guard let connection = kept ?? (try? HTTPConnection(port: port)) else { return .unreachable }
+        guard let connection = kept ?? (try? HTTPConnection(port: port)) else {
+            // It is dead, and the board does not know yet.
+            usleep(2000)
+            return .unreachable
+        }
         do {
             let response = try body(connection)
             kept = response.headers["connection"] == "close" ? nil : connection

@@ -77,7 +77,7 @@ package struct FinalState {
 
     private func get<Document: Decodable>(_ path: String) throws -> Document {
         guard case .response(let response) = client.admin("GET", path), response.status == 200 else {
-            throw HarnessFailure("the host does not answer \(path)")
+            throw HostFailure("the host does not answer \(path)")
         }
         return try JSONDecoder().decode(Document.self, from: Data(response.body))
     }
