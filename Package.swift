@@ -39,7 +39,9 @@ let package = Package(
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
-            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            dependencies: [
+                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioPosix,
+            ],
             path: "Runtime/Admin"),
         .target(
             name: "WorkerAPI",
@@ -80,6 +82,7 @@ let package = Package(
 
         .function("Hello"),
         .function("Guestbook", "ApusJSON"),
+        .function("Tags", "ApusJSON"),
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
@@ -103,7 +106,7 @@ let package = Package(
             path: "Tests/SDKTests"),
         .testTarget(
             name: "FunctionsTests",
-            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            dependencies: ["Hello", "Guestbook", "Tags", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
@@ -141,6 +144,10 @@ let package = Package(
             ],
             path: "Tests/AdminTests"),
         .testTarget(
+            name: "HostingTests",
+            dependencies: ["Hosting", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
+            path: "Tests/HostingTests"),
+        .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
         .testTarget(
@@ -153,7 +160,9 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            dependencies: [
+                "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox", "ContractWorker", .sqlite,
+            ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
         .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
