@@ -40,6 +40,14 @@ package final class Client {
         return ask(&connection, host.port) { try $0.request(method, path, headers: headers, body: Array(body.utf8)) }
     }
 
+    /// Asks again as long as there is no answer, which is right for requests with a key: a repeat runs nothing twice.
+    func insist(_ ask: () -> Fate) -> Fate {
+        var fate = ask()
+        // What is refused after an unknown outcome says nothing of the first one.
+        while fate == .unknown, !board.isStopped { if ask() == .acknowledged { fate = .acknowledged } }
+        return fate
+    }
+
     /// A request to the admin API, on a connection of its own.
     package func admin(_ method: String, _ path: String, body: String = "") -> Answer {
         follow()
