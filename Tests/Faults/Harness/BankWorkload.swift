@@ -75,13 +75,16 @@ package struct BankWorkload: Workload {
         }
     }
 
-    package func audit(_ state: FinalState) throws -> Verdict {
+    package func audit(_ state: FinalState) throws -> Verdict { try audit(state, isOpen: true) }
+
+    /// - Parameter isOpen: whether the accounts are there; a host may have died before.
+    func audit(_ state: FinalState, isOpen: Bool) throws -> Verdict {
         let accounts = try state.numbers("bank", "account/")
         let books = BankBooks(
             balances: (0..<Self.accounts).map { accounts["\($0)"] ?? 0 },
             transit: try state.numbers("bank", "transit").values.first ?? 0,
             debits: try state.numbers("bank", "debit/"), credits: try state.numbers("bank", "credit/"))
-        return BankAudit(accounts: Self.accounts, opening: Self.opening)
+        return BankAudit(accounts: Self.accounts, opening: isOpen ? Self.opening : 0)
             .check(transfers.entries, totals: totals.entries, books: books)
     }
 }

@@ -1,3 +1,4 @@
+import FaultChecking
 import Foundation
 import Support
 

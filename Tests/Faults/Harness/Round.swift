@@ -35,14 +35,9 @@ package struct Round: Sendable {
 
     /// - Parameter folder: a new one, which is left as it is.
     package func run(in folder: String) async throws -> Report {
-        for name in ["manifests", "history"] {
-            try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
-        }
-        let place = Place(folder: folder, worker: build + "/FaultWorker")
+        let place = try Place(preparing: folder, build: build)
         let running = try workloads.map { try $0.init(place) }
-        for (name, text) in running.map(\.manifests).joined() {
-            try text.write(toFile: "\(folder)/manifests/\(name).yaml", atomically: true, encoding: .utf8)
-        }
+        for workload in running { try place.write(workload.manifests) }
         let board = HostBoard()
         let host = try HostProcess(folder: folder, build: build, environment: environment, board: board, disk: disk)
         var report = Report(folder: folder)
