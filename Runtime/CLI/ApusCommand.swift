@@ -26,7 +26,7 @@ struct ApusCommand: AsyncParsableCommand {
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Write", subcommands: [NewCommand.self, CheckCommand.self, TimersCommand.self]),
-            CommandGroup(name: "Run", subcommands: [ServeCommand.self, InvokeCommand.self]),
+            CommandGroup(name: "Run", subcommands: [ServeCommand.self, ReloadCommand.self, InvokeCommand.self]),
             CommandGroup(
                 name: "Look", subcommands: [ListCommand.self, ShowCommand.self, LogsCommand.self, StateCommand.self]),
         ])

@@ -11,7 +11,13 @@ package final class InvocationEngine: Sendable {
     let logger: Logger
     let queue = Signal()
     private let subscriptions = Subscriptions()
-    private let table = Mutex<[String: HostedFunction]>([:])
+    private let table = Mutex(Table())
+
+    private struct Table {
+        var functions: [String: HostedFunction] = [:]
+        /// Gone from the running set, but not for requests that were routed before.
+        var leaving: [String: HostedFunction] = [:]
+    }
 
     package init(store: Store, logger: Logger) {
         self.store = store
@@ -22,18 +28,29 @@ package final class InvocationEngine: Sendable {
 
     /// The running set, by name.
     package var functions: [HostedFunction] {
-        table.withLock { Array($0.values) }.sorted { $0.manifest.name < $1.manifest.name }
+        table.withLock { Array($0.functions.values) }.sorted { $0.manifest.name < $1.manifest.name }
     }
 
-    package func function(named name: String) -> HostedFunction? { table.withLock { $0[name] } }
+    package func function(named name: String) -> HostedFunction? { table.withLock { $0.functions[name] } }
 
     /// Invocations that begin from now on find these; those that run are not touched.
-    package func replace(functions: [HostedFunction]) {
+    ///
+    /// - Parameter leaving: no longer among them; requests whose route led there are still served, until `forget`.
+    package func replace(functions: [HostedFunction], leaving: [HostedFunction] = []) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
-        table.withLock { $0 = named }
+        table.withLock { table in
+            table.functions = named
+            for function in leaving { table.leaving[function.manifest.name] = function }
+        }
         subscriptions.replace(functions.map(\.manifest))
         store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
+    }
+
+    /// The function has left for good.
+    package func forget(_ function: HostedFunction) {
+        let name = function.manifest.name
+        table.withLock { if $0.leaving[name] === function { $0.leaving[name] = nil } }
     }
 
     /// Says that the queue may have something that is due; called by whoever has enqueued.
@@ -79,7 +96,7 @@ package final class InvocationEngine: Sendable {
     }
 
     private func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
-        guard let function = function(named: name) else {
+        guard let function = table.withLock({ $0.functions[name] ?? $0.leaving[name] }) else {
             throw Problem(
                 status: 503, code: "no-function", title: "The function is not here any more", invocation: id,
                 retryAfter: 1)
@@ -107,9 +124,10 @@ package final class InvocationEngine: Sendable {
             if let change { log(change, of: function) }
             return answer
         } catch {
-            if error.failure.stopping, let successor = self.function(named: invocation.function), successor !== function
+            if error.failure.unstarted, let successor = self.function(named: invocation.function),
+                successor !== function
             {
-                // It was admitted in the instant of a reload, and nothing has seen it yet.
+                // A reload came while it was admitted or waited, and no handler has seen it yet.
                 function.passedOn(pass)
                 return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
             }

@@ -64,6 +64,8 @@ package struct ConnectionState: Sendable {
     private let configuration: GatewayConfiguration
     private let bodyTime: TimeAmount
     private let idleTime: TimeAmount
+    /// Since when it waits for a request, while it does.
+    private var idleSince: NIODeadline
     private var inputs = CircularBuffer<Input>(initialCapacity: 4)
     private var request = Request.none
     private var response = Response.none
@@ -83,6 +85,7 @@ package struct ConnectionState: Sendable {
         self.configuration = configuration
         bodyTime = TimeAmount(configuration.bodyTime)
         idleTime = TimeAmount(configuration.idleTime)
+        idleSince = now
         patience = ClientPatience(until: now + TimeAmount(configuration.headerTime))
     }
 
@@ -229,8 +232,12 @@ package struct ConnectionState: Sendable {
         request = .none
         response = .none
         sawFirstByte = false
-        patience.wait(.idle, until: now + idleTime)
+        idleSince = now
+        patience.wait(.idle, until: isDraining ? farewell : now + idleTime)
     }
+
+    /// Until when a host that drains waits for one more request.
+    private var farewell: NIODeadline { idleSince + TimeAmount(configuration.farewellTime) }
 
     // MARK: The connection
 
@@ -269,10 +276,12 @@ package struct ConnectionState: Sendable {
         }
     }
 
-    /// No more requests; whether the connection is idle and can be closed at once.
-    package mutating func drain() -> Bool {
+    /// At most one more request; whether the connection has been idle for long and can be closed at once.
+    package mutating func drain(now: NIODeadline) -> Bool {
         isDraining = true
-        if case .none = request { return inputs.isEmpty && patience.waiting == .idle }
+        guard case .none = request, inputs.isEmpty, patience.waiting == .idle else { return false }
+        if farewell <= now { return true }
+        patience.wait(.idle, until: farewell)
         return false
     }
 

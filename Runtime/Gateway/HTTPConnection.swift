@@ -115,7 +115,7 @@ final class HTTPConnection: ChannelInboundHandler {
     // MARK: Life
 
     func drain() {
-        guard state.drain() else { return }
+        guard state.drain(now: .now()) else { return }
         if unflushed == 0 { context?.close(promise: nil) } else { closeGently() }
     }
 
