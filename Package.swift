@@ -83,6 +83,7 @@ let package = Package(
 
         .function("Hello"),
         .function("Guestbook", "ApusJSON"),
+        .function("Tags", "ApusJSON"),
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
@@ -106,7 +107,7 @@ let package = Package(
             path: "Tests/SDKTests"),
         .testTarget(
             name: "FunctionsTests",
-            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            dependencies: ["Hello", "Guestbook", "Tags", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
@@ -161,13 +162,15 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "CFaultControl", "FaultInjector", "Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox",
+                "CFaultControl", "FaultInjector", "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox",
                 "ContractWorker", .sqlite,
             ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
         .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
-        .target(name: "FaultHarness", dependencies: ["FaultChecking", "Support"], path: "Tests/Faults/Harness"),
+        .target(
+            name: "FaultHarness", dependencies: ["FaultChecking", "CFaultControl", "Support"],
+            path: "Tests/Faults/Harness"),
         .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
         .executableTarget(
             name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],

@@ -66,7 +66,7 @@ package struct Host: Sendable {
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration(logger, inherited: sockets.functions), lanes: lanes,
-            respond: engine.respond, logger: logger)
+            respond: engine.respond, queue: RequestQueue(engine), logger: logger)
         let reloader = Reloader(
             paths: configuration.manifests, data: configuration.data,
             sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),

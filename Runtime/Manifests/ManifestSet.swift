@@ -3,6 +3,19 @@ enum ManifestSet {
     static func check(_ declarations: [Declaration]) {
         checkNames(declarations.compactMap(\.name))
         checkRoutes(declarations.flatMap(\.routes))
+        checkNamespaces(declarations)
+    }
+
+    /// A namespace that nobody's state is in may be written by hand; one that is nearly another's is a slip.
+    private static func checkNamespaces(_ declarations: [Declaration]) {
+        let namespaces = Set(declarations.compactMap(\.manifest?.namespace))
+        guard declarations.allSatisfy({ $0.manifest != nil }) else { return }
+        for followed in declarations.flatMap(\.followed) where !namespaces.contains(followed.value) {
+            let near = Suggestion.phrase(for: followed.value, among: namespaces.sorted())
+            guard !near.isEmpty else { continue }
+            followed.report.add(
+                followed.position, "no function keeps its state in the namespace '\(followed.value)'\(near)")
+        }
     }
 
     private static func checkNames(_ names: [Located<String>]) {

@@ -15,6 +15,7 @@ package final class Store: Sendable {
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
     let weaknesses: Set<Weakness>
+    private let followed = Mutex(StateFollowers())
 
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
@@ -62,6 +63,11 @@ package final class Store: Sendable {
 
     /// Calls `body` whenever `health` has changed, on the thread that has found out; in place of an earlier one.
     package func onHealthChange(_ body: @escaping @Sendable (StoreHealth) -> Void) { writer.onHealthChange(body) }
+
+    /// Delivers changes to these functions: those of every commit that is applied from now on.
+    package func follow(_ followers: StateFollowers) { followed.withLock { $0 = followers } }
+
+    var followers: StateFollowers { followed.withLock { $0 } }
 
     /// What one statement reads.
     func reading<Result>(_ body: (Connection) throws -> Result) throws -> Result {

@@ -69,7 +69,8 @@ struct BackupTests {
             try await reopening(crashed) { (store) async throws in #expect(try await store.text("k") == "old") }
             #expect(FileManager.default.fileExists(atPath: kept))
             _ = try Restoration(of: kept, into: folder + "/again")
-            try await reopening(folder + "/again") { (store) async throws in #expect(try await store.text("k") == "new") }
+            try await reopening(folder + "/again") { (store) async throws in #expect(try await store.text("k") == "new")
+            }
         }
     }
 

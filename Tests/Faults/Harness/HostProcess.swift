@@ -1,3 +1,4 @@
+import FaultChecking
 import Foundation
 import Support
 
@@ -8,6 +9,9 @@ package final class HostProcess {
     private let launcher: [String]
     private let environment: [String: String]
     private let board: HostBoard
+    /// What stands between the host and the kernel, if anything.
+    let faults: Faults?
+    private let disk: Disk
     private var process = Process()
     private var starts = 0
 
@@ -22,7 +26,8 @@ package final class HostProcess {
     ///   - build: where `apus` is.
     ///   - launcher: a program, by its absolute path, and its arguments, which becomes the host.
     package init(
-        folder: String, build: String, launcher: [String] = [], environment: [String: String] = [:], board: HostBoard
+        folder: String, build: String, launcher: [String] = [], environment: [String: String] = [:], board: HostBoard,
+        disk: Disk = .sound
     ) throws {
         self.folder = folder
         self.build = build
@@ -30,6 +35,8 @@ package final class HostProcess {
         self.environment = environment
         self.board = board
         try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
+        self.disk = disk
+        faults = try disk.faults(below: folder + "/data")
     }
 
     deinit { kill() }
@@ -47,7 +54,7 @@ package final class HostProcess {
             return isReady
         }
         guard host != nil || !process.isRunning else {
-            throw HarnessFailure("the host does not get ready within a minute; see \(logPath)")
+            throw HostFailure("the host does not get ready within a minute; see \(logPath)")
         }
         board.set(host)
         return host != nil
@@ -59,6 +66,14 @@ package final class HostProcess {
         guard process.isRunning else { return }
         Glibc.kill(pid, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// Kills it, and with it the power where the disk says so.
+    func die(_ random: inout SeededGenerator) throws {
+        kill()
+        guard disk.cutsPower, let faults else { return }
+        let share = [0, 50, 90][random.below(3)]
+        try PowerCut(of: faults).happen(below: data) { _ in random.chance(share) }
     }
 
     /// What ended it: an exit status, or the number of a signal.
@@ -78,7 +93,8 @@ package final class HostProcess {
             ]
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging(faults?.environment ?? [:]) { $1 }
+            .merging(environment) { $1 }.merging(more) { $1 }
         guard FileManager.default.createFile(atPath: logPath, contents: nil),
             let log = FileHandle(forWritingAtPath: logPath)
         else { throw HarnessFailure("cannot write \(logPath)") }

@@ -1,5 +1,7 @@
+import CFaultControl
 import FaultChecking
 import Foundation
+import Support
 
 /// What was killed.
 package struct Kills: Sendable, Hashable, Codable {
@@ -28,22 +30,46 @@ package struct Nemesis: Sendable {
 
     /// Kills the host and starts it anew, again and again; it is up when this returns.
     func killHosts(
-        _ host: HostProcess, until end: ContinuousClock.Instant, _ random: inout SeededGenerator
-    ) async throws -> Int {
-        var kills = 0
+        _ host: HostProcess, until end: ContinuousClock.Instant, _ random: inout SeededGenerator, _ kills: inout Int
+    ) async throws {
         while let range = self.host {
             let next = ContinuousClock.now + .milliseconds(Int.random(in: range, using: &random))
             guard next < end else { break }
-            try await Task.sleep(until: next, clock: .continuous)
-            guard host.isRunning else { throw HarnessFailure("the host ended by itself; see \(host.logPath)") }
-            host.kill()
+            try await wait(until: next, for: host)
+            try host.die(&random)
             kills += 1
-            guard try await host.start() else {
-                throw HarnessFailure("the host does not start on what a killed one left; see \(host.logPath)")
-            }
+            try await restart(host, &random, &kills)
         }
         try await Task.sleep(until: end, clock: .continuous)
-        return kills
+    }
+
+    /// Waits for the moment, or for a host that was told to kill itself at one of its system calls.
+    private func wait(until moment: ContinuousClock.Instant, for host: HostProcess) async throws {
+        guard let faults = host.faults else {
+            try await Task.sleep(until: moment, clock: .continuous)
+            guard host.isRunning else { throw HostFailure("the host ended by itself; see \(host.logPath)") }
+            return
+        }
+        while ContinuousClock.now < moment, host.isRunning { try await Task.sleep(for: .milliseconds(5)) }
+        guard host.isRunning || faults.hasFired else {
+            throw HostFailure("the host ended by itself; see \(host.logPath)")
+        }
+    }
+
+    /// Starts the host; under the fault injector it may die a few times before it is ready.
+    private func restart(_ host: HostProcess, _ random: inout SeededGenerator, _ kills: inout Int) async throws {
+        for deaths in 0... {
+            if let faults = host.faults {
+                // The fourth start is left alone.
+                (deaths < 3 ? Death.random(most: random.chance(50) ? 100 : 4000, &random) : .fromOutside).arm(faults)
+            }
+            if try await host.start() { return }
+            guard host.faults?.hasFired == true else {
+                throw HostFailure("the host does not start on what a killed one left; see \(host.logPath)")
+            }
+            try host.die(&random)
+            kills += 1
+        }
     }
 
     func killWorkers(
@@ -69,4 +95,9 @@ package struct Nemesis: Sendable {
             return text.split(separator: " ").compactMap { Int32($0) }
         }
     }
+}
+
+extension Faults {
+    /// Whether the process has killed itself, as it was told.
+    var hasFired: Bool { control.pointee.kill_calls != 0 && control.pointee.kill_in == 0 }
 }

@@ -30,6 +30,10 @@ struct SoakCommand: AsyncParsableCommand {
     @Option(help: "What the host is to do wrong, such as versions: to show that the harness finds it.")
     var weaken: String?
 
+    @Option(
+        help: "What stands between the host and its disk; default: sound, injected and powerCuts in turn.")
+    var disk: Disk?
+
     @Option(help: "Where the folders of the rounds are made.", completion: .directory)
     var folder = FileManager.default.temporaryDirectory.path
 
@@ -67,6 +71,8 @@ struct SoakCommand: AsyncParsableCommand {
             seed: seed &+ UInt64(number), duration: min(.seconds(self.round), left),
             workloads: Workloads.all.filter { workloads.contains($0.name) },
             build: URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path)
+        round.disk = disk ?? [.sound, .injected, .powerCuts][number % 3]
+        round.patience = weaken != nil || disk == .lying ? .seconds(5) : .seconds(60)
         if let weaken { round.environment["APUS_WEAKEN"] = weaken }
         return round
     }
@@ -74,3 +80,5 @@ struct SoakCommand: AsyncParsableCommand {
 
 /// Past the buffer of `stdout`, so that each line is there at once.
 private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+extension Disk: ExpressibleByArgument {}
