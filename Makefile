@@ -14,7 +14,10 @@ TEST_PYTHON := .build/test-python
 WEEKDAY_PYTHON := .build/weekday-python
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help run build test soak bench format lint clean packages test-packages python-packages bench-packages
+# Where `make install` puts things; the unit files say /usr/local, too.
+PREFIX := /usr/local
+
+.PHONY: help run install build test soak bench format lint clean packages test-packages python-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +30,15 @@ build: packages ## Builds .build/release/apus and the functions, with Swift link
 	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
 	# Workers may not write there, and compiling takes them longer than all else that they import.
 	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
+
+install: build ## Installs apus, its documents and its systemd units
+	install -D --mode=755 .build/release/apus $(DESTDIR)$(PREFIX)/lib/apus/apus
+	cp -R .build/release/python $(DESTDIR)$(PREFIX)/lib/apus/
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/systemd/system
+	ln -sf ../lib/apus/apus $(DESTDIR)$(PREFIX)/bin/apus
+	install -D --mode=644 --target-directory=$(DESTDIR)$(PREFIX)/share/doc/apus docs/*.md
+	install -D --mode=644 packaging/apus.sysusers $(DESTDIR)/usr/lib/sysusers.d/apus.conf
+	install -D --mode=644 --target-directory=$(DESTDIR)/etc/systemd/system packaging/*.service packaging/*.socket
 
 test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
