@@ -15,9 +15,12 @@ final class Connection: @unchecked Sendable {
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens `path` for reading.
-    init(reading path: String, options: Options) throws {
+    ///
+    /// - Parameter recovers: undoes a transaction that was cut short by a crash, which a reader may not.
+    init(reading path: String, options: Options, recovers: Bool = false) throws {
         var handle: OpaquePointer?
-        let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+        let mode = recovers ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY
+        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let handle else {
             sqlite3_close(handle)
             throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "cannot open \(path)")
