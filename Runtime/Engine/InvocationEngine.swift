@@ -10,6 +10,8 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    let keys = RunningKeys()
+    let endings = Endings()
     private let subscriptions = Subscriptions()
     private let table = Mutex(Table())
 
@@ -65,10 +67,20 @@ package final class InvocationEngine: Sendable {
     package func respond(
         to request: RequestHead, body: Body, function name: String, id: InvocationID, on lane: Lane
     ) async throws(Problem) -> Reply {
-        let function = try admit(name, id)
-        let invocation = Invocation(id: id, function: name, cause: .request(request))
+        if let key = request.idempotency {
+            return try await respondOnce(to: request, body: body, key: key, function: name, id: id, on: lane)
+        }
+        return try await respond(to: request, body: body, of: try admit(name, id), id: id, on: lane)
+    }
+
+    /// - Parameter keyed: stores the answer for the request's repeats.
+    func respond(
+        to request: RequestHead, body: Body, of function: HostedFunction, id: InvocationID, on lane: Lane,
+        keyed: KeyedRequest? = nil
+    ) async throws(Problem) -> Reply {
+        let invocation = Invocation(id: id, function: function.manifest.name, cause: .request(request))
         do throws(FailedRun) {
-            switch try await run(invocation, body: body, of: function, on: lane) {
+            switch try await run(invocation, body: body, of: function, on: lane, keyed: keyed) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
             case .acknowledged, .result:
@@ -95,7 +107,7 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    private func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
+    func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
         guard let function = table.withLock({ $0.functions[name] ?? $0.leaving[name] }) else {
             throw Problem(
                 status: 503, code: "no-function", title: "The function is not here any more", invocation: id,
@@ -106,16 +118,20 @@ package final class InvocationEngine: Sendable {
 
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
     ///
-    /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
+    /// - Parameters:
+    ///   - lease: of an asynchronous one, settled as done together with its effects.
+    ///   - keyed: of a request with an idempotency key, whose answer is stored together with its effects.
     func run(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil,
+        keyed: KeyedRequest? = nil
     ) async throws(FailedRun) -> Answer {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
-            let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
+            let answer = try await perform(
+                invocation, body: body, of: function, on: lane, lease: lease, keyed: keyed)
             let reason = answer.failureReason(by: function.manifest.handler.contract)
             let change = function.ended(
                 invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
@@ -129,7 +145,8 @@ package final class InvocationEngine: Sendable {
             {
                 // A reload came while it was admitted or waited, and no handler has seen it yet.
                 function.passedOn(pass)
-                return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
+                return try await run(
+                    invocation, body: body, of: successor, on: lane, lease: lease, keyed: keyed)
             }
             note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
@@ -150,24 +167,32 @@ package final class InvocationEngine: Sendable {
     private static let mostRuns = 6
 
     private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?,
+        keyed: KeyedRequest?
     ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
             let state = InvocationState(
                 store: store, namespace: function.manifest.namespace, invocation: invocation,
                 subscriptions: subscriptions, queue: queue)
-            let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
+            var answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
             // Nobody waits for the answer of a queued one: it is judged and kept.
             let result = lease == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
-            // An invocation that has touched no state and came from no queue touches no disk.
-            if kept == nil, lease == nil { return answer }
-            switch try await commit(kept, lease: lease, result: result, of: answer) {
+            var response: IdempotentResponse?
+            if let keyed, !hasFailed {
+                answer = try await answer.collected(upTo: Self.mostKept, limits: function.manifest.limits.time)
+                response = keyed.response(answer, of: invocation.id, now: .now())
+            }
+            // An invocation that has touched no state, came from no queue and has no key touches no disk.
+            if kept == nil, lease == nil, response == nil { return answer }
+            switch try await commit(kept, lease: lease, result: result, response: response, of: answer) {
             case .committed:
                 if let kept, store.enqueues(kept) { queueChanged() }
+                if let keyed, let response { keyed.answered(response) }
                 return answer
+            case .repeated: throw answer.discarded(because: .repeated)
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -197,11 +222,12 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, lease: Lease?, result: InvocationResult?, of answer: Answer
+        _ effects: Effects?, lease: Lease?, result: InvocationResult?, response: IdempotentResponse?, of answer: Answer
     ) async throws(FailedRun) -> CommitResult {
         do {
-            if let lease {
-                return try await store.commit(Commit(effects: effects, settle: (lease, .done(result: result))))
+            if lease != nil || response != nil {
+                return try await store.commit(
+                    Commit(effects: effects, settle: lease.map { ($0, .done(result: result)) }, response: response))
             }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
@@ -261,6 +287,8 @@ package struct Reply: Sendable {
     /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
     /// `head`, which says the same to a client.
     package var redirect: String?
+    /// Whose answer it is, where that is not the invocation that was asked for it.
+    package var invocation: InvocationID?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head

@@ -141,7 +141,8 @@ final class InvocationState: Sendable {
                 if store.enqueues(buffer.effects) { queue.signal() }
                 return .success(.done)
             case .conflicted: return .success(.conflict)
-            case .leaseLost: return .failure(StateError(.unavailable, "the invocation was given to another host"))
+            case .leaseLost, .repeated:
+                return .failure(StateError(.unavailable, "the invocation was given to another host"))
             }
         } catch let error as StateError {
             buffers.withLock { $0.note(error) }

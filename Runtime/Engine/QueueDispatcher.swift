@@ -163,6 +163,7 @@ package final class QueueDispatcher: Service {
         } catch {
             await settle(leased, after: error.failure, policy: function.manifest.retry)
         }
+        engine.endings.ended(queued.id)
         loads.withLock { $0[queued.function]?.running -= 1 }
         engine.queueChanged()
     }

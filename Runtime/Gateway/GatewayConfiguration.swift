@@ -21,6 +21,9 @@ package struct GatewayConfiguration: Sendable, Hashable {
     /// upload holds no worker and a conflict can re-run it; larger ones, and chunked ones, are streamed.
     /// Default: 1 MiB.
     package var collectedBody = 1 << 20
+    /// Bodies of requests with an idempotency key, and of those that are queued, are held whole up to this, however they
+    /// come, and up to the function's own limit; more are answered 413. Default: 16 MiB.
+    package var heldBody: Int64 = 16 << 20
     /// Bytes of a refused or unread body that are read to save a connection; with more it is closed.
     /// Default: 64 KiB.
     package var discardedBody = 64 << 10

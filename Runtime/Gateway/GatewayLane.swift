@@ -10,14 +10,18 @@ import Workers
 final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
+    let queue: RequestQueue
     let logger: Logger
     let router = Mutex(RouteTable.empty)
     let connections = ConnectionCount()
     let isDraining = Atomic(false)
 
-    init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
+    init(
+        configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, queue: RequestQueue, logger: Logger
+    ) {
         self.configuration = configuration
         self.respond = respond
+        self.queue = queue
         self.logger = logger
     }
 }

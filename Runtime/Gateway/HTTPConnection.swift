@@ -236,6 +236,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private func begin(_ request: AdmittedRequest) {
         if request.expectsContinue { writeContinue() }
         guard case .stream(let limit) = request.body else {
+            if case .collect(let limit) = request.body { state.collects(limit: limit) }
             exchange.admitted = request
             return
         }

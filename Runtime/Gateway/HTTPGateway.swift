@@ -36,11 +36,12 @@ package final class HTTPGateway: Service {
     ///   - lanes: at least one.
     ///   - respond: runs one request; its task is cancelled when nobody waits for the answer any more.
     package init(
-        configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, logger: Logger
+        configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, queue: RequestQueue,
+        logger: Logger
     ) {
         precondition(!lanes.isEmpty, "a gateway needs a lane")
         self.lanes = lanes
-        shared = GatewayShared(configuration: configuration, respond: respond, logger: logger)
+        shared = GatewayShared(configuration: configuration, respond: respond, queue: queue, logger: logger)
     }
 
     /// Routes requests by `manifests` from now on; running requests are untouched.

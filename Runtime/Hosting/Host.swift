@@ -68,7 +68,7 @@ package struct Host: Sendable {
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration(logger, inherited: sockets.functions), lanes: lanes,
-            respond: engine.respond, logger: logger)
+            respond: engine.respond, queue: RequestQueue(engine), logger: logger)
         let reloader = Reloader(
             paths: configuration.manifests, data: configuration.data,
             sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),
@@ -127,16 +127,6 @@ package struct Host: Sendable {
         try await group.shutdownGracefully()
     }
 
-    /// How long a shutdown takes at most; each service bounds its own drain, and this is for one that does not keep its word.
-    private var longest: Duration { configuration.drain + .seconds(10) }
-
-    private func probes(of lanes: [Lane], _ store: Store) -> [Watchdog.Probe] {
-        [Watchdog.Probe(name: "writer", ask: store.pulse)]
-            + lanes.enumerated().map { index, lane in
-                Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
-            }
-    }
-
     /// Guarantees that a test of the test harness takes away with the environment variable `APUS_WEAKEN`.
     private static var weaknesses: Set<Weakness> {
         #if DEBUG
@@ -160,6 +150,16 @@ package struct Host: Sendable {
                     metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    /// How long a shutdown takes at most; each service bounds its own drain, and this is for one that does not keep its word.
+    private var longest: Duration { configuration.drain + .seconds(10) }
+
+    private func probes(of lanes: [Lane], _ store: Store) -> [Watchdog.Probe] {
+        [Watchdog.Probe(name: "writer", ask: store.pulse)]
+            + lanes.enumerated().map { index, lane in
+                Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
+            }
     }
 
     private func requireSandbox() throws {

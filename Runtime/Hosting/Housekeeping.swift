@@ -24,8 +24,10 @@ struct Housekeeping: Service {
         do {
             let removed = try await store.prune(doneBefore: now.advanced(by: .zero - Self.kept))
             if removed > 0 { logger.debug("removed \(removed) invocations that were done a day ago") }
+            let expired = try await store.pruneIdempotentResponses(now: now)
+            if expired > 0 { logger.debug("removed \(expired) responses whose idempotency keys have expired") }
         } catch {
-            logger.warning("done invocations cannot be removed: \(error)")
+            logger.warning("done invocations and expired responses cannot be removed: \(error)")
         }
     }
 }

@@ -2,9 +2,6 @@
 enum Availability {
     /// As the manifest writes it, and what to do until then.
     static let missing: KeyValuePairs<String, String> = [
-        "idempotency: optional": "leave it out, or write off",
-        "idempotency: required": "leave it out, or write off",
-        "keep": "leave it out",
         "on": "leave it out",
     ]
 

@@ -71,6 +71,7 @@ enum Schema {
     private static func touchAll(_ connection: Connection) throws {
         for table in [
             "counter", "state", "invocation", "result", "queue_count", "timer", "timer_instant", "file_trigger", "file",
+            "idempotent_response",
         ] {
             _ = try connection.exists("SELECT * FROM \(table) LIMIT 1")
         }

@@ -59,14 +59,15 @@ extension Store {
         return effects.writes.keys.contains { !followers.followers(of: $0).isEmpty }
     }
 
-    /// Checks what was read, applies what was written, tells those who follow it, and settles the lease, as one; returns
-    /// after the `fsync`.
+    /// Checks what was read, applies what was written, tells those who follow it, keeps the response and settles the lease,
+    /// as one; returns after the `fsync`.
     ///
     /// - Throws: `QueueFull` too, when a message or a change finds no room.
     package func commit(_ commit: Commit) async throws -> CommitResult {
         let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
         let notices = commit.notices.map { QueueRow($0) }
-        let bytes = (commit.effects?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
+        let bytes =
+            (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
         return try await writer.perform(bytes: bytes) { [weaknesses] transaction in
             let now = WallTime.now()
             var place: QueuePlace?
@@ -79,6 +80,9 @@ extension Store {
                 guard try weaknesses.skipsVersions || effects.isCurrent(in: transaction.database) else {
                     return .conflicted
                 }
+            }
+            if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
+            if let effects = commit.effects {
                 try effects.write(in: transaction, followers: self.followers[effects.namespace], now: now)
                 for message in messages { _ = try transaction.enqueue(message, now: now) }
             }

@@ -149,7 +149,8 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
             throw PermanentFailure("told to fail after a write")
         case "set-and-stream":
             try await state.set(key, arguments.text["value"] ?? "")
-            return .stream { writer in while true { try await writer.write("more\n") } }
+            let lines = String(repeating: "more\n", count: arguments["lines"] ?? 1)
+            return .stream { writer in while true { try await writer.write(lines) } }
         case "immediately": try await state.immediately { try await $0.set(key, "now") }
         default: return nil
         }

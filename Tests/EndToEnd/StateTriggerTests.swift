@@ -83,17 +83,20 @@ struct StateTriggerTests {
     @Test("each change is delivered once, in the order of its key, though workers and the host are killed")
     func killed() async throws {
         try await ApusHost.with(Self.pair) { host in
+            var answered = 0
             for _ in 0..<2 {
                 let before = try host.function("follower").queue.done
                 let port = host.port
                 async let writing = onThreads(8) { thread in
                     // The host dies under it: what was answered until then counts.
-                    guard let connection = try? HTTPConnection(port: port) else { return }
+                    var succeeded = 0
+                    guard let connection = try? HTTPConnection(port: port) else { return succeeded }
                     for number in 0..<400 {
                         let key = "k\((thread + number) % 5)"
-                        let done = try? connection.request("POST", "/increment?key=\(key)")
-                        if done == nil { return }
+                        guard let response = try? connection.request("POST", "/increment?key=\(key)") else { break }
+                        if response.status == 200 { succeeded += 1 }
                     }
+                    return succeeded
                 }
                 let isUnderway = try await eventually { try host.function("follower").queue.done >= before + 40 }
                 #expect(isUnderway)
@@ -101,7 +104,7 @@ struct StateTriggerTests {
                 let goesOn = try await eventually { try host.function("follower").queue.done >= before + 120 }
                 #expect(goesOn)
                 host.kill()
-                _ = try await writing
+                answered += try await writing.reduce(0, +)
                 try await host.start()
             }
             let isQuiet = try await eventually(within: .seconds(60)) {
@@ -111,7 +114,7 @@ struct StateTriggerTests {
             #expect(isQuiet)
             let queue = try host.function("follower").queue
             let written = try (0..<5).reduce(0) { $0 + (try Self.number(host, "writer", "k\($1)")) }
-            #expect(written >= 240)
+            #expect(written >= answered && answered > 0)
             #expect(queue.done == written && queue.dead == 0)
             #expect(try Self.number(host, "follower", "changes") == written)
             #expect(try Self.number(host, "follower", "gaps") == 0)

@@ -40,6 +40,14 @@ package final class Client {
         return ask(&connection, host.port) { try $0.request(method, path, headers: headers, body: Array(body.utf8)) }
     }
 
+    /// Asks again as long as there is no answer, which is right for requests with a key: a repeat runs nothing twice.
+    func insist(_ ask: () -> Fate) -> Fate {
+        var fate = ask()
+        // What is refused after an unknown outcome says nothing of the first one.
+        while fate == .unknown, !board.isStopped { if ask() == .acknowledged { fate = .acknowledged } }
+        return fate
+    }
+
     /// A request to the admin API, on a connection of its own.
     package func admin(_ method: String, _ path: String, body: String = "") -> Answer {
         follow()
@@ -67,7 +75,11 @@ package final class Client {
     private func ask(
         _ kept: inout HTTPConnection?, _ port: Int, _ body: (HTTPConnection) throws -> HTTPConnection.Response
     ) -> Answer {
-        guard let connection = kept ?? (try? HTTPConnection(port: port)) else { return .unreachable }
+        guard let connection = kept ?? (try? HTTPConnection(port: port)) else {
+            // It is dead, and the board does not know yet.
+            usleep(2000)
+            return .unreachable
+        }
         do {
             let response = try body(connection)
             kept = response.headers["connection"] == "close" ? nil : connection

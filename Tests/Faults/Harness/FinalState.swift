@@ -1,3 +1,4 @@
+import FaultChecking
 import Foundation
 import Support
 
@@ -31,13 +32,10 @@ package struct FinalState {
         var functions: [Function]
     }
 
-    struct Invocation: Decodable {
-        var subject: String?
+    private struct Status: Decodable {
         var state: String
         var outcome: String?
     }
-
-    private struct Invocations: Decodable { var invocations: [Invocation] }
 
     private let client: Client
 
@@ -70,14 +68,24 @@ package struct FinalState {
         return functions.functions.allSatisfy { $0.queue.waiting == 0 && $0.queue.running == 0 }
     }
 
-    func invocations(of function: String, in state: String) throws -> [Invocation] {
-        let found: Invocations = try get("/v1/invocations?function=\(function)&state=\(state)&limit=1000")
-        return found.invocations
+    /// How the queued request ended of which a client was told where to ask; `nil` when nothing is known of it.
+    func end(at location: String) throws -> JobEnd? {
+        guard case .response(let response) = client.request("GET", location) else {
+            throw HostFailure("the host does not answer \(location)")
+        }
+        guard response.status == 200 else { return nil }
+        let status = try JSONDecoder().decode(Status.self, from: Data(response.body))
+        return switch (status.state, status.outcome) {
+        case ("done", "cancelled"): .cancelled
+        case ("done", _): .done
+        case ("dead", _): .dead
+        default: .open
+        }
     }
 
     private func get<Document: Decodable>(_ path: String) throws -> Document {
         guard case .response(let response) = client.admin("GET", path), response.status == 200 else {
-            throw HarnessFailure("the host does not answer \(path)")
+            throw HostFailure("the host does not answer \(path)")
         }
         return try JSONDecoder().decode(Document.self, from: Data(response.body))
     }

@@ -24,6 +24,13 @@ package final class History<Entry: Codable & Sendable>: Sendable {
     }
 }
 
+/// The host does not do what it must do before anything can be asked of it; a finding.
+struct HostFailure: Error {
+    let what: String
+
+    init(_ what: String) { self.what = what }
+}
+
 /// The harness itself cannot go on.
 package struct HarnessFailure: Error, CustomStringConvertible {
     package let description: String

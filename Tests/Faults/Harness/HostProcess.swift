@@ -54,7 +54,7 @@ package final class HostProcess {
             return isReady
         }
         guard host != nil || !process.isRunning else {
-            throw HarnessFailure("the host does not get ready within a minute; see \(logPath)")
+            throw HostFailure("the host does not get ready within a minute; see \(logPath)")
         }
         board.set(host)
         return host != nil

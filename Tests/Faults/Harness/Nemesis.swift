@@ -30,48 +30,45 @@ package struct Nemesis: Sendable {
 
     /// Kills the host and starts it anew, again and again; it is up when this returns.
     func killHosts(
-        _ host: HostProcess, until end: ContinuousClock.Instant, _ random: inout SeededGenerator
-    ) async throws -> Int {
-        var kills = 0
+        _ host: HostProcess, until end: ContinuousClock.Instant, _ random: inout SeededGenerator, _ kills: inout Int
+    ) async throws {
         while let range = self.host {
             let next = ContinuousClock.now + .milliseconds(Int.random(in: range, using: &random))
             guard next < end else { break }
             try await wait(until: next, for: host)
             try host.die(&random)
             kills += 1
-            kills += try await restart(host, &random)
+            try await restart(host, &random, &kills)
         }
         try await Task.sleep(until: end, clock: .continuous)
-        return kills
     }
 
     /// Waits for the moment, or for a host that was told to kill itself at one of its system calls.
     private func wait(until moment: ContinuousClock.Instant, for host: HostProcess) async throws {
         guard let faults = host.faults else {
             try await Task.sleep(until: moment, clock: .continuous)
-            guard host.isRunning else { throw HarnessFailure("the host ended by itself; see \(host.logPath)") }
+            guard host.isRunning else { throw HostFailure("the host ended by itself; see \(host.logPath)") }
             return
         }
         while ContinuousClock.now < moment, host.isRunning { try await Task.sleep(for: .milliseconds(5)) }
         guard host.isRunning || faults.hasFired else {
-            throw HarnessFailure("the host ended by itself; see \(host.logPath)")
+            throw HostFailure("the host ended by itself; see \(host.logPath)")
         }
     }
 
-    /// Starts the host; under the fault injector it may die a few times before it is ready. Returns how often it did.
-    private func restart(_ host: HostProcess, _ random: inout SeededGenerator) async throws -> Int {
-        var deaths = 0
-        while true {
+    /// Starts the host; under the fault injector it may die a few times before it is ready.
+    private func restart(_ host: HostProcess, _ random: inout SeededGenerator, _ kills: inout Int) async throws {
+        for deaths in 0... {
             if let faults = host.faults {
                 // The fourth start is left alone.
                 (deaths < 3 ? Death.random(most: random.chance(50) ? 100 : 4000, &random) : .fromOutside).arm(faults)
             }
-            if try await host.start() { return deaths }
+            if try await host.start() { return }
             guard host.faults?.hasFired == true else {
-                throw HarnessFailure("the host does not start on what a killed one left; see \(host.logPath)")
+                throw HostFailure("the host does not start on what a killed one left; see \(host.logPath)")
             }
             try host.die(&random)
-            deaths += 1
+            kills += 1
         }
     }
 

@@ -9,7 +9,7 @@ package struct Round: Sendable {
         package var kills = Kills()
         package var verdicts: [String: Verdict] = [:]
         /// Of the round, with the data and the histories.
-        package var folder = ""
+        package let folder: String
 
         package var findings: [Finding] { verdicts.sorted { $0.key < $1.key }.flatMap(\.value.findings) }
     }
@@ -35,33 +35,53 @@ package struct Round: Sendable {
 
     /// - Parameter folder: a new one, which is left as it is.
     package func run(in folder: String) async throws -> Report {
-        for name in ["manifests", "history"] {
-            try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
-        }
-        let place = Place(folder: folder, worker: build + "/FaultWorker")
+        let place = try Place(preparing: folder, build: build)
         let running = try workloads.map { try $0.init(place) }
-        for (name, text) in running.map(\.manifests).joined() {
-            try text.write(toFile: "\(folder)/manifests/\(name).yaml", atomically: true, encoding: .utf8)
-        }
+        for workload in running { try place.write(workload.manifests) }
         let board = HostBoard()
         let host = try HostProcess(folder: folder, build: build, environment: environment, board: board, disk: disk)
-        guard try await host.start() else { throw HarnessFailure("the host does not start; see \(host.logPath)") }
-        for workload in running { try workload.open(Client(board: board)) }
-        var report = Report()
-        report.folder = folder
-        report.kills = try await stress(host, board, running)
-        report.verdicts = try await audit(running, FinalState(Client(board: board)))
+        var report = Report(folder: folder)
+        do {
+            guard try await host.start() else { throw HostFailure("the host does not start; see \(host.logPath)") }
+            for workload in running { try workload.open(Client(board: board)) }
+            try await stress(host, board, running, &report.kills)
+            report.verdicts = try await audit(running, FinalState(Client(board: board)))
+        } catch let failure as HostFailure {
+            report.verdicts["host", default: Verdict()].found(.violation, failure.what)
+        }
         return report
     }
 
-    /// Clients and nemesis, until the time is over; the host is up afterwards.
-    private func stress(_ host: HostProcess, _ board: HostBoard, _ workloads: [any Workload]) async throws -> Kills {
+    /// Clients and nemesis, until the time is over; the host is up afterwards, and has nothing in its memory.
+    private func stress(
+        _ host: HostProcess, _ board: HostBoard, _ workloads: [any Workload], _ kills: inout Kills
+    ) async throws {
         let end = ContinuousClock.now + duration
+        let (seed, nemesis) = (seed, nemesis)
+        async let steps: [Void] = Self.runClients(of: workloads, board, seed)
+        async let workerKills = {
+            var random = SeededGenerator(seed: seed, stream: "workers")
+            return try await nemesis.killWorkers(of: board, until: end, &random)
+        }()
+        defer { board.stop() }
+        var random = SeededGenerator(seed: seed, stream: "hosts")
+        try await nemesis.killHosts(host, until: end, &random, &kills.hosts)
+        board.stop()
+        kills.workers = try await workerKills
+        _ = try await steps
+        try host.die(&random)
+        kills.hosts += 1
+        host.faults?.clear()
+        guard try await host.start() else { throw HostFailure("the last host does not start; see \(host.logPath)") }
+    }
+
+    private static func runClients(of workloads: [any Workload], _ board: HostBoard, _ seed: UInt64) async throws
+        -> [Void]
+    {
         let clients = workloads.flatMap { workload in
             (0..<type(of: workload).clients).map { (workload, "\(type(of: workload).name)-\($0)") }
         }
-        let seed = seed
-        async let steps: [Void] = onThreads(clients.count) { index in
+        return try await onThreads(clients.count) { index in
             let (workload, name) = clients[index]
             let client = Client(board: board)
             var random = SeededGenerator(seed: seed, stream: name)
@@ -71,38 +91,23 @@ package struct Round: Sendable {
                 number += 1
             }
         }
-        let nemesis = nemesis
-        async let workerKills = {
-            var random = SeededGenerator(seed: seed, stream: "workers")
-            return try await nemesis.killWorkers(of: board, until: end, &random)
-        }()
-        var kills = Kills()
-        defer { board.stop() }
-        var random = SeededGenerator(seed: seed, stream: "hosts")
-        kills.hosts = try await nemesis.killHosts(host, until: end, &random)
-        board.stop()
-        kills.workers = try await workerKills
-        _ = try await steps
-        // Once more, so that what was acknowledged last is read from the disk alone.
-        try host.die(&random)
-        kills.hosts += 1
-        host.faults?.clear()
-        guard try await host.start() else { throw HarnessFailure("the last host does not start; see \(host.logPath)") }
-        return kills
     }
 
-    /// What is accepted may still be under way: the verdict counts when nothing is found, or nothing changes any more.
+    /// What is accepted may still be under way: the verdicts count when nothing is found, or after `patience`.
     private func audit(_ workloads: [any Workload], _ state: FinalState) async throws -> [String: Verdict] {
+        let end = ContinuousClock.now + patience
         let isQuiet = try await eventually(within: patience) { try state.isQuiet() }
         var verdicts: [String: Verdict] = [:]
         for workload in workloads {
-            var verdict = Verdict()
-            _ = try await eventually(within: patience) {
-                verdict = try workload.audit(state)
+            let name = type(of: workload).name
+            _ = try await eventually(within: end - .now) {
+                let verdict = try workload.audit(state)
+                verdicts[name] = verdict
                 return verdict.findings.isEmpty
             }
-            if !isQuiet { verdict.found(.violation, "the queue does not come to rest within \(patience)") }
-            verdicts[type(of: workload).name] = verdict
+        }
+        if !isQuiet {
+            verdicts["host", default: Verdict()].found(.violation, "the queue does not come to rest in \(patience)")
         }
         return verdicts
     }

@@ -8,6 +8,22 @@ package struct Place: Sendable {
     /// The program of the handlers.
     package let worker: String
 
+    /// Makes the folder of a round.
+    init(preparing folder: String, build: String) throws {
+        self.folder = folder
+        worker = build + "/FaultWorker"
+        for name in ["manifests", "history"] {
+            try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+        }
+    }
+
+    /// - Parameter manifests: YAML by file name without its ending.
+    func write(_ manifests: [String: String]) throws {
+        for (name, text) in manifests {
+            try text.write(toFile: "\(folder)/manifests/\(name).yaml", atomically: true, encoding: .utf8)
+        }
+    }
+
     var handler: String { "handler: { command: [\(worker)], contract: apus }" }
 
     /// What every function here has: many attempts, since workers are killed under them, and no rest after failures.

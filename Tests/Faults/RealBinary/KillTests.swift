@@ -1,5 +1,6 @@
 import FaultChecking
 import FaultHarness
+import Support
 import Testing
 
 @Suite("Hosts and workers are killed at random moments")
@@ -14,5 +15,33 @@ struct KillTests {
         for name in Workloads.names {
             #expect((report.verdicts[name]?.acknowledged ?? 0) > 0, "\(name) did nothing")
         }
+    }
+
+    @Test(
+        "so it is when the host dies at any of its system calls, and when the power goes with it",
+        arguments: [Disk.injected, .powerCuts])
+    func atCalls(disk: Disk) async throws {
+        var round = Round(
+            seed: .random(in: 0..<1_000_000), duration: .seconds(15), workloads: Workloads.all, build: build)
+        round.disk = disk
+        round.nemesis = Nemesis(host: 300...2000, worker: 20...300)
+        let report = try await report(of: round)
+        #expect(report.kills.hosts > 0)
+    }
+
+    @Test("between two system calls, one after the other")
+    func sweep() async throws {
+        let sweep = Sweep(seed: .random(in: 0..<1_000_000), build: build)
+        var sum = Verdict()
+        // Every seventh; `make soak` takes all.
+        for call in stride(from: Int.random(in: 1...7), to: 10_000, by: 7) {
+            let verdict = try await withTemporaryFolder { folder in
+                try await sweep.verdict(killingAt: call, call % 2 == 0 ? .injected : .powerCuts, in: folder)
+            }
+            guard let verdict else { break }
+            #expect(verdict.findings.isEmpty, "seed \(sweep.seed), call \(call)")
+            sum += verdict
+        }
+        #expect(sum.acknowledged > 0 && sum.unknown > 0)
     }
 }

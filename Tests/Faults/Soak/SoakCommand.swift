@@ -72,6 +72,7 @@ struct SoakCommand: AsyncParsableCommand {
             workloads: Workloads.all.filter { workloads.contains($0.name) },
             build: URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path)
         round.disk = disk ?? [.sound, .injected, .powerCuts][number % 3]
+        round.patience = weaken != nil || disk == .lying ? .seconds(5) : .seconds(60)
         if let weaken { round.environment["APUS_WEAKEN"] = weaken }
         return round
     }

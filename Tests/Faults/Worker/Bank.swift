@@ -42,6 +42,13 @@ struct Bank {
         try await context.send(order.text, to: "bank-credit", attributes: ["subject": order.id])
     }
 
+    /// The credit comes with the state trigger that follows orders.
+    func order(_ order: Order) async throws {
+        try await debit(order)
+        try await add(order.amount, to: "transit")
+        try await state.set("order/\(order.id)", order.text)
+    }
+
     func credit(_ order: Order) async throws {
         try await add(-order.amount, to: "transit")
         try await add(order.amount, to: "account/\(order.to)")

@@ -2,7 +2,7 @@ import Apus
 
 /// The handlers that the fault harness drives, each behind a manifest of its own; what they write is what the audits read.
 @main
-struct FaultWorker: HTTPFunction, TimerFunction, FileFunction, MessageFunction {
+struct FaultWorker: HTTPFunction, TimerFunction, FileFunction, MessageFunction, StateFunction {
     func respond(to request: HTTPRequest, in context: Context) async throws -> HTTPResponse {
         let operation = request.path.split(separator: "/").last.map(String.init) ?? ""
         let query = request.queryParameters
@@ -10,6 +10,8 @@ struct FaultWorker: HTTPFunction, TimerFunction, FileFunction, MessageFunction {
         case "open": try await Bank(state: context.state).open(query["accounts"].flatMap { Int($0) } ?? 0)
         case "transfer": try await Bank(state: context.state).transfer(try Order(query))
         case "send": try await Bank(state: context.state).send(try Order(query), in: context)
+        case "order": try await Bank(state: context.state).order(try Order(query))
+        case "job": try await work(String(decoding: try await request.body.collect(), as: UTF8.self), in: context)
         case "total": return .text(try await Bank(state: context.state).total())
         case "transaction":
             let steps = String(decoding: try await request.body.collect(upTo: 1 << 16), as: UTF8.self)
@@ -22,8 +24,13 @@ struct FaultWorker: HTTPFunction, TimerFunction, FileFunction, MessageFunction {
     func receive(_ message: MessageEvent, in context: Context) async throws {
         switch context.function {
         case "bank-credit": try await Bank(state: context.state).credit(try Order(message.text))
-        default: try await work(message, in: context)
+        default: try await work(message.text, in: context)
         }
+    }
+
+    /// The state trigger of the bank: what was ordered is paid.
+    func follow(_ change: StateEvent, in context: Context) async throws {
+        if let order = change.text { try await Bank(state: context.state).credit(try Order(order)) }
     }
 
     func run(_ timer: TimerEvent, in context: Context) async throws {
@@ -61,13 +68,13 @@ private func transact(_ id: String, _ text: String, _ state: State) async throws
     return reads
 }
 
-/// What a job does is in its first word. It notes its effect first, so that an attempt that fails shows whether it left
-/// something behind.
-private func work(_ message: MessageEvent, in context: Context) async throws {
-    let words = message.text.split(separator: " ").map(String.init)
+/// What a job does is in its first word. It notes its effect first, so that an attempt that fails or is cancelled shows
+/// whether it left something behind; and it goes on when it is cancelled, so that it is the host that has to drop it.
+private func work(_ text: String, in context: Context) async throws {
+    let words = text.split(separator: " ").map(String.init)
     try await context.state.increment("effect/\(words.last ?? "")")
     switch words.first {
-    case "slow": try await Task.sleep(for: .milliseconds(100))
+    case "slow": try? await Task.sleep(for: .milliseconds(50))
     case "once": if context.attempt == 1 { throw HTTPError(500, "told to fail once") }
     case "never": throw PermanentFailure("told to fail")
     default: break
