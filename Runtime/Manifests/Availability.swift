@@ -2,7 +2,7 @@
 enum Availability {
     /// As the manifest writes it, and what to do until then.
     static let missing: KeyValuePairs<String, String> = [
-        "on": "leave it out",
+        "on": "leave it out"
     ]
 
     /// Reports `feature` at `position` when it is one of the missing.
