@@ -26,8 +26,12 @@ struct ApusCommand: AsyncParsableCommand {
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Write", subcommands: [NewCommand.self, CheckCommand.self, TimersCommand.self]),
-            CommandGroup(name: "Run", subcommands: [ServeCommand.self, InvokeCommand.self]),
+            CommandGroup(name: "Run", subcommands: [ServeCommand.self, InvokeCommand.self, CancelCommand.self]),
             CommandGroup(
-                name: "Look", subcommands: [ListCommand.self, ShowCommand.self, LogsCommand.self, StateCommand.self]),
+                name: "Look",
+                subcommands: [
+                    ListCommand.self, ShowCommand.self, InvocationCommand.self, DeadCommand.self, LogsCommand.self,
+                    StateCommand.self,
+                ]),
         ])
 }

@@ -10,7 +10,8 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
-    private let subscriptions = Subscriptions()
+    let running = RunningInvocations()
+    let subscriptions = Subscriptions()
     private let table = Mutex<[String: HostedFunction]>([:])
 
     package init(store: Store, logger: Logger) {
@@ -31,6 +32,7 @@ package final class InvocationEngine: Sendable {
     package func replace(functions: [HostedFunction]) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { $0 = named }
+        store.setBounds(named.mapValues { $0.manifest.limits.queueBounds })
         subscriptions.replace(functions.map(\.manifest))
         queueChanged()
     }
@@ -88,16 +90,17 @@ package final class InvocationEngine: Sendable {
 
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
     ///
-    /// - Parameter lease: of an asynchronous one, settled as done together with its effects.
+    /// - Parameter leased: of an asynchronous one, settled as done together with its effects.
     func run(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
+        leased: LeasedInvocation? = nil
     ) async throws(FailedRun) -> Answer {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
-            let answer = try await perform(invocation, body: body, of: function, on: lane, lease: lease)
+            let answer = try await perform(invocation, body: body, of: function, on: lane, leased: leased)
             let reason = answer.failureReason(by: function.manifest.handler.contract)
             let change = function.ended(
                 invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
@@ -110,7 +113,7 @@ package final class InvocationEngine: Sendable {
             {
                 // It was admitted in the instant of a reload, and nothing has seen it yet.
                 function.passedOn(pass)
-                return try await run(invocation, body: body, of: successor, on: lane, lease: lease)
+                return try await run(invocation, body: body, of: successor, on: lane, leased: leased)
             }
             note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
@@ -131,7 +134,7 @@ package final class InvocationEngine: Sendable {
     private static let mostRuns = 6
 
     private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?
     ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
             let state = InvocationState(
@@ -140,14 +143,15 @@ package final class InvocationEngine: Sendable {
             let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
             // Nobody waits for the answer of a queued one: it is judged and kept.
-            let result = lease == nil ? nil : try await answer.resultOfQueued()
+            let result = leased == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
             // An invocation that has touched no state and came from no queue touches no disk.
-            if kept == nil, lease == nil { return answer }
-            switch try await commit(kept, lease: lease, result: result, of: answer) {
+            if kept == nil, leased == nil { return answer }
+            switch try await commit(kept, of: answer, result, in: function, leased: leased) {
             case .committed:
-                if kept?.messages.isEmpty == false { queueChanged() }
+                let hasNotice = leased != nil && function.manifest.destinations.success != nil
+                if hasNotice || kept?.messages.isEmpty == false { queueChanged() }
                 return answer
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
@@ -178,11 +182,16 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, lease: Lease?, result: InvocationResult?, of answer: Answer
+        _ effects: Effects?, of answer: Answer, _ result: InvocationResult?, in function: HostedFunction,
+        leased: LeasedInvocation?
     ) async throws(FailedRun) -> CommitResult {
         do {
-            if let lease {
-                return try await store.commit(Commit(effects: effects, settle: (lease, .done(result: result))))
+            if let leased {
+                let settlement = Settlement.done(result: result)
+                return try await store.commit(
+                    Commit(
+                        effects: effects, settle: (leased.lease, settlement),
+                        notices: notices(that: settlement, ends: leased, of: function.manifest)))
             }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {

@@ -28,7 +28,7 @@ package struct Host: Sendable {
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         try requireSandbox()
-        let store = try Store(directory: configuration.data)
+        let store = try Store(directory: configuration.data, results: configuration.retention.results)
         do {
             try await serve(loaded.manifests, stamps: stamps, store: store)
         } catch {
@@ -81,7 +81,7 @@ package struct Host: Sendable {
                 logger: logger, reload: reload, killWorkers: { await functions.kill() }, flushLogs: logs.flush),
             functions,
             admin,
-            Housekeeping(store: store, logger: logger),
+            Housekeeping(store: store, retention: configuration.retention, logger: logger),
             UntilShutdown(service: dispatcher),
             timers,
             files,

@@ -6,7 +6,6 @@ enum Availability {
         "idempotency: optional": "leave it out, or write off",
         "idempotency: required": "leave it out, or write off",
         "keep": "leave it out",
-        "on": "leave it out",
     ]
 
     /// Reports `feature` at `position` when it is one of the missing.

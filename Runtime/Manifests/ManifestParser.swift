@@ -30,6 +30,7 @@ struct ManifestParser {
             guard case .http(let trigger) = located.value else { return nil }
             return Located(value: trigger, report: report, position: located.position)
         }
+        declaration.topics = triggers.compactMap { if case .topic(let topic) = $0.value { topic } else { nil } }
         var manifest = Manifest(
             name: declaration.name?.value ?? "", handler: Handler(command: [], contract: .apus, directory: folder),
             triggers: triggers.map(\.value), file: file)
@@ -38,6 +39,7 @@ struct ManifestParser {
         manifest.limits = limits(mapping["limits"])
         manifest.retry = retry(mapping["retry"])
         manifest.destinations = destinations(mapping.entry("on"))
+        declaration.targets = targets(manifest.destinations, in: mapping["on"])
         manifest.sandbox = sandbox(mapping.entry("sandbox"))
         manifest.namespace = mapping["state"].flatMap(self.name)?.value ?? manifest.name
         manifest.environment = environment(mapping["environment"])
@@ -76,6 +78,10 @@ struct Declaration {
     var manifest: Manifest?
     var name: Located<String>?
     var routes: [Located<HTTPTrigger>] = []
+    /// The topics of its triggers.
+    var topics: [String] = []
+    /// The functions and topics that it names as destinations.
+    var targets: [Located<String>] = []
 
     init(report: Report) { self.report = report }
 }

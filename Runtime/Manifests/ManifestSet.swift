@@ -3,6 +3,19 @@ enum ManifestSet {
     static func check(_ declarations: [Declaration]) {
         checkNames(declarations.compactMap(\.name))
         checkRoutes(declarations.flatMap(\.routes))
+        // Of a file that could not be read nobody knows what it declares.
+        if declarations.allSatisfy({ $0.name != nil }) { checkTargets(of: declarations) }
+    }
+
+    private static func checkTargets(of declarations: [Declaration]) {
+        let known = Set(declarations.compactMap(\.name?.value) + declarations.flatMap(\.topics))
+        for target in declarations.flatMap(\.targets) where !known.contains(target.value) {
+            let near = Suggestion.phrase(for: target.value, among: known.sorted())
+            let advice = near.isEmpty ? "; declare it, or correct the name" : near
+            target.report.add(
+                target.position,
+                "on: '\(target.value.prefix(128))' is neither a function nor a topic of a function's trigger\(advice)")
+        }
     }
 
     private static func checkNames(_ names: [Located<String>]) {

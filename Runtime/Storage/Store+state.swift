@@ -60,7 +60,7 @@ extension Store {
         let notices = commit.notices.map { QueueRow($0) }
         let bytes = (commit.effects?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
         return try await writer.perform(bytes: bytes) { transaction in
-            let now = WallTime.now()
+            let now = self.now()
             var place: QueuePlace?
             if let lease = commit.settle?.lease {
                 place = try transaction.place(of: lease)

@@ -106,7 +106,7 @@ import Testing
     func help() {
         let groups = ApusCommand.configuration.groupedSubcommands
         let commands = groups.flatMap(\.subcommands)
-        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 9)
+        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 12)
         for command in commands {
             #expect(!command.configuration.abstract.isEmpty, "\(command)")
             #expect(command.configuration.discussion.contains("\n  apus "), "\(command)")
