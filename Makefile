@@ -5,7 +5,7 @@ BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 # What the examples and the tests in Python run in.
 PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
-TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git strace
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
@@ -14,7 +14,10 @@ TEST_PYTHON := .build/test-python
 WEEKDAY_PYTHON := .build/weekday-python
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help run build test bench format lint clean packages test-packages python-packages bench-packages
+# Where `make install` puts things; the unit files say /usr/local, too.
+PREFIX := /usr/local
+
+.PHONY: help run install build test soak bench format lint clean packages test-packages python-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,14 +31,29 @@ build: packages ## Builds .build/release/apus and the functions, with Swift link
 	# Workers may not write there, and compiling takes them longer than all else that they import.
 	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
 
+install: build ## Installs apus, its documents and its systemd units
+	install -D --mode=755 .build/release/apus $(DESTDIR)$(PREFIX)/lib/apus/apus
+	cp -R .build/release/python $(DESTDIR)$(PREFIX)/lib/apus/
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/systemd/system
+	ln -sf ../lib/apus/apus $(DESTDIR)$(PREFIX)/bin/apus
+	install -D --mode=644 --target-directory=$(DESTDIR)$(PREFIX)/share/doc/apus docs/*.md
+	install -D --mode=644 packaging/apus.sysusers $(DESTDIR)/usr/lib/sysusers.d/apus.conf
+	install -D --mode=644 --target-directory=$(DESTDIR)/etc/systemd/system packaging/*.service packaging/*.socket
+
 test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
 	$(RELEASE) --product Hello
 	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads. Those with the real binary hold a
 	# thread each while they wait for a program: they run by themselves, and no more at a time than there are threads.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --skip '^EndToEnd\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --skip '^(EndToEnd|Faults)\.'
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 swift test --skip-build --filter '^EndToEnd\.'
+	# These load the whole machine: one after the other.
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 swift test --skip-build --filter '^Faults\.'
+
+soak: test-packages ## Kills hosts and workers for 20 minutes and checks what came of it; SOAK='--minutes 5 --seed 1'
+	swift build --build-tests
+	.build/debug/Soak $(SOAK)
 
 bench: bench-packages build ## Measures Apus beside nginx
 	Tests/Benchmarks/run

@@ -10,6 +10,8 @@ let package = Package(
         .library(name: "Apus", targets: ["Apus"]),
         .library(name: "ApusJSON", targets: ["ApusJSON"]),
         .library(name: "ApusTesting", targets: ["ApusTesting"]),
+        // Put before libc by tests alone.
+        .library(name: "FaultInjector", type: .dynamic, targets: ["FaultInjector"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -37,7 +39,9 @@ let package = Package(
             path: "Runtime/Hosting"),
         .target(
             name: "Admin",
-            dependencies: ["Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird],
+            dependencies: [
+                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioPosix,
+            ],
             path: "Runtime/Admin"),
         .target(
             name: "WorkerAPI",
@@ -78,10 +82,18 @@ let package = Package(
 
         .function("Hello"),
         .function("Guestbook", "ApusJSON"),
+        .function("Tags", "ApusJSON"),
         .function("Uptime", "ApusJSON"),
         .function("Inbox", "ApusJSON"),
 
-        .target(name: "Support", dependencies: ["Wire"], path: "Tests/Support"),
+        // A disk that fails, a kill at any system call, a power cut.
+        .systemLibrary(name: "CFaultControl", path: "Tests/Faults/Control"),
+        .target(
+            name: "FaultInjector", path: "Tests/Faults/Injector", cSettings: [.headerSearchPath("../Control")]),
+        .target(name: "Support", dependencies: ["CFaultControl", "Wire"], path: "Tests/Support"),
+        .testTarget(
+            name: "SupportTests", dependencies: ["CFaultControl", "FaultInjector", "Support"],
+            path: "Tests/SupportTests"),
         .testTarget(name: "EventsTests", dependencies: ["Events"], path: "Tests/EventsTests"),
         .testTarget(
             name: "ManifestsTests", dependencies: ["Manifests", "Events", "Support"], path: "Tests/ManifestsTests",
@@ -94,7 +106,7 @@ let package = Package(
             path: "Tests/SDKTests"),
         .testTarget(
             name: "FunctionsTests",
-            dependencies: ["Hello", "Guestbook", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
+            dependencies: ["Hello", "Guestbook", "Tags", "Uptime", "Inbox", "Apus", "ApusTesting", "Support"],
             path: "Tests/FunctionsTests"),
         .testTarget(
             name: "WorkersTests",
@@ -132,6 +144,10 @@ let package = Package(
             ],
             path: "Tests/AdminTests"),
         .testTarget(
+            name: "HostingTests",
+            dependencies: ["Hosting", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
+            path: "Tests/HostingTests"),
+        .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],
             path: "Tests/TelemetryTests"),
         .testTarget(
@@ -144,8 +160,23 @@ let package = Package(
             path: "Tests/CLITests"),
         .testTarget(
             name: "EndToEnd",
-            dependencies: ["Support", "CLI", "Hello", "Guestbook", "Uptime", "Inbox", "ContractWorker"],
+            dependencies: [
+                "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox", "ContractWorker", .sqlite,
+            ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
+        // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.
+        .target(name: "FaultChecking", path: "Tests/Faults/Checking"),
+        .target(
+            name: "FaultHarness", dependencies: ["FaultChecking", "CFaultControl", "Support"],
+            path: "Tests/Faults/Harness"),
+        .executableTarget(name: "FaultWorker", dependencies: ["Apus"], path: "Tests/Faults/Worker"),
+        .executableTarget(
+            name: "Soak", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", .parser],
+            path: "Tests/Faults/Soak"),
+        .testTarget(name: "FaultCheckingTests", dependencies: ["FaultChecking"], path: "Tests/Faults/CheckingTests"),
+        .testTarget(
+            name: "Faults", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", "Support"],
+            path: "Tests/Faults/RealBinary"),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
         .executableTarget(

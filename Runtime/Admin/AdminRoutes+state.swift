@@ -72,6 +72,7 @@ extension AdminRoutes {
         guard try await engine.store.commit(Commit(effects: effects)) == .committed else {
             throw Problem.unavailable("the write was not committed")
         }
+        if engine.store.enqueues(effects) { engine.queueChanged() }
         return Response(status: .noContent)
     }
 }

@@ -40,9 +40,8 @@ struct AdminRoutes: Sendable {
     }
 
     private func reload() async throws -> Response {
-        let problems = await services.reload()
-        let document = ReloadDocument(reloaded: problems.isEmpty, problems: problems)
-        return try .json(document, status: problems.isEmpty ? .ok : .unprocessableContent)
+        let document = await services.reload()
+        return try .json(document, status: document.reloaded ? .ok : .unprocessableContent)
     }
 }
 

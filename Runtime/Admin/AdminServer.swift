@@ -13,6 +13,7 @@ import Workers
 package final class AdminServer: Service {
     private let host: String
     private let port: Int
+    private let connections: AsyncStream<CInt>?
     private let services: AdminServices
     private let logger: Logger
     private let bound = Mutex<Int?>(nil)
@@ -20,13 +21,15 @@ package final class AdminServer: Service {
 
     /// - Parameters:
     ///   - port: 0 lets the system choose one.
+    ///   - connections: those of a socket that listens there already, until the shutdown; without, it makes its own.
     ///   - onListening: called once, with the port, when connections are accepted.
     package init(
-        host: String, port: Int, services: AdminServices, logger: Logger,
+        host: String, port: Int, connections: AsyncStream<CInt>? = nil, services: AdminServices, logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
+        self.connections = connections
         self.services = services
         self.logger = logger
         self.onListening = onListening
@@ -40,8 +43,15 @@ package final class AdminServer: Service {
         var quiet = logger
         // Hummingbird says for each connection and signal what this host says once, in its own words.
         quiet.logLevel = max(logger.logLevel, .warning)
+        let router = AdminRoutes(services: services, listenHost: host, logger: logger).router()
+        if let connections {
+            bound.withLock { $0 = port }
+            onListening(port)
+            return await AcceptedServer(router.buildResponder(), loop: services.lane.loop, logger: quiet)
+                .run(connections)
+        }
         let application = Application(
-            router: AdminRoutes(services: services, listenHost: host, logger: logger).router(),
+            router: router,
             configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "apus"),
             onServerRunning: { [self] channel in
                 let port = channel.localAddress?.port ?? self.port

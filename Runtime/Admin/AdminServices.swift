@@ -10,12 +10,12 @@ package struct AdminServices: Sendable {
     /// What must hold before the host can do its work.
     package var readiness: @Sendable () async -> [ReadinessCheck]
     package var logs: LogSource
-    /// Reads the manifests again. Returns what is wrong with them; when anything is, nothing has changed.
-    package var reload: @Sendable () async -> [String]
+    /// Reads the manifests again.
+    package var reload: @Sendable () async -> ReloadDocument
 
     package init(
         engine: InvocationEngine, lane: Lane, readiness: @escaping @Sendable () async -> [ReadinessCheck],
-        logs: LogSource, reload: @escaping @Sendable () async -> [String]
+        logs: LogSource, reload: @escaping @Sendable () async -> ReloadDocument
     ) {
         self.engine = engine
         self.lane = lane

@@ -89,8 +89,9 @@ extension Trigger {
             }
         case .file(let trigger):
             (["file", trigger.watch] + trigger.include.map(\.description)).joined(separator: " ")
-        case .topic(let name): "topic \(name)"
-        case .state(let prefix): "state \(prefix)"
+        case .topic(let trigger):
+            trigger.filter.map { "topic \(trigger.name) with \($0)" } ?? "topic \(trigger.name)"
+        case .state(let trigger): "state \(trigger.namespace) \(trigger.prefix)*"
         }
     }
 }

@@ -167,7 +167,28 @@ package struct ReadinessDocument: Sendable, Codable {
     package var checks: [ReadinessCheck]
 }
 
-package struct ReloadDocument: Sendable, Codable {
+/// What a reload has come to.
+package struct ReloadDocument: Sendable, Codable, Equatable {
     package var reloaded: Bool
-    package var problems: [String]
+    /// What is wrong with the manifests, one line a problem; with any, nothing has changed.
+    package var problems: [String] = []
+    /// How many there are now; nothing when it has failed.
+    package var functions: Int?
+    package var added: [String] = []
+    /// Those whose manifest or handler is another.
+    package var changed: [String] = []
+    package var removed: [String] = []
+
+    package init(problems: [String]) {
+        reloaded = problems.isEmpty
+        self.problems = problems
+    }
+
+    package init(functions: Int, added: [String] = [], changed: [String] = [], removed: [String] = []) {
+        reloaded = true
+        self.functions = functions
+        self.added = added
+        self.changed = changed
+        self.removed = removed
+    }
 }

@@ -78,7 +78,7 @@ extension InvocationRequest {
             return .enqueue(
                 .init(queuing: head, data, of: manifest.name, id: id, now: now, due: timing.due, timing.urgency))
         }
-        let index = manifest.triggers.firstIndex { $0.kind == kind } ?? 0
+        let index = try chosenIndex(of: kind, in: manifest)
         let event = try makeEvent(kind, manifest, index: index, id: id, now: now, data: data)
         guard async == true else { return .event(kind, event) }
         return .enqueue(
@@ -129,6 +129,21 @@ extension InvocationRequest {
         return kind
     }
 
+    /// The function's first trigger of that kind; of those that follow state, the one that is for the key.
+    private func chosenIndex(of kind: TriggerKind, in manifest: Manifest) throws(Problem) -> Int {
+        guard kind == .state else { return manifest.triggers.firstIndex { $0.kind == kind } ?? 0 }
+        guard let key = event?.subject, (1...AdminRoutes.mostKeyBytes).contains(key.utf8.count) else {
+            throw .badInvocation(
+                "a state event needs 'event.subject', the key, which has 1 to \(AdminRoutes.mostKeyBytes) bytes")
+        }
+        let index = manifest.triggers.firstIndex { $0.statePrefix.map { ExactText(key).hasPrefix($0) } ?? false }
+        guard let index else {
+            let prefixes = manifest.triggers.compactMap { $0.statePrefix.map { "'\($0)'" } }.joined(separator: ", ")
+            throw .badInvocation("the key '\(key)' does not begin with what the function follows: \(prefixes)")
+        }
+        return index
+    }
+
     private func requestHead(for manifest: Manifest, hasData: Bool) throws(Problem) -> RequestHead {
         let triggers = manifest.httpTriggers
         let target: String
@@ -175,6 +190,7 @@ extension InvocationRequest {
         let fields = event ?? EventFields()
         var extensions = fields.extensions ?? [:]
         var type = fields.type
+        var source = "/\(kind.rawValue)s/\(manifest.name)/\(index)"
         switch kind {
         case .timer:
             type = type ?? "apus.timer.due"
@@ -189,14 +205,22 @@ extension InvocationRequest {
             }
         case .topic:
             if case .topic(let topic) = manifest.triggers[index] {
-                type = type ?? topic
-                extensions["apustarget"] = extensions["apustarget"] ?? topic
+                type = type ?? topic.name
+                extensions["apustarget"] = extensions["apustarget"] ?? topic.name
             }
-        case .http, .state:
-            throw .badInvocation("\(kind.rawValue) events cannot be made by hand in this version")
+        case .state:
+            if case .state(let trigger) = manifest.triggers[index] { source = Event.stateSource + trigger.namespace }
+            type = type ?? Event.stateSet
+            guard type != Event.stateDeleted || data.isEmpty else {
+                throw .badInvocation("what was deleted has no value; leave 'data' out")
+            }
+            // No commit has this version.
+            extensions["version"] = extensions["version"] ?? "0"
+        case .http:
+            throw .badInvocation("an HTTP request is no event")
         }
         return Event(
-            id: fields.id ?? id.description, source: fields.source ?? "/\(kind.rawValue)s/\(manifest.name)/\(index)",
+            id: fields.id ?? id.description, source: fields.source ?? source,
             type: type ?? "", subject: fields.subject, time: now,
             dataContentType: fields.datacontenttype ?? (data.isEmpty ? nil : "application/octet-stream"),
             extensions: extensions, data: data)
@@ -214,6 +238,12 @@ extension InvocationPlan.NewEvent {
             subject: head.path, time: now, dataContentType: head.headers.first("Content-Type"), data: body)
         self.init(
             kind: .http, trigger: "\(function)/http", event: event, request: head, due: due, urgency: urgency)
+    }
+}
+
+extension Trigger {
+    fileprivate var statePrefix: ExactText? {
+        if case .state(let trigger) = self { ExactText(trigger.prefix) } else { nil }
     }
 }
 

@@ -404,12 +404,19 @@ package enum OpenAPI {
                 } } }
               },
               "Reload": {
-                "description": "What is wrong with the manifests, if anything is.",
+                "description": "What has changed; or what is wrong with the manifests, and nothing has.",
                 "content": { "application/json": { "schema": {
-                  "type": "object", "required": ["reloaded", "problems"],
+                  "type": "object", "required": ["reloaded", "problems", "added", "changed", "removed"],
                   "properties": {
                     "reloaded": { "type": "boolean" },
-                    "problems": { "type": "array", "items": { "type": "string" } }
+                    "problems": { "type": "array", "items": { "type": "string" } },
+                    "functions": { "type": "integer", "description": "How many there are now." },
+                    "added": { "type": "array", "items": { "type": "string" } },
+                    "changed": {
+                      "type": "array", "items": { "type": "string" },
+                      "description": "Those whose manifest or handler is another."
+                    },
+                    "removed": { "type": "array", "items": { "type": "string" } }
                   }
                 } } }
               },

@@ -1,8 +1,10 @@
+import Engine
 import Events
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Storage
 
 /// Lets only requests of this machine's own programs through, and turns every error into `application/problem+json`.
 struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
@@ -21,6 +23,9 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             return .problem(Problem(status: 413, code: "too-large", title: "The request body is too large"))
         } catch let error as HTTPError {
             return .problem(Problem(error, path: request.uri.path))
+        } catch let error as StorageError {
+            logger.error("storage fails", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return .problem(Problem(unsaved: error))
         } catch {
             logger.error("the admin API failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return .problem(

@@ -20,10 +20,13 @@ struct AdminClient: Sendable {
 
     /// Sends a request and returns the body of a 2xx answer.
     ///
+    /// - Parameter statuses: of answers that are as good.
     /// - Throws: `Failure`, also for every other answer, with what its problem document says.
-    func send(_ method: Method, _ target: Target, body: [UInt8] = [], type: String? = nil) async throws -> [UInt8] {
+    func send(
+        _ method: Method, _ target: Target, body: [UInt8] = [], type: String? = nil, accepting statuses: Set<UInt> = []
+    ) async throws -> [UInt8] {
         var bytes: [UInt8] = []
-        try await exchange(method, target, body: body, type: type) { bytes += $0 }
+        try await exchange(method, target, body: body, type: type, accepting: statuses) { bytes += $0 }
         return bytes
     }
 
@@ -52,14 +55,15 @@ struct AdminClient: Sendable {
     }
 
     private func exchange(
-        _ method: Method, _ target: Target, body: [UInt8], type: String?, _ receive: ([UInt8]) -> Void
+        _ method: Method, _ target: Target, body: [UInt8], type: String?, accepting statuses: Set<UInt> = [],
+        _ receive: ([UInt8]) -> Void
     ) async throws {
         let connection = try await connect()
         do {
             try await connection.executeThenClose { inbound, outbound in
                 // At once: a host that has seen the head of a GET may have answered and closed before the end.
                 try await outbound.write(contentsOf: parts(method, target, body: body, type: type))
-                try await read(inbound, receive)
+                try await read(inbound, accepting: statuses, receive)
             }
         } catch let failure as Failure {
             throw failure
@@ -68,19 +72,21 @@ struct AdminClient: Sendable {
         }
     }
 
-    private func read(_ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ receive: ([UInt8]) -> Void)
-        async throws
-    {
+    private func read(
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, accepting statuses: Set<UInt>,
+        _ receive: ([UInt8]) -> Void
+    ) async throws {
         var status = HTTPResponseStatus.ok
+        var isGood: Bool { status.isGood || statuses.contains(status.code) }
         var failure: [UInt8] = []
         for try await part in inbound {
             switch part {
             case .head(let head): status = head.status
             case .body(let buffer):
                 let bytes = Array(buffer.readableBytesView)
-                if status.isGood { receive(bytes) } else { failure += bytes }
+                if isGood { receive(bytes) } else { failure += bytes }
             case .end:
-                guard status.isGood else { throw Failure(status: status.code, document: failure) }
+                guard isGood else { throw Failure(status: status.code, document: failure) }
                 return
             }
         }

@@ -26,7 +26,9 @@ struct ApusCommand: AsyncParsableCommand {
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Write", subcommands: [NewCommand.self, CheckCommand.self, TimersCommand.self]),
-            CommandGroup(name: "Run", subcommands: [ServeCommand.self, InvokeCommand.self, CancelCommand.self]),
+            CommandGroup(
+                name: "Run",
+                subcommands: [ServeCommand.self, ReloadCommand.self, InvokeCommand.self, CancelCommand.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [

@@ -7,12 +7,17 @@ extension FunctionTemplate {
         case (.swift, .http): swift(adopting: "HTTPFunction", body: Self.swiftHTTP)
         case (.swift, .timer): swift(adopting: "TimerFunction", body: Self.swiftTimer)
         case (.swift, .file): swift(adopting: "FileFunction", body: Self.swiftFile)
+        case (.swift, .topic): swift(adopting: "MessageFunction", body: Self.swiftTopic)
+        case (.swift, .state): swift(adopting: "StateFunction", body: Self.swiftState)
         case (.shell, .http): contract == .cgi ? Self.cgiHTTP : Self.shellHTTP
         case (.shell, .timer): contract == .cgi ? Self.cgiTimer : Self.shellTimer
         case (.shell, .file): contract == .cgi ? Self.cgiFile : Self.shellFile
+        case (.shell, .topic), (.shell, .state): contract == .cgi ? Self.cgiEvent : Self.shellEvent
         case (.python, .http): contract == .http ? Self.server(answering: Self.serverHTTP) : Self.pythonHTTP
         case (.python, .timer): contract == .http ? Self.server(answering: Self.serverTimer) : Self.pythonTimer
         case (.python, .file): contract == .http ? Self.server(answering: Self.serverFile) : Self.pythonFile
+        case (.python, .topic): contract == .http ? Self.server(answering: Self.serverEvent) : Self.pythonTopic
+        case (.python, .state): contract == .http ? Self.server(answering: Self.serverEvent) : Self.pythonState
         }
     }
 
@@ -49,6 +54,22 @@ extension FunctionTemplate {
             }
         """
 
+    private static let swiftTopic = """
+            func receive(_ message: MessageEvent, in context: Context) async throws {
+                let messages = try await context.state.increment("messages")
+                context.log.info("Message \\(messages) from \\(message.source): \\(message.text)")
+            }
+        """
+
+    private static let swiftState = """
+            /// Called after each commit that changes a key under the trigger's prefix. What it writes there itself would
+            /// call it again.
+            func follow(_ change: StateEvent, in context: Context) async throws {
+                let changes = try await context.state.increment("changes")
+                context.log.info("Change \\(changes): \\(change.key) is now \\(change.text ?? "deleted")")
+            }
+        """
+
     private static let shellHTTP = """
         #!/bin/sh
         # The request's parameters are in the environment and its body is on standard input; what this prints is the body
@@ -68,6 +89,15 @@ extension FunctionTemplate {
         #!/bin/sh
         # The attributes of the event are in the environment; what this prints is in the log: apus logs
         echo "$CE_TYPE: $CE_SUBJECT"
+
+        """
+
+    private static let shellEvent = """
+        #!/bin/sh
+        # The attributes of the event are in the environment, all of it is on standard input, as JSON; what this prints is
+        # in the log: apus logs
+        echo "$CE_TYPE from $CE_SOURCE${CE_SUBJECT:+ about $CE_SUBJECT}:"
+        cat
 
         """
 
@@ -116,6 +146,39 @@ extension FunctionTemplate {
 
         """
 
+    private static let pythonTopic = """
+        import apus
+
+
+        @apus.message
+        def receive(event, context):
+            messages = context.state.increment("messages")
+            context.log.info("Message %d from %s: %s", messages, event.source, event.text())
+
+
+        if __name__ == "__main__":
+            apus.run()
+
+        """
+
+    private static let pythonState = """
+        import apus
+
+
+        # Called after each commit that changes a key under the trigger's prefix. What it writes there itself would call it
+        # again.
+        @apus.state
+        def follow(event, context):
+            changes = context.state.increment("changes")
+            value = event.text() if event.change == "set" else "deleted"
+            context.log.info("Change %d: %s is now %s", changes, event.key, value)
+
+
+        if __name__ == "__main__":
+            apus.run()
+
+        """
+
     // MARK: CGI programs
 
     private static let cgiHTTP = """
@@ -145,6 +208,17 @@ extension FunctionTemplate {
         echo "Content-Type: text/plain"
         echo
         echo "$CE_TYPE: $CE_SUBJECT"
+
+        """
+
+    private static let cgiEvent = """
+        #!/bin/sh
+        # The attributes of the event are in the environment, all of it is on standard input, as JSON; what this prints after
+        # the empty line is in the log: apus logs
+        echo "Content-Type: text/plain"
+        echo
+        echo "$CE_TYPE from $CE_SOURCE${CE_SUBJECT:+ about $CE_SUBJECT}:"
+        head -c "${CONTENT_LENGTH:-0}"
 
         """
 
@@ -197,6 +271,14 @@ extension FunctionTemplate {
                 # An event is a CloudEvent; what this prints is in the log: apus logs
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 print(f"{self.headers['ce-type']}: {self.headers['ce-subject']}", flush=True)
+                self.answer(200)
+        """
+
+    private static let serverEvent = """
+            def do_POST(self):
+                # An event is a CloudEvent; what this prints is in the log: apus logs
+                data = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                print(f"{self.headers['ce-type']} from {self.headers['ce-source']}: {data}", flush=True)
                 self.answer(200)
         """
 }

@@ -3,7 +3,7 @@ import Manifests
 /// The texts of a new function.
 struct FunctionTemplate {
     enum Trigger: String, CaseIterable {
-        case http, timer, file
+        case http, timer, file, topic, state
     }
 
     enum Language: String, CaseIterable {
@@ -47,6 +47,9 @@ struct FunctionTemplate {
     /// The folder that a file trigger watches, relative to the manifest's.
     var inbox: String { "../inbox/\(name)" }
 
+    /// The topic that a function of messages listens to.
+    var topic: String { name + ".requested" }
+
     /// - Parameter directory: of the script, relative to the manifest's folder.
     func manifest(directory: String) -> String {
         var handler = ["product: \(product)"]
@@ -58,6 +61,8 @@ struct FunctionTemplate {
             case .http: "http: { path: \"/\(name)/{name?}\" }"
             case .timer: "timer: { every: 1m }"
             case .file: "file: { watch: \(inbox), events: [created, modified] }"
+            case .topic: "topic: \(topic)"
+            case .state: "state: { prefix: \"entry/\" }"
             }
         return """
             name: \(name)

@@ -18,6 +18,8 @@ struct InvokeCommand: AsyncParsableCommand {
               apus invoke guestbook --data @entry.json
               apus invoke uptime --trigger timer
               apus invoke inbox --trigger file --subject june.csv
+              apus invoke tags --trigger state --subject entry/1 --data '{"message": "Hi #all"}'
+              apus invoke tags --trigger state --subject entry/1 --type apus.state.deleted
               apus invoke uptime --trigger timer --async   only queue it
               apus invoke report --async --after 10m --priority 7 --data @june.json
             """)
@@ -37,13 +39,13 @@ struct InvokeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A header of the request; may be repeated.", valueName: "name=value"))
     var header: [String] = []
 
-    @Option(help: "Which kind of trigger: http, timer or file.")
+    @Option(help: "Which kind of trigger: http, timer, file, topic or state.")
     var trigger: TriggerKind?
 
-    @Option(help: "The event's subject: the path of a file, relative to the watched folder.")
+    @Option(help: "The event's subject: the path of a file, relative to the watched folder, or a key of the state.")
     var subject: String?
 
-    @Option(help: "The event's type, such as apus.file.modified.")
+    @Option(help: "The event's type, such as apus.file.modified or apus.state.deleted.")
     var type: String?
 
     @Flag(help: "Put the request or the event into the queue and do not wait for it; prints its id.")

@@ -18,12 +18,13 @@ struct NewCommand: AsyncParsableCommand {
               apus new counter --language python
               apus new greeter --language shell --contract cgi
               apus new importer --trigger file --directory ~/work
+              apus new indexer --trigger state
             """)
 
     @Argument(help: "The function's name: lowercase letters, digits and dashes.")
     var name: String
 
-    @Option(help: "What calls it: http, timer or file.")
+    @Option(help: "What calls it: http, timer, file, topic or state.")
     var trigger: FunctionTemplate.Trigger = .http
 
     @Option(help: "What it is written in: swift, shell or python.")

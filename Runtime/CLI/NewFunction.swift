@@ -112,6 +112,8 @@ struct NewFunction {
         case .http: "curl http://127.0.0.1:8080/\(template.name)/Ada"
         case .timer: "apus invoke \(template.name) && apus logs \(template.name)"
         case .file: "apus logs \(template.name) --follow, and put a file into inbox/\(template.name)"
+        case .topic: "apus invoke \(template.name) --data hello && apus logs \(template.name)"
+        case .state: "apus state put \(template.name) entry/1 hello && apus logs \(template.name)"
         }
     }
 

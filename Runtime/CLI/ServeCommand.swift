@@ -8,8 +8,13 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Runs the host.",
         discussion: """
             Serves the functions of the manifests given: files, or folders of them. SIGTERM or Ctrl-C drains: nothing new \
-            is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP reads the manifests \
-            again; when any of them has a problem, the running set stays as it is.
+            is accepted, what runs may finish within --drain. A second one stops at once. SIGHUP, or \
+            'apus reload', reads the manifests again and looks whether handlers have changed; when any manifest has a \
+            problem, the running set stays as it is.
+
+            Under systemd, or who else sets NOTIFY_SOCKET, says when it is ready, reloads and stops, and keeps the watchdog \
+            content while it works. Sockets that are passed (LISTEN_FDS) take the place of --listen, and one that is named \
+            admin that of --admin.
 
             Exits with 78 when a manifest has a problem, 69 when an address is taken or --require-sandbox cannot be met, 75 when another host has the data \
             folder, 73 when it cannot be written, 65 when a newer version wrote it.

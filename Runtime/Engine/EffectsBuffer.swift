@@ -33,7 +33,8 @@ package struct EffectsBuffer: Sendable {
     private var remembered = 0
     private var written = 0
 
-    package init(namespace: String) { effects = Effects(namespace: namespace) }
+    /// - Parameter depth: of the invocation.
+    package init(namespace: String, depth: Int = 0) { effects = Effects(namespace: namespace, depth: depth) }
 
     package var isEmpty: Bool {
         effects.reads.isEmpty && effects.scans.isEmpty && effects.writes.isEmpty && effects.messages.isEmpty

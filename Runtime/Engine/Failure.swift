@@ -145,18 +145,9 @@ extension Failure {
                     status: 503, code: "queue-full", title: "A queue is full",
                     detail: "What the function sends finds no room in its receiver's queue; nothing was applied.",
                     retryAfter: 5))
-        } else if let error = error as? StorageError, error.code == .full {
-            self.init(
-                outcome: .failed, reason: error.message,
-                problem: Problem(
-                    status: 507, code: "storage-full", title: "No space is left for the state",
-                    detail: "Nothing of the invocation was applied.", retryAfter: 30))
         } else {
             self.init(
-                outcome: .failed, reason: "the effects cannot be stored: \(error)",
-                problem: Problem(
-                    status: 503, code: "storage-unavailable", title: "The state cannot be stored now",
-                    detail: "Nothing of the invocation was applied.", retryAfter: 5))
+                outcome: .failed, reason: "the effects cannot be stored: \(error)", problem: Problem(unsaved: error))
         }
     }
 }

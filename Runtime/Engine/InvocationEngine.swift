@@ -11,8 +11,16 @@ package final class InvocationEngine: Sendable {
     let logger: Logger
     let queue = Signal()
     let running = RunningInvocations()
+    let keys = RunningKeys()
+    let endings = Endings()
     let subscriptions = Subscriptions()
-    private let table = Mutex<[String: HostedFunction]>([:])
+    private let table = Mutex(Table())
+
+    private struct Table {
+        var functions: [String: HostedFunction] = [:]
+        /// Gone from the running set, but not for requests that were routed before.
+        var leaving: [String: HostedFunction] = [:]
+    }
 
     package init(store: Store, logger: Logger) {
         self.store = store
@@ -23,18 +31,30 @@ package final class InvocationEngine: Sendable {
 
     /// The running set, by name.
     package var functions: [HostedFunction] {
-        table.withLock { Array($0.values) }.sorted { $0.manifest.name < $1.manifest.name }
+        table.withLock { Array($0.functions.values) }.sorted { $0.manifest.name < $1.manifest.name }
     }
 
-    package func function(named name: String) -> HostedFunction? { table.withLock { $0[name] } }
+    package func function(named name: String) -> HostedFunction? { table.withLock { $0.functions[name] } }
 
     /// Invocations that begin from now on find these; those that run are not touched.
-    package func replace(functions: [HostedFunction]) {
+    ///
+    /// - Parameter leaving: no longer among them; requests whose route led there are still served, until `forget`.
+    package func replace(functions: [HostedFunction], leaving: [HostedFunction] = []) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
-        table.withLock { $0 = named }
+        table.withLock { table in
+            table.functions = named
+            for function in leaving { table.leaving[function.manifest.name] = function }
+        }
         store.setBounds(named.mapValues { $0.manifest.limits.queueBounds })
         subscriptions.replace(functions.map(\.manifest))
+        store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
+    }
+
+    /// The function has left for good.
+    package func forget(_ function: HostedFunction) {
+        let name = function.manifest.name
+        table.withLock { if $0.leaving[name] === function { $0.leaving[name] = nil } }
     }
 
     /// Says that the queue may have something that is due; called by whoever has enqueued.
@@ -49,10 +69,20 @@ package final class InvocationEngine: Sendable {
     package func respond(
         to request: RequestHead, body: Body, function name: String, id: InvocationID, on lane: Lane
     ) async throws(Problem) -> Reply {
-        let function = try admit(name, id)
-        let invocation = Invocation(id: id, function: name, cause: .request(request))
+        if let key = request.idempotency {
+            return try await respondOnce(to: request, body: body, key: key, function: name, id: id, on: lane)
+        }
+        return try await respond(to: request, body: body, of: try admit(name, id), id: id, on: lane)
+    }
+
+    /// - Parameter keyed: stores the answer for the request's repeats.
+    func respond(
+        to request: RequestHead, body: Body, of function: HostedFunction, id: InvocationID, on lane: Lane,
+        keyed: KeyedRequest? = nil
+    ) async throws(Problem) -> Reply {
+        let invocation = Invocation(id: id, function: function.manifest.name, cause: .request(request))
         do throws(FailedRun) {
-            switch try await run(invocation, body: body, of: function, on: lane) {
+            switch try await run(invocation, body: body, of: function, on: lane, keyed: keyed) {
             case .response(let head, let body): return Reply(head: head, body: body)
             case .redirect(let target): return Reply(redirect: target)
             case .acknowledged, .result:
@@ -79,8 +109,8 @@ package final class InvocationEngine: Sendable {
         }
     }
 
-    private func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
-        guard let function = function(named: name) else {
+    func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
+        guard let function = table.withLock({ $0.functions[name] ?? $0.leaving[name] }) else {
             throw Problem(
                 status: 503, code: "no-function", title: "The function is not here any more", invocation: id,
                 retryAfter: 1)
@@ -90,17 +120,20 @@ package final class InvocationEngine: Sendable {
 
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
     ///
-    /// - Parameter leased: of an asynchronous one, settled as done together with its effects.
+    /// - Parameters:
+    ///   - leased: of an asynchronous one, settled as done together with its effects.
+    ///   - keyed: of a request with an idempotency key, whose answer is stored together with its effects.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
-        leased: LeasedInvocation? = nil
+        leased: LeasedInvocation? = nil, keyed: KeyedRequest? = nil
     ) async throws(FailedRun) -> Answer {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
-            let answer = try await perform(invocation, body: body, of: function, on: lane, leased: leased)
+            let answer = try await perform(
+                invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed)
             let reason = answer.failureReason(by: function.manifest.handler.contract)
             let change = function.ended(
                 invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
@@ -109,11 +142,13 @@ package final class InvocationEngine: Sendable {
             if let change { log(change, of: function) }
             return answer
         } catch {
-            if error.failure.stopping, let successor = self.function(named: invocation.function), successor !== function
+            if error.failure.unstarted, let successor = self.function(named: invocation.function),
+                successor !== function
             {
-                // It was admitted in the instant of a reload, and nothing has seen it yet.
+                // A reload came while it was admitted or waited, and no handler has seen it yet.
                 function.passedOn(pass)
-                return try await run(invocation, body: body, of: successor, on: lane, leased: leased)
+                return try await run(
+                    invocation, body: body, of: successor, on: lane, leased: leased, keyed: keyed)
             }
             note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
@@ -134,25 +169,33 @@ package final class InvocationEngine: Sendable {
     private static let mostRuns = 6
 
     private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?,
+        keyed: KeyedRequest?
     ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
             let state = InvocationState(
                 store: store, namespace: function.manifest.namespace, invocation: invocation,
                 subscriptions: subscriptions, queue: queue)
-            let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
+            var answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
             // Nobody waits for the answer of a queued one: it is judged and kept.
             let result = leased == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
-            // An invocation that has touched no state and came from no queue touches no disk.
-            if kept == nil, leased == nil { return answer }
-            switch try await commit(kept, of: answer, result, in: function, leased: leased) {
+            var response: IdempotentResponse?
+            if let keyed, !hasFailed {
+                answer = try await answer.collected(upTo: Self.mostKept, limits: function.manifest.limits.time)
+                response = keyed.response(answer, of: invocation.id, now: .now())
+            }
+            // An invocation that has touched no state, came from no queue and has no key touches no disk.
+            if kept == nil, leased == nil, response == nil { return answer }
+            switch try await commit(kept, of: answer, result, response, in: function, leased: leased) {
             case .committed:
                 let hasNotice = leased != nil && function.manifest.destinations.success != nil
-                if hasNotice || kept?.messages.isEmpty == false { queueChanged() }
+                if hasNotice || kept.map(store.enqueues) == true { queueChanged() }
+                if let keyed, let response { keyed.answered(response) }
                 return answer
+            case .repeated: throw answer.discarded(because: .repeated)
             case .leaseLost: throw answer.discarded(because: .leaseLost)
             case .conflicted:
                 guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
@@ -182,16 +225,19 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, of answer: Answer, _ result: InvocationResult?, in function: HostedFunction,
-        leased: LeasedInvocation?
+        _ effects: Effects?, of answer: Answer, _ result: InvocationResult?, _ response: IdempotentResponse?,
+        in function: HostedFunction, leased: LeasedInvocation?
     ) async throws(FailedRun) -> CommitResult {
         do {
             if let leased {
                 let settlement = Settlement.done(result: result)
                 return try await store.commit(
                     Commit(
-                        effects: effects, settle: (leased.lease, settlement),
+                        effects: effects, settle: (leased.lease, settlement), response: response,
                         notices: notices(that: settlement, ends: leased, of: function.manifest)))
+            }
+            if response != nil {
+                return try await store.commit(Commit(effects: effects, response: response))
             }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {
@@ -251,6 +297,8 @@ package struct Reply: Sendable {
     /// A path and query of this host whose response, to `GET`, is the one to give. Whoever knows no routes may give
     /// `head`, which says the same to a client.
     package var redirect: String?
+    /// Whose answer it is, where that is not the invocation that was asked for it.
+    package var invocation: InvocationID?
 
     package init(head: ResponseHead, body: Body) {
         self.head = head

@@ -13,8 +13,10 @@ final class InvocationState: Sendable {
         var failures: [StateScope: StateError] = [:]
         var sealed = false
         var outbox: Outbox
-        /// It has sent more than a chain of messages may.
+        /// It is the end of a chain of events, and wanted to cause another one.
         var isTooDeep = false
+
+        mutating func note(_ error: StateError) { isTooDeep = isTooDeep || error.code == .chainTooLong }
 
         /// Forgets a scope. Returns what it has gathered, or why it must not be applied.
         mutating func close(_ scope: StateScope) -> Result<EffectsBuffer?, StateError> {
@@ -28,6 +30,7 @@ final class InvocationState: Sendable {
 
     private let store: Store
     private let namespace: String
+    private let depth: Int
     private let subscriptions: Subscriptions
     /// Told when something has gone into the queue.
     private let queue: Signal
@@ -38,12 +41,13 @@ final class InvocationState: Sendable {
     ) {
         self.store = store
         self.namespace = namespace
+        depth = invocation.depth
         self.subscriptions = subscriptions
         self.queue = queue
         buffers = Mutex(Buffers(outbox: Outbox(invocation)))
     }
 
-    /// Whether another try would end as this one has: at the end of a chain of messages.
+    /// Whether another try would end as this one has: at the end of a chain of events.
     var isTooDeep: Bool { buffers.withLock { $0.isTooDeep } }
 
     /// Ends the invocation's own scope. `nil` when it has neither read nor written.
@@ -83,17 +87,17 @@ final class InvocationState: Sendable {
     }
 
     private func send(_ message: OutgoingMessage, in scope: StateScope) -> Result<StateResult, StateError> {
-        let receivers = subscriptions.receivers(of: message.target)
-        // Said here already, so that the handler can do something else; the commit has the last word.
-        if let full = receivers.first(where: { !store.hasRoom(for: $0.function) })?.function {
-            let error = QueueFull(function: full, bounds: store.bounds(of: full))
-            return .failure(StateError(.queueFull, error.description))
-        }
+        let listeners = subscriptions.listeners(to: message.target)
         let made = buffers.withLock { buffers in
             let made = buffers.outbox.events(
-                for: message, receivers: receivers, isImmediate: scope != 0, now: .now())
-            if case .failure(let error) = made, error.code == .chainTooLong { buffers.isTooDeep = true }
+                for: message, listeners: listeners, isImmediate: scope != 0, now: .now())
+            if case .failure(let error) = made { buffers.note(error) }
             return made
+        }
+        // Said here already, so that the handler can do something else; the commit has the last word.
+        if let full = try? made.get().first(where: { !store.hasRoom(for: $0.function) })?.function {
+            let error = QueueFull(function: full, bounds: store.bounds(of: full))
+            return .failure(StateError(.queueFull, error.description))
         }
         return made.flatMap { events in withBuffer(scope) { $0.send(events) }.flatMap { $0 } }
     }
@@ -134,12 +138,14 @@ final class InvocationState: Sendable {
             }
             switch try await store.commit(buffer.effects) {
             case .committed:
-                if !buffer.effects.messages.isEmpty { queue.signal() }
+                if store.enqueues(buffer.effects) { queue.signal() }
                 return .success(.done)
             case .conflicted: return .success(.conflict)
-            case .leaseLost: return .failure(StateError(.unavailable, "the invocation was given to another host"))
+            case .leaseLost, .repeated:
+                return .failure(StateError(.unavailable, "the invocation was given to another host"))
             }
         } catch let error as StateError {
+            buffers.withLock { $0.note(error) }
             return .failure(error)
         } catch let error as QueueFull {
             return .failure(StateError(.queueFull, error.description))
@@ -160,7 +166,7 @@ final class InvocationState: Sendable {
                 let most = Self.mostScopes
                 return .failure(StateError(.invalid, "\(most) blocks of immediately are open; let some of them end"))
             }
-            return .success(body(&buffers.open[scope, default: EffectsBuffer(namespace: namespace)]))
+            return .success(body(&buffers.open[scope, default: EffectsBuffer(namespace: namespace, depth: depth)]))
         }
     }
 }

@@ -3,10 +3,6 @@ package import Storage
 
 /// Makes queued events of what one run of an invocation sends. Pure, but for the fresh ids of the invocations.
 package struct Outbox: Sendable {
-    /// A message that was sent by the handler of a message, and so on, so often, is refused: a loop must come to an end.
-    package static let deepest = 16
-    /// The extension attribute that counts.
-    static let depthAttribute = "apusdepth"
     /// The extension attribute that names the function or topic to which it was sent.
     static let targetAttribute = "apustarget"
     package static let maximumData = 1 << 20
@@ -17,7 +13,7 @@ package struct Outbox: Sendable {
 
     private let id: InvocationID
     private let function: String
-    /// How many messages led to this invocation.
+    /// How many events led to this invocation.
     private let depth: Int
     /// Of this invocation's effects; those that commit on the spot are not counted.
     private var count = 0
@@ -25,22 +21,19 @@ package struct Outbox: Sendable {
     package init(_ invocation: Invocation) {
         id = invocation.id
         function = invocation.function
-        switch invocation.cause {
-        case .request: depth = 0
-        case .event(_, let event): depth = event.extensions[Self.depthAttribute].flatMap { Int($0) } ?? 0
-        }
+        depth = invocation.depth
     }
 
     private var source: String { "/functions/\(function)" }
 
-    /// One event for each receiver.
+    /// One event for each function that wants it; none when the filters of all who listen leave it out.
     ///
     /// - Parameter isImmediate: it commits apart from the invocation, and so again with each further attempt. The ids of
     ///   others follow from the invocation's, so that each has the same in every run.
     package mutating func events(
-        for message: OutgoingMessage, receivers: [Subscriptions.Receiver], isImmediate: Bool, now: WallTime
+        for message: OutgoingMessage, listeners: Subscriptions.Listeners, isImmediate: Bool, now: WallTime
     ) -> Result<[NewInvocation], StateError> {
-        guard !receivers.isEmpty else {
+        guard !listeners.isEmpty else {
             return .failure(
                 StateError(
                     .unknownTarget,
@@ -50,7 +43,7 @@ package struct Outbox: Sendable {
             let event = try event(for: message, isImmediate: isImmediate, now: now)
             let due = now.advanced(by: message.after)
             return .success(
-                receivers.map {
+                listeners.receivers(of: event).map {
                     NewInvocation(function: $0.function, kind: .topic, trigger: $0.trigger, event: event, due: due)
                 })
         } catch {
@@ -61,11 +54,11 @@ package struct Outbox: Sendable {
     private mutating func event(
         for message: OutgoingMessage, isImmediate: Bool, now: WallTime
     ) throws(StateError) -> Event {
-        guard depth < Self.deepest else {
+        guard depth < Event.deepestChain else {
             throw StateError(
                 .chainTooLong,
-                "this invocation is the end of a chain of \(Self.deepest) messages, each sent by the handler of the "
-                    + "one before; functions that call each other in a loop end here")
+                "this invocation is the end of a chain of \(Event.deepestChain) events, each caused by the handler of "
+                    + "the one before; functions that call each other in a loop end here")
         }
         guard message.data.count <= Self.maximumData else {
             throw StateError(
@@ -80,7 +73,7 @@ package struct Outbox: Sendable {
             type: message.target, time: now, dataContentType: message.dataContentType, data: message.data)
         try event.take(message.attributes, from: source)
         if event.dataContentType == nil, !event.data.isEmpty { event.dataContentType = "application/octet-stream" }
-        event.extensions[Self.depthAttribute] = String(depth + 1)
+        event.extensions[Event.depthAttribute] = String(depth + 1)
         event.extensions[Self.targetAttribute] = message.target
         return event
     }
@@ -107,7 +100,7 @@ extension Event {
             case "id": id = value
             case "source":
                 // Who has seen an event of a timer or a file can tell that it is one.
-                guard value == own || !value.hasPrefix("/functions/") else {
+                guard value == own || !(value.hasPrefix("/functions/") || value.hasPrefix(Event.stateSource)) else {
                     throw StateError(.invalid, "the source '\(value)' is not the sender's; it is '\(own)'")
                 }
                 source = value
@@ -126,11 +119,8 @@ extension Event {
 
     private mutating func takeExtension(_ name: String, _ value: String) throws(StateError) {
         // What is counted and noted by the host comes with a message that is sent on.
-        if name == Outbox.depthAttribute || name == Outbox.targetAttribute { return }
-        let isName =
-            (1...64).contains(name.utf8.count)
-            && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
-        guard isName, name != "data" else {
+        if name == Event.depthAttribute || name == Outbox.targetAttribute { return }
+        guard Event.isAttributeName(name) else {
             throw StateError(
                 .invalid, "'\(name.prefix(100))' is no name of an attribute; use 1 to 64 lowercase letters and digits")
         }

@@ -28,17 +28,17 @@ struct OutcomeNotice: Sendable {
 
     /// One for each receiver; `nil` at the end of a chain of messages: a loop must come to an end.
     func invocations(
-        to target: String, receivers: [Subscriptions.Receiver], now: WallTime
+        to target: String, listeners: Subscriptions.Listeners, now: WallTime
     ) -> [NewInvocation]? {
-        let depth = leased.invocation.event.extensions[Outbox.depthAttribute].flatMap { Int($0) } ?? 0
-        guard depth < Outbox.deepest else { return nil }
+        let depth = leased.invocation.event.extensions[Event.depthAttribute].flatMap { Int($0) } ?? 0
+        guard depth < Event.deepestChain else { return nil }
         let id = leased.invocation.id
         let event = Event(
             id: "\(id)-\(outcome.rawValue)", source: "/functions/\(leased.invocation.function)", type: type,
             subject: id.description, time: now, dataContentType: "application/json",
-            extensions: [Outbox.depthAttribute: String(depth + 1), Outbox.targetAttribute: target],
+            extensions: [Event.depthAttribute: String(depth + 1), Outbox.targetAttribute: target],
             data: Array(json.utf8))
-        return receivers.map {
+        return listeners.receivers(of: event).map {
             NewInvocation(
                 function: $0.function, kind: .topic, trigger: $0.trigger, event: event, due: now, mayRepeat: false)
         }
@@ -107,10 +107,11 @@ extension InvocationEngine {
     ) -> [NewInvocation] {
         let notice = OutcomeNotice(of: leased, ended: settlement)
         guard let target = notice.target(in: manifest.destinations) else { return [] }
-        let receivers = subscriptions.receivers(of: target)
-        if let invocations = notice.invocations(to: target, receivers: receivers, now: .now()) { return invocations }
+        if let invocations = notice.invocations(to: target, listeners: subscriptions.listeners(to: target), now: .now()) {
+            return invocations
+        }
         logger.error(
-            "'\(target)' is not told of the end of this invocation: a chain of \(Outbox.deepest) messages led to it",
+            "'\(target)' is not told of the end of this invocation: a chain of \(Event.deepestChain) messages led to it",
             metadata: ["function": "\(manifest.name)", "invocation": "\(leased.invocation.id)"])
         return []
     }
@@ -119,8 +120,8 @@ extension InvocationEngine {
     func hasRoomForNotices(of manifest: Manifest) -> Bool {
         let targets = [manifest.destinations.success, manifest.destinations.failure].compactMap(\.self)
         return targets.allSatisfy { target in
-            subscriptions.receivers(of: target).allSatisfy {
-                $0.function == manifest.name || store.hasRoom(for: $0.function)
+            subscriptions.listeners(to: target).functions.allSatisfy {
+                $0 == manifest.name || store.hasRoom(for: $0)
             }
         }
     }
@@ -130,6 +131,7 @@ extension InvocationEngine {
     package func cancel(_ id: InvocationID, reason: String) async throws -> Cancellation {
         let cancellation = try await store.cancel(id, reason: reason)
         if cancellation == .running { running.end(id) }
+        endings.ended(id)
         // What was behind it in its line may be due.
         queueChanged()
         return cancellation

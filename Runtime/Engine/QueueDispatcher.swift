@@ -162,6 +162,7 @@ package final class QueueDispatcher: Service {
     private func run(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
         let queued = leased.invocation
         await engine.running.run(queued.id, on: lane) { await self.attempt(leased, of: function, on: lane) }
+        engine.endings.ended(queued.id)
         loads.withLock { $0[queued.function]?.running -= 1 }
         engine.queueChanged()
     }

@@ -48,3 +48,17 @@ package struct Event: Sendable, Hashable {
         return all
     }
 }
+
+extension Event {
+    /// An event that was caused by the handler of an event, and so on, so often, causes no further one: a loop must come
+    /// to an end.
+    package static let deepestChain = 16
+    /// The extension attribute that counts.
+    package static let depthAttribute = "apusdepth"
+
+    /// What committed changes of state have as their type …
+    package static let stateSet = "apus.state.set"
+    package static let stateDeleted = "apus.state.deleted"
+    /// … and as their source, with the namespace behind it.
+    package static let stateSource = "/state/"
+}

@@ -14,6 +14,10 @@ package struct ExactText: Sendable {
 
     package func hasPrefix(_ prefix: ExactText) -> Bool { text.utf8.starts(with: prefix.text.utf8) }
 
+    package func hasSuffix(_ suffix: ExactText) -> Bool {
+        text.utf8.count >= suffix.count && text.utf8.suffix(suffix.count).elementsEqual(suffix.text.utf8)
+    }
+
     /// What follows `prefix`; `nil` for a text that does not begin with it.
     package func dropping(prefix: ExactText) -> ExactText? {
         guard hasPrefix(prefix) else { return nil }

@@ -29,6 +29,14 @@ package final class Invocation: Sendable {
         case .event(let kind, _): kind
         }
     }
+
+    /// How many events led to it, each caused by the handler of the one before.
+    package var depth: Int {
+        switch cause {
+        case .request: 0
+        case .event(_, let event): event.extensions[Event.depthAttribute].flatMap { Int($0) } ?? 0
+        }
+    }
 }
 
 /// How an invocation ended.

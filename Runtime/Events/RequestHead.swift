@@ -34,10 +34,12 @@ package final class RequestHead: Sendable {
     package let headers: [HeaderField]
     /// The client's address, such as `127.0.0.1:51234`.
     package let remoteAddress: String
+    /// By what its repeats are known; `nil` when each runs by itself.
+    package let idempotency: IdempotencyKey?
 
     package init(
         method: String, path: String, query: String = "", parameters: [HeaderField] = [],
-        headers: [HeaderField] = [], remoteAddress: String = ""
+        headers: [HeaderField] = [], remoteAddress: String = "", idempotency: IdempotencyKey? = nil
     ) {
         self.method = method
         self.path = path
@@ -45,6 +47,21 @@ package final class RequestHead: Sendable {
         self.parameters = parameters
         self.headers = headers
         self.remoteAddress = remoteAddress
+        self.idempotency = idempotency
+    }
+}
+
+/// By what a client lets repeats of a request be known, so that it runs once
+/// (https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header).
+package struct IdempotencyKey: Sendable, Hashable {
+    /// Unique within the function.
+    package var key: String
+    /// How long the response answers repeats.
+    package var keep: Duration
+
+    package init(_ key: String, keep: Duration) {
+        self.key = key
+        self.keep = keep
     }
 }
 

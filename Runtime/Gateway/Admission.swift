@@ -17,12 +17,21 @@ package struct AdmittedRequest: Sendable {
     package let body: BodyPlan
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     package let expectsContinue: Bool
+    package var action = Action.run
+
+    package enum Action: Sendable {
+        case run
+        /// `trigger`: which of the function's.
+        case queue(Deferral, trigger: Int)
+        /// Asks the host, and no function.
+        case ask(StatusRequest)
+    }
 }
 
 package enum BodyPlan: Sendable, Hashable {
     case none
-    /// Read it whole, then call.
-    case collect(Int)
+    /// Read it whole, then call; refuse more than `limit` bytes.
+    case collect(limit: Int64)
     /// Call at once; refuse more than `limit` bytes.
     case stream(limit: Int64)
     /// None; but the client offers to go on with WebSocket, and the function can.
@@ -61,9 +70,32 @@ extension Admission {
         if head.target == "*" {
             self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
         } else if let target = RequestTarget(head.target), let path = RequestPath(target.path) {
-            self = Self.route(head, target, path, router, configuration, remoteAddress)
+            self =
+                path.segments.first == RoutePattern.reserved
+                ? Self.ask(head, target, path, configuration, remoteAddress)
+                : Self.route(head, target, path, router, configuration, remoteAddress)
         } else {
             self = .answer(.invalidPath, closes: false)
+        }
+    }
+
+    /// What the host itself is asked.
+    private static func ask(
+        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ configuration: GatewayConfiguration,
+        _ remoteAddress: String
+    ) -> Admission {
+        switch StatusRequest.read(head.method, path) {
+        case .refuse(let problem): return .answer(problem, closes: head.fields.expectsContinue)
+        case .options(let methods): return .options(methods)
+        case .ask(let request):
+            let requestHead = RequestHead(
+                method: head.method, path: String(target.path), remoteAddress: remoteAddress)
+            var admitted = AdmittedRequest(
+                function: "", head: requestHead,
+                body: head.fields.wholeBodyPlan(limit: Int64(configuration.discardedBody)),
+                expectsContinue: head.fields.expectsContinue && !head.isOld)
+            admitted.action = .ask(request)
+            return .call(admitted)
         }
     }
 
@@ -78,22 +110,44 @@ extension Admission {
             return method == "OPTIONS"
                 ? .options(allowed) : .answer(.methodNotAllowed(allowed), closes: fields.expectsContinue)
         case .route(let route, _):
-            if fields.expectation == .unknown { return .answer(.expectationFailed, closes: true) }
-            if let length = fields.contentLength, length > route.bodyLimit {
-                return .answer(.bodyTooLarge(limit: route.bodyLimit), closes: true)
+            do throws(Problem) {
+                return .call(try admit(head, target, path, to: route, configuration, remoteAddress))
+            } catch {
+                // A body that was announced, and is not wanted, would come next.
+                let closes = error.status == 413 || error.status == 417 || fields.expectsContinue
+                return .answer(error, closes: closes)
             }
-            var body = fields.bodyPlan(limit: route.bodyLimit, collected: configuration.collectedBody)
-            if route.isServer, body == .none, method == "GET", fields.offersWebSocket, !head.isOld { body = .upgrade }
-            var headers = fields.forwarded
-            if route.isServer, !head.isOld { headers += fields.forServer(body) }
-            let request = RequestHead(
-                method: method, path: String(target.path), query: String(target.query),
-                parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress)
-            return .call(
-                AdmittedRequest(
-                    function: route.function, head: request, body: body,
-                    expectsContinue: fields.expectsContinue && !head.isOld))
         }
+    }
+
+    private static func admit(
+        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, to route: Route,
+        _ configuration: GatewayConfiguration, _ remoteAddress: String
+    ) throws(Problem) -> AdmittedRequest {
+        let (method, fields) = (head.method, head.fields)
+        if fields.expectation == .unknown { throw .expectationFailed }
+        let key = route.idempotency == .off ? nil : try IdempotencyKey(of: fields, to: method, at: route)
+        let deferral = fields.mayBeDeferred ? try Deferral(fields, now: .now()) : nil
+        let isHeld = key != nil || deferral != nil
+        let limit = isHeld ? min(route.bodyLimit, configuration.heldBody) : route.bodyLimit
+        if let length = fields.contentLength, length > limit { throw .bodyTooLarge(limit: limit) }
+        var body =
+            isHeld
+            ? fields.wholeBodyPlan(limit: limit)
+            : fields.bodyPlan(limit: limit, collected: configuration.collectedBody)
+        var headers = fields.forwarded
+        if route.isServer, !head.isOld, deferral == nil {
+            if body == .none, method == "GET", fields.offersWebSocket { body = .upgrade }
+            headers += fields.forServer(body)
+        }
+        let request = RequestHead(
+            method: method, path: String(target.path), query: String(target.query),
+            parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress, idempotency: key)
+        var admitted = AdmittedRequest(
+            function: route.function, head: request, body: body,
+            expectsContinue: fields.expectsContinue && !head.isOld)
+        if let deferral { admitted.action = .queue(deferral, trigger: route.index) }
+        return admitted
     }
 }
 

@@ -49,7 +49,7 @@ package struct ConnectionState: Sendable {
 
     private enum Request: Sendable {
         case none
-        case collecting(received: Int, since: NIODeadline)
+        case collecting(received: Int, limit: Int64, since: NIODeadline)
         case streaming(left: Int64, limit: Int64, isPaused: Bool)
         case discarding(left: Int)
         case complete
@@ -64,6 +64,8 @@ package struct ConnectionState: Sendable {
     private let configuration: GatewayConfiguration
     private let bodyTime: TimeAmount
     private let idleTime: TimeAmount
+    /// Since when it waits for a request, while it does.
+    private var idleSince: NIODeadline
     private var inputs = CircularBuffer<Input>(initialCapacity: 4)
     private var request = Request.none
     private var response = Response.none
@@ -83,6 +85,7 @@ package struct ConnectionState: Sendable {
         self.configuration = configuration
         bodyTime = TimeAmount(configuration.bodyTime)
         idleTime = TimeAmount(configuration.idleTime)
+        idleSince = now
         patience = ClientPatience(until: now + TimeAmount(configuration.headerTime))
     }
 
@@ -108,7 +111,7 @@ package struct ConnectionState: Sendable {
                 if case .done = response { return .giveUp }
                 return .failure(problem)
             case .part(.head(let head)):
-                request = .collecting(received: 0, since: now)
+                request = .collecting(received: 0, limit: .max, since: now)
                 patience.wait(.body, until: now + bodyTime)
                 return .head(head)
             case .part(.body(let bytes)):
@@ -133,9 +136,10 @@ package struct ConnectionState: Sendable {
     private mutating func body(_ bytes: ByteBuffer, _ now: NIODeadline) -> Step? {
         switch request {
         case .none, .complete, .upgrade: return nil
-        case .collecting(let received, let since):
+        case .collecting(let received, let limit, let since):
             let received = received + bytes.readableBytes
-            request = .collecting(received: received, since: since)
+            request = .collecting(received: received, limit: limit, since: since)
+            if received > limit { return .tooLarge(limit: limit) }
             let earned = TimeAmount.milliseconds(Int64(received) * 1000 / Int64(configuration.bodyRate))
             patience.extend(to: min(now, since + earned) + bodyTime)
             return .collect(bytes)
@@ -154,6 +158,12 @@ package struct ConnectionState: Sendable {
 
     /// The head was admitted, refused or answered; `keepsAlive` is what the client wants.
     package mutating func accepted(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
+
+    /// The body of this request is wanted whole.
+    package mutating func collects(limit: Int64) {
+        guard case .collecting(let received, _, let since) = request else { return }
+        request = .collecting(received: received, limit: limit, since: since)
+    }
 
     /// The body of this request goes to its function as it comes.
     package mutating func streams(limit: Int64) {
@@ -229,8 +239,12 @@ package struct ConnectionState: Sendable {
         request = .none
         response = .none
         sawFirstByte = false
-        patience.wait(.idle, until: now + idleTime)
+        idleSince = now
+        patience.wait(.idle, until: isDraining ? farewell : now + idleTime)
     }
+
+    /// Until when a host that drains waits for one more request.
+    private var farewell: NIODeadline { idleSince + TimeAmount(configuration.farewellTime) }
 
     // MARK: The connection
 
@@ -269,10 +283,12 @@ package struct ConnectionState: Sendable {
         }
     }
 
-    /// No more requests; whether the connection is idle and can be closed at once.
-    package mutating func drain() -> Bool {
+    /// At most one more request; whether the connection has been idle for long and can be closed at once.
+    package mutating func drain(now: NIODeadline) -> Bool {
         isDraining = true
-        if case .none = request { return inputs.isEmpty && patience.waiting == .idle }
+        guard case .none = request, inputs.isEmpty, patience.waiting == .idle else { return false }
+        if farewell <= now { return true }
+        patience.wait(.idle, until: farewell)
         return false
     }
 

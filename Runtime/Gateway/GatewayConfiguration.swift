@@ -6,6 +6,8 @@ package struct GatewayConfiguration: Sendable, Hashable {
     package var host = "127.0.0.1"
     /// Default: 8080. With 0 the system picks a free one; `HTTPGateway.boundAddress` tells which.
     package var port = 8080
+    /// Descriptors of sockets that listen already; with any, `host` and `port` are not used. Default: none.
+    package var inherited: [CInt] = []
 
     /// Connections of all lanes together; one more is answered 503 and closed. Default: 10,000.
     package var connections = 10_000
@@ -19,6 +21,9 @@ package struct GatewayConfiguration: Sendable, Hashable {
     /// upload holds no worker and a conflict can re-run it; larger ones, and chunked ones, are streamed.
     /// Default: 1 MiB.
     package var collectedBody = 1 << 20
+    /// Bodies of requests with an idempotency key, and of those that are queued, are held whole up to this, however they
+    /// come, and up to the function's own limit; more are answered 413. Default: 16 MiB.
+    package var heldBody: Int64 = 16 << 20
     /// Bytes of a refused or unread body that are read to save a connection; with more it is closed.
     /// Default: 64 KiB.
     package var discardedBody = 64 << 10
@@ -41,6 +46,9 @@ package struct GatewayConfiguration: Sendable, Hashable {
     /// For the client to close after the gateway has closed its side, so that the last response is not lost to a
     /// reset (RFC 9112 §9.6). Default: 5 s.
     package var lingerTime: Duration = .seconds(5)
+    /// After shutdown began, a connection is closed once it has been idle for so long: the next request of a client that
+    /// has just had an answer, or has just connected, may be on its way. Default: 1 s.
+    package var farewellTime: Duration = .seconds(1)
     /// For running requests to end after shutdown began; then they are cancelled. Default: 30 s.
     package var drainTime: Duration = .seconds(30)
 
@@ -51,4 +59,6 @@ package struct GatewayConfiguration: Sendable, Hashable {
         let shortest = min(headerTime, idleTime, bodyTime, writeTime, lingerTime)
         return min(max(shortest / 4, .milliseconds(10)), .seconds(1))
     }
+
+    var drainingSweepTime: Duration { min(sweepTime, max(farewellTime / 4, .milliseconds(10))) }
 }

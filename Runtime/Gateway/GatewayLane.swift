@@ -10,13 +10,18 @@ import Workers
 final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
+    let queue: RequestQueue
     let logger: Logger
     let router = Mutex(RouteTable.empty)
     let connections = ConnectionCount()
+    let isDraining = Atomic(false)
 
-    init(configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, logger: Logger) {
+    init(
+        configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, queue: RequestQueue, logger: Logger
+    ) {
         self.configuration = configuration
         self.respond = respond
+        self.queue = queue
         self.logger = logger
     }
 }
@@ -58,9 +63,12 @@ final class GatewayLane {
         return buffer
     }
 
-    /// Closes idle connections now and the others after their running request.
+    /// Closes idle connections soon and the others after their running request.
     func drain() {
         isDraining = true
+        // The next look may be later than what is closed soon needs.
+        isSweeping = false
+        scheduleSweep()
         for connection in Array(connections.values) { connection.drain() }
     }
 
@@ -74,7 +82,9 @@ final class GatewayLane {
         guard !isSweeping else { return }
         isSweeping = true
         let bound = NIOLoopBound(self, eventLoop: lane.loop)
-        lane.loop.scheduleTask(in: TimeAmount(shared.configuration.sweepTime)) { bound.value.sweep() }
+        let configuration = shared.configuration
+        let time = isDraining ? configuration.drainingSweepTime : configuration.sweepTime
+        lane.loop.scheduleTask(in: TimeAmount(time)) { bound.value.sweep() }
     }
 
     private func sweep() {

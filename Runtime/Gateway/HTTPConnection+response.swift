@@ -38,7 +38,7 @@ extension HTTPConnection {
     func call(_ request: AdmittedRequest, body: Body) {
         state.called()
         let id = InvocationID()
-        exchange.invocation = id
+        if case .ask = request.action {} else { exchange.invocation = id }
         exchange.admitted = nil
         let handle = ConnectionHandle(self)
         let number = exchange.number
@@ -49,12 +49,20 @@ extension HTTPConnection {
         // once, since this is its lane's thread.
         let task = Task.immediate(executorPreference: lane) {
             do throws(Problem) {
-                var reply = try await respond(request.head, body, request.function, id, lane)
+                var reply: Reply
+                switch request.action {
+                case .run: reply = try await respond(request.head, body, request.function, id, lane)
+                case .queue(let deferral, let trigger):
+                    reply = try await shared.queue.accept(
+                        request, deferral, trigger: trigger, body: body, id: id, on: lane)
+                case .ask(let question): reply = try await shared.queue.answer(question, on: lane)
+                }
                 if reply.redirect != nil {
                     let answering: InvocationID
                     (reply, answering) = try await shared.follow(reply, of: id, to: request.head, on: lane)
                     handle.run { $0.answers(answering, number) }
                 }
+                if let answering = reply.invocation { handle.run { $0.answers(answering, number) } }
                 let head = reply.head
                 switch reply.body {
                 case .bytes(let bytes): handle.run { $0.finish(head, bytes, number) }

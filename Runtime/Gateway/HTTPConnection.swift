@@ -115,7 +115,7 @@ final class HTTPConnection: ChannelInboundHandler {
     // MARK: Life
 
     func drain() {
-        guard state.drain() else { return }
+        guard state.drain(now: .now()) else { return }
         if unflushed == 0 { context?.close(promise: nil) } else { closeGently() }
     }
 
@@ -236,6 +236,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private func begin(_ request: AdmittedRequest) {
         if request.expectsContinue { writeContinue() }
         guard case .stream(let limit) = request.body else {
+            if case .collect(let limit) = request.body { state.collects(limit: limit) }
             exchange.admitted = request
             return
         }

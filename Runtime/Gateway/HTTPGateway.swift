@@ -22,10 +22,10 @@ package final class HTTPGateway: Service {
     static let surplus = 1024
 
     private struct Listening {
-        var acceptor: Acceptor?
+        var acceptors: [Acceptor] = []
         var isAccepting = false
         var lanes: [NIOLoopBound<GatewayLane>] = []
-        var address: SocketAddress?
+        var addresses: [SocketAddress] = []
     }
 
     private let shared: GatewayShared
@@ -36,11 +36,12 @@ package final class HTTPGateway: Service {
     ///   - lanes: at least one.
     ///   - respond: runs one request; its task is cancelled when nobody waits for the answer any more.
     package init(
-        configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, logger: Logger
+        configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, queue: RequestQueue,
+        logger: Logger
     ) {
         precondition(!lanes.isEmpty, "a gateway needs a lane")
         self.lanes = lanes
-        shared = GatewayShared(configuration: configuration, respond: respond, logger: logger)
+        shared = GatewayShared(configuration: configuration, respond: respond, queue: queue, logger: logger)
     }
 
     /// Routes requests by `manifests` from now on; running requests are untouched.
@@ -49,8 +50,14 @@ package final class HTTPGateway: Service {
         shared.router.withLock { $0 = router }
     }
 
-    /// Where it listens; `nil` before `bind`.
-    package var boundAddress: SocketAddress? { listening.withLock { $0.address } }
+    /// Where it listens; empty before `listen`.
+    package var boundAddresses: [SocketAddress] { listening.withLock { $0.addresses } }
+
+    /// The first of them.
+    package var boundAddress: SocketAddress? { boundAddresses.first }
+
+    /// Whether it takes no more connections, for good.
+    package var isDraining: Bool { shared.isDraining.load(ordering: .relaxed) }
 
     /// Open connections.
     package var connectionCount: Int { shared.connections.value }
@@ -79,14 +86,13 @@ package final class HTTPGateway: Service {
     ///
     /// - Throws: `GatewayError`, with the address and what to do.
     package static func check(host: String, port: Int) throws(GatewayError) {
-        close(try ListeningSocket(host: host, port: port).descriptor)
+        Glibc.close(try ListeningSocket(host: host, port: port).descriptor)
     }
 
     /// Takes the address. Clients that come wait in the kernel's queue until `run` or `bind` serves them.
     ///
     /// - Throws: `GatewayError`, with the address and what to do.
     package func listen() async throws {
-        let configuration = shared.configuration
         var bound: [NIOLoopBound<GatewayLane>] = []
         for lane in lanes {
             try await bound.append(
@@ -94,39 +100,54 @@ package final class HTTPGateway: Service {
                     NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
                 }.get())
         }
-        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
-        let acceptor = Acceptor(descriptor: socket.descriptor, logger: shared.logger)
-        listening.withLock { $0 = Listening(acceptor: acceptor, lanes: bound, address: socket.address) }
+        let sockets = try sockets()
+        let acceptors = try sockets.map { try Acceptor($0, logger: shared.logger) }
+        listening.withLock {
+            $0 = Listening(acceptors: acceptors, lanes: bound, addresses: sockets.map(\.address))
+        }
+    }
+
+    private func sockets() throws(GatewayError) -> [ListeningSocket] {
+        let configuration = shared.configuration
+        guard configuration.inherited.isEmpty else {
+            return try configuration.inherited.map { descriptor throws(GatewayError) in
+                try ListeningSocket(inherited: descriptor)
+            }
+        }
+        return [try ListeningSocket(host: configuration.host, port: configuration.port)]
     }
 
     private func accept() {
-        let (acceptor, bound) = listening.withLock { state in
+        let (acceptors, bound) = listening.withLock { state in
             defer { state.isAccepting = true }
-            return (state.isAccepting ? nil : state.acceptor, state.lanes)
+            return (state.isAccepting ? [] : state.acceptors, state.lanes)
         }
-        guard let acceptor else { return }
         let limit = shared.configuration.connections
         let most = limit + min(limit, Self.surplus)
-        let next = Atomic(0)
-        acceptor.start { [bound, shared] descriptor in
-            if shared.connections.value >= most {
-                Glibc.close(descriptor)
-                return
+        for acceptor in acceptors {
+            let next = Atomic(0)
+            acceptor.start { [bound, shared] descriptor in
+                if shared.connections.value >= most {
+                    Glibc.close(descriptor)
+                    return
+                }
+                let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                Self.adopt(descriptor, bound[turn % bound.count])
             }
-            let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            Self.adopt(descriptor, bound[turn % bound.count])
         }
     }
 
-    /// Stops accepting, closes idle connections, and waits for running requests; what still runs after `time` is
-    /// cancelled.
+    /// Stops accepting, closes connections that are idle for longer than a moment, answers the others with
+    /// `Connection: close`, and waits for running requests; what still runs after `time` is cancelled.
     package func drain(within time: Duration) async {
-        let (acceptor, lanes) = listening.withLock { state in
-            defer { state.acceptor = nil }
-            return (state.acceptor, state.lanes)
+        shared.isDraining.store(true, ordering: .relaxed)
+        let (acceptors, lanes) = listening.withLock { state in
+            defer { state.acceptors = [] }
+            return (state.acceptors, state.lanes)
         }
-        await acceptor?.stop()
-        for lane in lanes { lane.eventLoop.execute { lane.value.drain() } }
+        for acceptor in acceptors { await acceptor.stop() }
+        // Those that were accepted last are counted only when their lanes have them.
+        for lane in lanes { try? await lane.eventLoop.submit { lane.value.drain() }.get() }
         if time > .zero { await shared.connections.none(within: time) }
         for lane in lanes { try? await lane.eventLoop.submit { lane.value.closeAll() }.get() }
     }

@@ -11,41 +11,74 @@ package struct GatewayError: Error, Sendable, CustomStringConvertible {
     package var description: String
 }
 
-/// A socket that listens. Blocking, since a thread of its own waits on it.
+/// A socket that listens, without blocking: a thread of its own waits for its connections and for the end.
 struct ListeningSocket {
+    /// Connections that the kernel keeps until they are accepted.
+    static let backlog: CInt = 4096
+
     /// Owned by the caller from now on.
     let descriptor: CInt
     let address: SocketAddress
+    /// Whoever has started the host keeps it, too: it goes on listening, and must not be shut down.
+    let isInherited: Bool
+
+    /// Takes a socket that listens already, such as one of systemd's.
+    init(inherited descriptor: CInt) throws(GatewayError) {
+        guard Self.option(SO_TYPE, of: descriptor) == Int32(SOCK_STREAM.rawValue),
+            Self.option(SO_ACCEPTCONN, of: descriptor) == 1, let address = Self.address(of: descriptor)
+        else {
+            throw GatewayError(
+                code: .address,
+                description:
+                    "descriptor \(descriptor), which was passed to listen on, is not a TCP socket that listens; "
+                    + "'ListenStream=HOST:PORT' in a socket unit makes one")
+        }
+        // Of the socket, not of the descriptor: systemd's stays as it is made here, which is what it is for.
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        self.descriptor = descriptor
+        self.address = address
+        isInherited = true
+    }
 
     init(host: String, port: Int) throws(GatewayError) {
         let wanted = try Self.resolve(host, port)
         let family = wanted.protocol == .inet6 ? AF_INET6 : AF_INET
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw Self.failure(errno, host, port) }
         var one: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
         let bound = wanted.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
-        guard bound == 0, listen(descriptor, 4096) == 0 else {
+        guard bound == 0, listen(descriptor, Self.backlog) == 0 else {
             let code = errno
             close(descriptor)
             throw Self.failure(code, host, port)
         }
         self.descriptor = descriptor
-        address = Self.boundAddress(descriptor, wanted)
+        address = Self.address(of: descriptor) ?? wanted
+        isInherited = false
     }
 
-    /// `wanted` with the port that the system has picked.
-    private static func boundAddress(_ descriptor: CInt, _ wanted: SocketAddress) -> SocketAddress {
+    /// Where it is bound, with the port that the system may have picked; `nil` when that is not the Internet.
+    private static func address(of descriptor: CInt) -> SocketAddress? {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let result = withUnsafeMutablePointer(to: &storage) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
         }
-        // `sin_port` and `sin6_port` are at the same place, in network order.
-        let port = withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
-        var address = wanted
-        if result == 0 { address.port = Int(port) }
-        return address
+        guard result == 0 else { return nil }
+        return withUnsafeBytes(of: storage) { bytes in
+            switch CInt(storage.ss_family) {
+            case AF_INET: SocketAddress(bytes.load(as: sockaddr_in.self))
+            case AF_INET6: SocketAddress(bytes.load(as: sockaddr_in6.self))
+            default: nil
+            }
+        }
+    }
+
+    private static func option(_ name: CInt, of descriptor: CInt) -> CInt? {
+        var value: CInt = 0
+        var size = socklen_t(MemoryLayout<CInt>.size)
+        return getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : nil
     }
 
     private static func resolve(_ host: String, _ port: Int) throws(GatewayError) -> SocketAddress {

@@ -33,7 +33,10 @@ extension Problem {
     static func bodyTooLarge(limit: Int64) -> Problem {
         Problem(
             status: 413, code: "body-too-large", title: "The body is larger than the function takes",
-            detail: "The limit is \(limit) bytes ('limits.body' in its manifest).")
+            detail: """
+                The limit is \(limit) bytes: 'limits.body' in its manifest, and at most 16 MiB with an Idempotency-Key or \
+                'Prefer: respond-async'.
+                """)
     }
 
     static func targetTooLong(limit: Int) -> Problem {

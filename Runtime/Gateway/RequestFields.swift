@@ -19,6 +19,12 @@ package struct RequestFields: Sendable {
     private var protocols: [String] = []
     /// The client takes trailers (RFC 9110 §10.1.4).
     package private(set) var acceptsTrailers = false
+    /// Each value of `Idempotency-Key`; there should be at most one.
+    package private(set) var idempotencyKeys: [String] = []
+    /// Each value of `Prefer`.
+    package private(set) var preferences: [String] = []
+    /// `Apus-After` and `Apus-At`; there should be at most one.
+    package private(set) var delays: [HeaderField] = []
     private var hosts = 0
     private var validHost = true
     private var validLength = true
@@ -46,6 +52,15 @@ package struct RequestFields: Sendable {
         case .connection: connection += Self.list(value)
         case .upgrade: protocols += Self.list(value)
         case .te: acceptsTrailers = acceptsTrailers || Self.list(value).contains("trailers")
+        case .idempotencyKey:
+            idempotencyKeys.append(value)
+            forwarded.append(HeaderField(name, value))
+        case .prefer:
+            preferences.append(value)
+            forwarded.append(HeaderField(name, value))
+        case .delay:
+            delays.append(HeaderField(name, value))
+            forwarded.append(HeaderField(name, value))
         case .hopByHop: break
         }
     }
@@ -74,6 +89,9 @@ package struct RequestFields: Sendable {
             + (body == .upgrade ? [HeaderField("Upgrade", "websocket")] : [])
     }
 
+    /// Whether the client may want its answer later; most say nothing of it.
+    var mayBeDeferred: Bool { !preferences.isEmpty || !delays.isEmpty }
+
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
 
     /// Where the end of this request could be read in more than one way, or by rules that we do not have
@@ -96,7 +114,12 @@ package struct RequestFields: Sendable {
     func bodyPlan(limit: Int64, collected: Int) -> BodyPlan {
         if isChunked { return .stream(limit: limit) }
         guard let length = contentLength, length > 0 else { return .none }
-        return length <= collected ? .collect(Int(length)) : .stream(limit: limit)
+        return length <= collected ? .collect(limit: limit) : .stream(limit: limit)
+    }
+
+    /// The plan for a body that is needed whole before the call, however long it is.
+    func wholeBodyPlan(limit: Int64) -> BodyPlan {
+        isChunked || (contentLength ?? 0) > 0 ? .collect(limit: limit) : .none
     }
 
     /// Whether a field frames or routes a request, so that it may not come behind it (RFC 9110 §6.5.1).
@@ -113,7 +136,8 @@ package struct RequestFields: Sendable {
 
 /// The fields that mean something to the gateway.
 private enum Special {
-    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, hopByHop
+    case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, prefer, delay
+    case hopByHop
 
     /// Looks at the length first, since most names differ by it.
     init(_ name: String) {
@@ -123,10 +147,15 @@ private enum Special {
         switch name.utf8.count {
         case 2: self = equals("te") ? .te : .none
         case 4: self = equals("host") ? .host : .none
-        case 6: self = equals("expect") ? .expect : .none
-        case 7: self = equals("upgrade") ? .upgrade : .none
-        case 10: self = equals("connection") ? .connection : equals("keep-alive") ? .hopByHop : .none
+        case 6: self = equals("expect") ? .expect : equals("prefer") ? .prefer : .none
+        case 7: self = equals("upgrade") ? .upgrade : equals("apus-at") ? .delay : .none
+        case 10:
+            self =
+                equals("connection")
+                ? .connection
+                : equals("keep-alive") ? .hopByHop : equals("apus-after") ? .delay : .none
         case 14: self = equals("content-length") ? .contentLength : .none
+        case 15: self = equals("idempotency-key") ? .idempotencyKey : .none
         case 16: self = equals("proxy-connection") ? .hopByHop : .none
         case 17: self = equals("transfer-encoding") ? .transferEncoding : .none
         default: self = .none

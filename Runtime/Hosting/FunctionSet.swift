@@ -8,6 +8,9 @@ import Workers
 ///
 /// Reloading replaces what has changed and leaves alone what has not: workers of an unchanged function stay warm.
 actor FunctionSet: Service {
+    /// For a request whose route led to a function that is gone by the time its body is there.
+    private static let farewell = Duration.seconds(10)
+
     private struct Member {
         var function: HostedFunction
         var handler: HandlerStamp?
@@ -40,21 +43,32 @@ actor FunctionSet: Service {
     }
 
     /// Makes `manifests` the running set. Invocations that run finish on the workers that they have.
-    func apply(_ manifests: [Manifest]) {
-        guard !isStopping else { return }
+    ///
+    /// - Parameter route: leads requests to the new set; called when it is there, and before anything of the old one goes.
+    /// - Returns: what is different now.
+    @discardableResult
+    func apply(_ manifests: [Manifest], route: @Sendable () -> Void = {}) -> SetChange {
+        var change = SetChange(functions: manifests.count)
+        guard !isStopping else { return change }
         var next: [String: Member] = [:]
         for manifest in manifests {
             let handler = HandlerStamp(of: manifest.handler)
-            if let member = members[manifest.name], member.function.manifest == manifest, member.handler == handler {
+            let member = members[manifest.name]
+            if let member, member.function.manifest == manifest, member.handler == handler {
                 next[manifest.name] = member
             } else {
                 next[manifest.name] = start(manifest, handler: handler)
+                change.note(manifest.name, isNew: member == nil)
             }
         }
         let replaced = members.filter { next[$0.key]?.function !== $0.value.function }
+        let gone = replaced.filter { next[$0.key] == nil }
+        change.removed = gone.keys.sorted()
         members = next
-        engine.replace(functions: next.values.map(\.function))
-        for member in replaced.values { retire(member) }
+        engine.replace(functions: next.values.map(\.function), leaving: gone.values.map(\.function))
+        route()
+        for (name, member) in replaced { retire(member, after: gone[name] == nil ? .zero : Self.farewell) }
+        return change
     }
 
     /// What the programs of the running set were when it was applied, by function.
@@ -95,15 +109,37 @@ actor FunctionSet: Service {
     }
 
     /// Lets the calls of a function that is gone have the time that they were promised.
-    private func retire(_ member: Member) {
-        let pool = member.function.pool
-        let limit = max(drain, member.function.manifest.limits.time)
+    ///
+    /// - Parameter time: for as long, requests that were routed before may still come.
+    private func retire(_ member: Member, after time: Duration) {
+        let function = member.function
+        let pool = function.pool
+        let limit = max(drain, function.manifest.limits.time)
         retiring[ObjectIdentifier(pool)] = pool
         // Unstructured: a reload does not wait for the calls of the set before; the shutdown does, through `retiring`.
         Task {
+            if time > .zero {
+                // Nobody cancels it.
+                try? await Task.sleep(for: time)
+                engine.forget(function)
+            }
             await pool.drain(within: limit)
             member.keeper.cancel()
             retiring[ObjectIdentifier(pool)] = nil
         }
+    }
+}
+
+/// What a reload has made different.
+struct SetChange: Sendable, Equatable {
+    /// How many there are now.
+    var functions: Int
+    var added: [String] = []
+    /// The manifest or the handler is another.
+    var changed: [String] = []
+    var removed: [String] = []
+
+    mutating func note(_ name: String, isNew: Bool) {
+        if isNew { added.append(name) } else { changed.append(name) }
     }
 }

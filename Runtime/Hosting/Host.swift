@@ -2,6 +2,7 @@ import Admin
 import Engine
 import Events
 import Gateway
+import Glibc
 import Logging
 package import Manifests
 import NIOCore
@@ -24,13 +25,16 @@ package struct Host: Sendable {
     ///
     /// - Throws: `InvalidManifests`, or whatever keeps the host from starting, in words for the operator.
     package func run() async throws {
+        let surroundings = Surroundings.take()
+        let sockets = try PassedSockets(surroundings.sockets)
         let stamps = ManifestStamps(of: configuration.manifests)
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         try requireSandbox()
-        let store = try Store(directory: configuration.data, results: configuration.retention.results)
+        let store = try Store(
+            directory: configuration.data, results: configuration.retention.results, weaknesses: Self.weaknesses)
         do {
-            try await serve(loaded.manifests, stamps: stamps, store: store)
+            try await serve(loaded.manifests, stamps: stamps, store: store, in: surroundings, on: sockets)
         } catch {
             // The reason to end is worth more than what closing may say.
             try? store.close()
@@ -39,7 +43,10 @@ package struct Host: Sendable {
         try store.close()
     }
 
-    private func serve(_ manifests: [Manifest], stamps: ManifestStamps, store: Store) async throws {
+    private func serve(
+        _ manifests: [Manifest], stamps: ManifestStamps, store: Store, in surroundings: Surroundings,
+        on sockets: PassedSockets
+    ) async throws {
         let logs = try HostLogs(directory: configuration.data + "/logs", configuration: configuration)
         defer { logs.flush() }
         let logger = logs.logger
@@ -47,8 +54,10 @@ package struct Host: Sendable {
         for lack in SandboxRules.missing(on: .machine) { logger.warning("sandboxes are not whole: \(lack)") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let lanes = group.makeIterator().map { Lane(loop: $0) }
+        let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)
 
         let engine = InvocationEngine(store: store, logger: logger)
+        watch(store, engine, logger)
         let directory = AccessDirectory()
         let workerAPI = WorkerAPIServer(directory: directory, group: group, logger: logger)
         let functions = FunctionSet(
@@ -57,42 +66,57 @@ package struct Host: Sendable {
         let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
-            configuration: gatewayConfiguration(logger), lanes: lanes, respond: engine.respond, logger: logger)
+            configuration: gatewayConfiguration(logger, inherited: sockets.functions), lanes: lanes,
+            respond: engine.respond, queue: RequestQueue(engine), logger: logger)
         let reloader = Reloader(
             paths: configuration.manifests, data: configuration.data,
             sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),
-            functions: functions, timers: timers, files: files, gateway: gateway, logger: logger)
+            functions: functions, timers: timers, files: files, gateway: gateway, supervisor: supervisor,
+            logger: logger)
         let reload: @Sendable () async -> Void = { _ = await reloader.reload() }
+        let passed = try sockets.admin.map { try PassedListener($0, logger: logger) }
+        let adminAddress = passed.map { ListenAddress(host: $0.host, port: $0.port) } ?? configuration.admin
         let admin = AdminServer(
-            host: configuration.admin.host, port: configuration.admin.port,
+            host: adminAddress.host, port: adminAddress.port, connections: passed?.connections,
             services: AdminServices(
                 engine: engine, lane: lanes[0], readiness: { await readiness(of: store, gateway: gateway) },
                 logs: logs.source, reload: reloader.reload),
             logger: logger,
             onListening: {
-                logger.notice("admin API on http://\(ListenAddress(host: configuration.admin.host, port: $0))")
+                logger.notice("admin API on http://\(ListenAddress(host: adminAddress.host, port: $0))")
+                supervisor.ready("serves \(engine.functions.count.functions) on \(gateway.addresses)")
             })
 
         // First, so that an address in use is said before anything runs. Clients wait until the services start.
-        try await listen(gateway)
+        try await listen(gateway, isAdminBound: passed != nil)
         let dispatcher = QueueDispatcher(engine: engine, lanes: lanes, drain: configuration.drain)
         var services: [any Service] = [
             SignalWatcher(
                 logger: logger, reload: reload, killWorkers: { await functions.kill() }, flushLogs: logs.flush),
             functions,
-            admin,
+            UntilShutdown(service: admin),
             Housekeeping(store: store, retention: configuration.retention, logger: logger),
             UntilShutdown(service: dispatcher),
             timers,
             files,
             gateway,
         ]
+        // Before the admin API, which ends with it.
+        if let passed { services.append(passed) }
         if configuration.watch {
             services.append(
                 ManifestWatcher(paths: configuration.manifests, loaded: stamps, functions: functions, reload: reload))
         }
+        if let limit = surroundings.watchdog {
+            services.append(
+                Watchdog(limit: limit, probes: probes(of: lanes, store), supervisor: supervisor, logger: logger))
+        }
         // The last one is told first: while requests are drained, nothing new comes from the queue.
-        services.append(ShutdownNotice { dispatcher.stop() })
+        services.append(
+            ShutdownNotice { [longest] in
+                supervisor.stopping(within: longest)
+                dispatcher.stop()
+            })
         try await workerAPI.serving {
             // Only now, since workers are told where the API listens.
             try await reloader.apply(manifests)
@@ -100,6 +124,41 @@ package struct Host: Sendable {
             try await run(services, logger: logger)
         }
         try await group.shutdownGracefully()
+    }
+
+    /// Guarantees that a test of the test harness takes away with the environment variable `APUS_WEAKEN`.
+    private static var weaknesses: Set<Weakness> {
+        #if DEBUG
+            let names = getenv("APUS_WEAKEN").map { String(cString: $0) } ?? ""
+            return Set(names.split(separator: ",").compactMap { Weakness(rawValue: String($0)) })
+        #else
+            return []
+        #endif
+    }
+
+    /// Says when storage fails and when it is well again, once each; what has waited for it goes on.
+    private func watch(_ store: Store, _ engine: InvocationEngine, _ logger: Logger) {
+        store.onHealthChange { health in
+            switch health {
+            case .well:
+                logger.notice("storage is well again: changes are taken")
+                engine.queueChanged()
+            case .failing(let error):
+                logger.error(
+                    "storage fails, so that nothing that changes state or queue is taken: \(error.message)",
+                    metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// How long a shutdown takes at most; each service bounds its own drain, and this is for one that does not keep its word.
+    private var longest: Duration { configuration.drain + .seconds(10) }
+
+    private func probes(of lanes: [Lane], _ store: Store) -> [Watchdog.Probe] {
+        [Watchdog.Probe(name: "writer", ask: store.pulse)]
+            + lanes.enumerated().map { index, lane in
+                Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
+            }
     }
 
     private func requireSandbox() throws {
@@ -112,12 +171,13 @@ package struct Host: Sendable {
     }
 
     /// Takes the address of the functions, and makes sure that the admin API can have its own.
-    private func listen(_ gateway: HTTPGateway) async throws {
+    private func listen(_ gateway: HTTPGateway, isAdminBound: Bool) async throws {
         do {
             try await gateway.listen()
         } catch {
             throw StartFailure(.address, "--listen: \(error)")
         }
+        if isAdminBound { return }
         do {
             try HTTPGateway.check(host: configuration.admin.host, port: configuration.admin.port)
         } catch {
@@ -126,18 +186,17 @@ package struct Host: Sendable {
     }
 
     private func announce(_ manifests: [Manifest], at gateway: HTTPGateway, logger: Logger) {
-        let address = gateway.boundAddress
-        let listen = ListenAddress(host: configuration.listen.host, port: address?.port ?? configuration.listen.port)
-        logger.notice("serves \(manifests.count.functions) on http://\(listen)")
+        logger.notice("serves \(manifests.count.functions) on \(gateway.addresses)")
     }
 
-    private func gatewayConfiguration(_ logger: Logger) -> GatewayConfiguration {
+    private func gatewayConfiguration(_ logger: Logger, inherited: [Int32]) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
         let limit = FileLimit.raise()
         gateway.connections = limit.connections(atMost: gateway.connections, beside: configuration.maxWorkers)
         logger.debug("\(gateway.connections) connections at most: the system allows \(limit.files) open files")
         gateway.host = configuration.listen.host
         gateway.port = configuration.listen.port
+        gateway.inherited = inherited
         gateway.drainTime = configuration.drain
         return gateway
     }
@@ -147,8 +206,7 @@ package struct Host: Sendable {
         quiet.logLevel = .warning
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        // Each service bounds its own drain; this is for one that does not keep its word.
-        group.maximumGracefulShutdownDuration = configuration.drain + .seconds(10)
+        group.maximumGracefulShutdownDuration = longest
         try await ServiceGroup(configuration: group).run()
     }
 }
@@ -187,6 +245,21 @@ package struct InvalidManifests: Error, CustomStringConvertible {
 @Sendable private func readiness(of store: Store, gateway: HTTPGateway) async -> [ReadinessCheck] {
     var storage = ReadinessCheck("store")
     do { _ = try await store.nextDue() } catch { storage.problem = "\(error)" }
-    let listening = gateway.boundAddress == nil ? "it does not listen yet" : nil
-    return [storage, ReadinessCheck("gateway", problem: listening)]
+    if let error = store.health.error { storage.problem = error.message }
+    return [storage, ReadinessCheck("gateway", problem: gateway.obstacle)]
+}
+
+extension HTTPGateway {
+    /// Why it takes no new connections.
+    fileprivate var obstacle: String? {
+        if isDraining { return "the host is stopping" }
+        return boundAddresses.isEmpty ? "it does not listen yet" : nil
+    }
+
+    /// Where it listens, as URLs.
+    fileprivate var addresses: String {
+        boundAddresses.map { address in
+            "http://\(ListenAddress(host: address.ipAddress ?? "", port: address.port ?? 0))"
+        }.joined(separator: " ")
+    }
 }

@@ -31,9 +31,11 @@ struct Housekeeping: Service {
             let removed = try await store.prune(retention, now: now)
             if removed.done > 0 { logger.debug("removed \(removed.done) done invocations") }
             if removed.dead > 0 { logger.notice("removed \(removed.dead) dead letters past their bounds") }
+            let expired = try await store.pruneIdempotentResponses(now: now)
+            if expired > 0 { logger.debug("removed \(expired) responses whose idempotency keys have expired") }
             if withInstants { try await store.pruneInstants() }
         } catch {
-            logger.warning("what has ended cannot be removed: \(error)")
+            logger.warning("what has ended or expired cannot be removed: \(error)")
         }
     }
 }

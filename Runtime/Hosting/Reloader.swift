@@ -1,3 +1,4 @@
+import Admin
 import Gateway
 import Logging
 import Manifests
@@ -13,14 +14,17 @@ actor Reloader {
     private let files: FileService
     private let gateway: HTTPGateway
     private let logger: Logger
-    private var last: Task<[String], Never>?
+    private let supervisor: Supervisor
+    private var running: Task<ReloadDocument, Never>?
+    /// It has not begun to read.
+    private var waiting: Task<ReloadDocument, Never>?
 
     /// - Parameters:
     ///   - paths: of the manifests.
     ///   - data: the data folder, which exists.
     init(
         paths: [String], data: String, sandboxes: SandboxRules, functions: FunctionSet, timers: TimerService,
-        files: FileService, gateway: HTTPGateway, logger: Logger
+        files: FileService, gateway: HTTPGateway, supervisor: Supervisor, logger: Logger
     ) {
         self.paths = paths
         self.data = data
@@ -29,45 +33,68 @@ actor Reloader {
         self.timers = timers
         self.files = files
         self.gateway = gateway
+        self.supervisor = supervisor
         self.logger = logger
     }
 
-    /// Returns what is wrong, one line a problem.
-    func reload() async -> [String] {
-        let before = last
+    /// Reads the manifests and looks at the handlers again, and makes what they are now the running set.
+    func reload() async -> ReloadDocument {
+        // It will read what is there now.
+        if let waiting { return await waiting.value }
+        let before = running
         // Unstructured: signals, watching and the admin API reload at any time, but one after the other, so that what
-        // runs in the end is what was read last.
+        // runs in the end is what was read last; those that come while one waits share it.
         let reload = Task {
             _ = await before?.value
-            return await reloadNow()
+            return await begin()
         }
-        last = reload
+        waiting = reload
         return await reload.value
     }
 
-    private func reloadNow() async -> [String] {
+    private func begin() async -> ReloadDocument {
+        running = waiting
+        waiting = nil
+        supervisor.reloading()
+        let result = await reloadNow()
+        supervisor.reloaded(result.problems.isEmpty ? nil : "not reloaded: \(result.problems[0])")
+        return result
+    }
+
+    private func reloadNow() async -> ReloadDocument {
         let loaded = ManifestLoader.load(paths)
         var problems = loaded.problems.map(\.description)
         if problems.isEmpty {
             do {
-                try await apply(loaded.manifests)
-                logger.notice("reloaded: \(loaded.manifests.count.functions)")
+                let change = try await apply(loaded.manifests)
+                logger.notice("reloaded: \(change)")
+                return ReloadDocument(
+                    functions: change.functions, added: change.added, changed: change.changed, removed: change.removed)
             } catch {
-                problems = ["\(error)"]
+                problems = "\(error)".split(separator: "\n").map(String.init)
             }
         }
         for problem in problems { logger.error("not reloaded, the functions stay as they were: \(problem)") }
-        return problems
+        return ReloadDocument(problems: problems)
     }
 
-    /// Workers first, then what calls them, so that no call meets a function that is not there yet.
-    func apply(_ manifests: [Manifest]) async throws {
+    /// What may fail comes first; then functions and routes change at once, so that no request fails for it.
+    @discardableResult
+    func apply(_ manifests: [Manifest]) async throws -> SetChange {
         let problems = SelfFeeding(manifests, data: data).problems + sandboxes.problems(in: manifests)
         guard problems.isEmpty else { throw StartFailure(.manifests, problems.joined(separator: "\n")) }
         try await timers.update(manifests)
-        await functions.apply(sandboxes.applied(to: manifests))
+        let change = await functions.apply(sandboxes.applied(to: manifests)) { [gateway] in gateway.update(manifests) }
         try await files.update(manifests)
-        gateway.update(manifests)
+        return change
+    }
+}
+
+extension SetChange: CustomStringConvertible {
+    var description: String {
+        let parts = [("new", added), ("changed", changed), ("gone", removed)].filter { !$0.1.isEmpty }
+        let details = parts.map { "\($0): \($1.joined(separator: ", "))" }.joined(separator: "; ")
+        return functions.functions + (details.isEmpty ? ", nothing changed" : " (\(details))")
     }
 }
 

@@ -59,7 +59,7 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
     private static func kind(of code: StorageError.Code) -> Kind {
         switch code {
         case .inUse: .dataInUse
-        case .inaccessible, .full: .dataUnwritable
+        case .inaccessible, .full, .readOnly, .disk: .dataUnwritable
         case .newerVersion, .foreign, .damaged: .dataUnreadable
         case .closed, .failed: .host
         }

@@ -55,8 +55,8 @@ package enum Trigger: Sendable, Equatable {
     case http(HTTPTrigger)
     case timer(TimerTrigger)
     case file(FileTrigger)
-    case topic(String)
-    case state(prefix: String)
+    case topic(TopicTrigger)
+    case state(StateTrigger)
 
     package var kind: TriggerKind {
         switch self {
@@ -172,6 +172,29 @@ package struct FileTrigger: Sendable, Equatable {
         self.events = events
         self.settle = settle
         self.existing = existing
+    }
+}
+
+package struct TopicTrigger: Sendable, Equatable {
+    /// A message reaches it that was sent to exactly this name.
+    package var name: String
+    /// Only messages that match; `nil` for all.
+    package var filter: EventFilter?
+
+    package init(_ name: String, filter: EventFilter? = nil) {
+        self.name = name
+        self.filter = filter
+    }
+}
+
+package struct StateTrigger: Sendable, Equatable {
+    /// The beginning of the keys to follow; empty for all of the namespace.
+    package var prefix: String
+    package var namespace: String
+
+    package init(prefix: String, namespace: String) {
+        self.prefix = prefix
+        self.namespace = namespace
     }
 }
 

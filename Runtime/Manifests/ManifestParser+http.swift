@@ -13,15 +13,8 @@ extension ManifestParser {
     func http(_ value: Value) -> Located<Trigger>? {
         guard let mapping = value.mapping(keys: ["path", "methods", "idempotency", "keep"]) else { return nil }
         let methods = mapping["methods"]?.distinctItems("a list of methods") { $0.choice(Method.self) } ?? []
-        let idempotency = mapping["idempotency"].flatMap { value in
-            let choice = value.choice(HTTPTrigger.Idempotency.self)
-            if let choice { Availability.check("idempotency: \(choice.rawValue)", at: value.position, report) }
-            return choice
-        }
-        let keep = mapping.entry("keep").flatMap { entry in
-            Availability.check("keep", at: entry.position, report)
-            return entry.value.duration(from: .seconds(1))
-        }
+        let idempotency = mapping["idempotency"]?.choice(HTTPTrigger.Idempotency.self)
+        let keep = mapping["keep"]?.duration(from: .seconds(1))
         guard let path = mapping.required("path", "give one, such as \"/orders/{id?}\""), let pattern = route(path)
         else {
             return nil

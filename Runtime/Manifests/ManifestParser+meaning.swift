@@ -26,6 +26,7 @@ extension ManifestParser {
                 "the host chooses the PORT on which a server of contract http listens; leave it out")
         }
         checkRetry(manifest.retry, mapping["retry"])
+        checkStates(triggers)
         for trigger in triggers {
             guard case .file(let file) = trigger.value,
                 manifest.sandbox.write.contains(where: {
@@ -35,6 +36,22 @@ extension ManifestParser {
             report.add(
                 trigger.position,
                 "the function may write here (sandbox.write) and would call itself; watch another folder")
+        }
+    }
+
+    /// A change reaches a function once, so that a trigger within another one has nothing to say.
+    private func checkStates(_ triggers: [Located<Trigger>]) {
+        var earlier: [(trigger: StateTrigger, position: Position)] = []
+        for located in triggers {
+            guard case .state(let trigger) = located.value else { continue }
+            let wider = earlier.first { $0.trigger.covers(trigger) || trigger.covers($0.trigger) }
+            if let wider {
+                report.add(
+                    located.position,
+                    "the keys of this trigger and of the one in line \(wider.position.line) overlap, and a change is "
+                        + "delivered once; leave the longer prefix out")
+            }
+            earlier.append((trigger, located.position))
         }
     }
 
@@ -51,5 +68,11 @@ extension ManifestParser {
                 "no second attempt fits: the first delay is up to \(Quantity.text(retry.first)), and all attempts "
                     + "have \(Quantity.text(retry.within)); lengthen 'within', or write 'attempts: 1'")
         }
+    }
+}
+
+extension StateTrigger {
+    fileprivate func covers(_ other: StateTrigger) -> Bool {
+        namespace == other.namespace && ExactText(other.prefix).hasPrefix(ExactText(prefix))
     }
 }

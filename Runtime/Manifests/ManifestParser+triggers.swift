@@ -2,12 +2,14 @@ import Events
 
 extension ManifestParser {
     /// The triggers that could be read, each with the place of what a later check would complain about.
-    func triggers(_ value: Value?) -> [Located<Trigger>] {
+    ///
+    /// - Parameter namespace: the function's own.
+    func triggers(_ value: Value?, namespace: String) -> [Located<Trigger>] {
         guard let items = value?.items("a list of triggers") else { return [] }
-        return items.compactMap(trigger)
+        return items.compactMap { trigger($0, namespace: namespace) }
     }
 
-    private func trigger(_ value: Value) -> Located<Trigger>? {
+    private func trigger(_ value: Value, namespace: String) -> Located<Trigger>? {
         let kinds = TriggerKind.allCases.map(\.rawValue)
         guard let mapping = value.mapping(keys: kinds) else { return nil }
         let known = mapping.entries.filter { kinds.contains($0.key) }
@@ -19,13 +21,12 @@ extension ManifestParser {
             if mapping.entries.isEmpty { value.refuse("an empty trigger; expected \(Value.list(kinds))") }
             return nil
         }
-        Availability.check("trigger \(kind.rawValue)", at: entry.position, report)
         switch kind {
         case .http: return http(entry.value)
         case .timer: return timer(entry.value).map { located(.timer($0), entry.value) }
         case .file: return file(entry.value)
-        case .topic: return topic(entry.value).map { located(.topic($0), entry.value) }
-        case .state: return state(entry.value).map { located(.state(prefix: $0), entry.value) }
+        case .topic: return topicTrigger(entry.value).map { located(.topic($0), entry.value) }
+        case .state: return state(entry.value, namespace: namespace).map { located(.state($0), entry.value) }
         }
     }
 
@@ -48,8 +49,19 @@ extension ManifestParser {
         return text
     }
 
-    private func state(_ value: Value) -> String? {
-        guard let mapping = value.mapping(keys: ["prefix"]),
+    /// A name alone, or a name with a filter.
+    private func topicTrigger(_ value: Value) -> TopicTrigger? {
+        if value.isScalar { return topic(value).map { TopicTrigger($0) } }
+        guard let mapping = value.mapping(keys: ["name", "filter"]) else { return nil }
+        let name = mapping.required("name", "give the topic, such as 'name: order.placed'").flatMap(topic)
+        let filter = mapping["filter"].flatMap { self.filter($0, of: name ?? "") }
+        return name.map { TopicTrigger($0, filter: filter) }
+    }
+
+    private func state(_ value: Value, namespace own: String) -> StateTrigger? {
+        guard let mapping = value.mapping(keys: ["prefix", "namespace"]) else { return nil }
+        let namespace = mapping["namespace"].flatMap(name)?.value ?? own
+        guard
             let prefix = mapping.required("prefix", "give the beginning of the keys to follow, such as \"orders/\"")?
                 .text("the beginning of a key")
         else { return nil }
@@ -57,6 +69,6 @@ extension ManifestParser {
             mapping["prefix"]?.refuse("longer than a key can be (1024 bytes)")
             return nil
         }
-        return prefix
+        return StateTrigger(prefix: prefix, namespace: namespace)
     }
 }

@@ -25,12 +25,17 @@ struct ManifestParser {
         declaration.name = name.flatMap(self.name)
         let handler = mapping.required("handler", "say what runs, such as 'handler: { product: Orders }'")
             .flatMap { handlerSyntax($0) }
-        let triggers = self.triggers(mapping["triggers"])
+        let namespace = mapping["state"].flatMap(self.name)?.value ?? declaration.name?.value ?? ""
+        let triggers = self.triggers(mapping["triggers"], namespace: namespace)
         declaration.routes = triggers.compactMap { located in
             guard case .http(let trigger) = located.value else { return nil }
             return Located(value: trigger, report: report, position: located.position)
         }
-        declaration.topics = triggers.compactMap { if case .topic(let topic) = $0.value { topic } else { nil } }
+        declaration.topics = triggers.compactMap { if case .topic(let topic) = $0.value { topic.name } else { nil } }
+        declaration.followed = triggers.compactMap { located in
+            guard case .state(let trigger) = located.value else { return nil }
+            return Located(value: trigger.namespace, report: report, position: located.position)
+        }
         var manifest = Manifest(
             name: declaration.name?.value ?? "", handler: Handler(command: [], contract: .apus, directory: folder),
             triggers: triggers.map(\.value), file: file)
@@ -41,7 +46,7 @@ struct ManifestParser {
         manifest.destinations = destinations(mapping.entry("on"))
         declaration.targets = targets(manifest.destinations, in: mapping["on"])
         manifest.sandbox = sandbox(mapping.entry("sandbox"))
-        manifest.namespace = mapping["state"].flatMap(self.name)?.value ?? manifest.name
+        manifest.namespace = namespace
         manifest.environment = environment(mapping["environment"])
         checkMeaning(of: manifest, contract: handler?.contract, triggers: triggers, in: mapping)
         // Last, since it looks at the disk: a handler whose description is wrong is not looked for.
@@ -82,6 +87,8 @@ struct Declaration {
     var topics: [String] = []
     /// The functions and topics that it names as destinations.
     var targets: [Located<String>] = []
+    /// The namespaces of its `state` triggers.
+    var followed: [Located<String>] = []
 
     init(report: Report) { self.report = report }
 }

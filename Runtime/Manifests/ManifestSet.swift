@@ -3,6 +3,7 @@ enum ManifestSet {
     static func check(_ declarations: [Declaration]) {
         checkNames(declarations.compactMap(\.name))
         checkRoutes(declarations.flatMap(\.routes))
+        checkNamespaces(declarations)
         // Of a file that could not be read nobody knows what it declares.
         if declarations.allSatisfy({ $0.name != nil }) { checkTargets(of: declarations) }
     }
@@ -15,6 +16,18 @@ enum ManifestSet {
             target.report.add(
                 target.position,
                 "on: '\(target.value.prefix(128))' is neither a function nor a topic of a function's trigger\(advice)")
+        }
+    }
+
+    /// A namespace that nobody's state is in may be written by hand; one that is nearly another's is a slip.
+    private static func checkNamespaces(_ declarations: [Declaration]) {
+        let namespaces = Set(declarations.compactMap(\.manifest?.namespace))
+        guard declarations.allSatisfy({ $0.manifest != nil }) else { return }
+        for followed in declarations.flatMap(\.followed) where !namespaces.contains(followed.value) {
+            let near = Suggestion.phrase(for: followed.value, among: namespaces.sorted())
+            guard !near.isEmpty else { continue }
+            followed.report.add(
+                followed.position, "no function keeps its state in the namespace '\(followed.value)'\(near)")
         }
     }
 

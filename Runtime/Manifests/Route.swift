@@ -3,6 +3,8 @@ package import Events
 /// One HTTP trigger, as the gateway needs it.
 package struct Route: Sendable, Hashable {
     package let function: String
+    /// Which of the function's triggers.
+    package let index: Int
     /// Uppercase; empty means every method but `OPTIONS`, which the gateway answers itself unless it is listed.
     package let methods: [String]
     /// Bytes of a request body.
@@ -10,15 +12,23 @@ package struct Route: Sendable, Hashable {
     /// Whether the function is an HTTP server itself, which may change the protocol (RFC 9110 §7.8) and has use for what
     /// else a client says of its connection.
     package let isServer: Bool
+    /// What an `Idempotency-Key` does.
+    package let idempotency: HTTPTrigger.Idempotency
+    /// How long a stored response answers repeats.
+    package let keep: Duration
     package let segments: [RoutePattern.Segment]
 
     package init(
-        function: String, methods: [String], bodyLimit: Int64, isServer: Bool = false, pattern: RoutePattern
+        function: String, index: Int = 0, methods: [String], bodyLimit: Int64, isServer: Bool = false,
+        idempotency: HTTPTrigger.Idempotency = .off, keep: Duration = .zero, pattern: RoutePattern
     ) {
         self.function = function
+        self.index = index
         self.methods = methods
         self.bodyLimit = bodyLimit
         self.isServer = isServer
+        self.idempotency = idempotency
+        self.keep = keep
         segments = pattern.segments
     }
 

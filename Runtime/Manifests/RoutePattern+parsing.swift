@@ -25,11 +25,19 @@ extension RoutePattern {
                 throw RouteError(
                     message: "the parameter '\(name)' occurs twice; give each its own name", offset: offset)
             }
+            guard index > 0 || segment != .literal(Self.reserved) else {
+                throw RouteError(
+                    message: "paths below /\(Self.reserved) are the host's own; begin the path with another name",
+                    offset: offset)
+            }
             segments.append(segment)
             offset += part.unicodeScalars.count + 1
         }
         self.init(segments: segments, description: text)
     }
+
+    /// Requests whose path begins with this segment reach no function.
+    package static let reserved = "_apus"
 
     /// What two patterns have in common when no request can tell them apart: `/a/{x}` and `/a/{y}`.
     var shape: String {

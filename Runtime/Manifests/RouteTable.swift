@@ -18,11 +18,14 @@ package struct RouteTable: Sendable {
 
     package init(_ manifests: [Manifest]) {
         for manifest in manifests {
-            for trigger in manifest.httpTriggers {
+            for (index, trigger) in manifest.triggers.enumerated() {
+                guard case .http(let trigger) = trigger else { continue }
                 insert(
                     Route(
-                        function: manifest.name, methods: trigger.methods, bodyLimit: manifest.limits.body,
-                        isServer: manifest.handler.contract == .http, pattern: trigger.path))
+                        function: manifest.name, index: index, methods: trigger.methods,
+                        bodyLimit: manifest.limits.body,
+                        isServer: manifest.handler.contract == .http, idempotency: trigger.idempotency,
+                        keep: trigger.keep, pattern: trigger.path))
             }
         }
     }

@@ -45,27 +45,71 @@ final class Batch {
         ledger = QueueLedger(load: load)
     }
 
-    /// Runs `units` in one transaction; what it returns resumes their callers.
-    func run(_ units: [Unit]) -> [Delivery] {
+    /// Runs `units` in one transaction; what it returns resumes their callers. Throws what undid the transaction.
+    func run(_ units: [Unit]) throws(StorageError) -> [Delivery] {
         do {
             return try database.writeWithoutTransaction { database in
-                try database.beginTransaction(.immediate)
+                let connection = connection(of: database)
+                var isCommitting = false
                 do {
-                    let deliveries = try deliveries(of: units, in: connection(of: database))
+                    try begin(database, connection)
+                    let deliveries = try deliveries(of: units, in: connection)
+                    isCommitting = true
                     try database.commit()
                     ledger.committed()
                     return deliveries
                 } catch {
-                    try? database.rollback()
-                    throw error
+                    throw undone(database, connection, because: error, isCommitting)
                 }
             }
         } catch {
             versions.stored = 0
             ledger.failed()
-            let failure = StorageError.wrapping(error, path: database.path)
-            return units.map { unit in { unit.fail(failure) } }
+            throw error as? StorageError
+                ?? StorageError(.failed, "\(database.path) could not be used", underlying: error)
         }
+    }
+
+    /// Writes and syncs a little, after a transaction has failed or to see whether the disk works again.
+    ///
+    /// A commit whose sync failed has left its frames in the WAL. SQLite has undone it, but a crash of the host would
+    /// bring it back. This commit takes its place there: SQLite writes from where the last good one ended. (What a full
+    /// disk needs besides, it tries first: a WAL that is copied and cut off makes room.)
+    func cover(after failure: StorageError) throws(StorageError) {
+        if failure.code == .full { try? checkpoint() }
+        let unit = Unit(
+            bytes: 0,
+            run: { transaction in
+                try transaction.database.run(
+                    """
+                    INSERT INTO counter VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+                    """)
+                return {}
+            }, fail: { _ in })
+        _ = try run([unit])
+    }
+
+    private func checkpoint() throws {
+        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    }
+
+    private func begin(_ database: Database, _ connection: Connection) throws {
+        // What could not be undone when it failed.
+        if connection.isInsideTransaction { try database.rollback() }
+        try database.beginTransaction(.immediate)
+    }
+
+    private func undone(
+        _ database: Database, _ connection: Connection, because error: any Error, _ isCommitting: Bool
+    ) -> any Error {
+        let systemError = connection.systemError
+        try? database.rollback()
+        let path = self.database.path
+        let failure = StorageError.wrapping(error, path: path, systemError: systemError)
+        guard isCommitting, var failure = failure as? StorageError else { return failure }
+        // Another error than that of a sync comes before the last frame, without which the others count for nothing.
+        failure.mayBeApplied = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
+        return failure
     }
 
     private func connection(of database: Database) -> Connection {
@@ -99,7 +143,7 @@ final class Batch {
         } catch {
             // SQLite undoes the whole transaction on some errors, such as a full disk
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
-            guard connection.isInsideTransaction else { throw error }
+            guard connection.isInsideTransaction, !StorageError.isDamage(error) else { throw error }
             ledger.dropUnit()
             try connection.run("ROLLBACK TO unit")
             try connection.run("RELEASE unit")

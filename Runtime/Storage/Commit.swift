@@ -4,15 +4,19 @@ package import Events
 package struct Commit: Sendable {
     package var effects: Effects?
     package var settle: (lease: Lease, settlement: Settlement)?
+    /// What answers repeats of the request from now on.
+    package var response: IdempotentResponse?
     /// What tells others how the invocation ended. They go into the queue also where it is full: whoever leases sees to
     /// it that there is room.
     package var notices: [NewInvocation]
 
     package init(
-        effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil, notices: [NewInvocation] = []
+        effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil, response: IdempotentResponse? = nil,
+        notices: [NewInvocation] = []
     ) {
         self.effects = effects
         self.settle = settle
+        self.response = response
         self.notices = notices
     }
 }
@@ -23,6 +27,8 @@ package enum CommitResult: Sendable, Hashable {
     case conflicted
     /// Another has the invocation now, or it was cancelled; nothing was applied.
     case leaseLost
+    /// Another response answers the idempotency key; nothing was applied.
+    case repeated
 }
 
 /// The right to settle one running invocation; a later lease of the same invocation has a higher epoch.

@@ -75,6 +75,9 @@ final class Connection: @unchecked Sendable {
 
     var isInsideTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
+    /// The `errno` of the last call to the system that failed, where that was the reason.
+    var systemError: Int32 { sqlite3_system_errno(handle) }
+
     /// What `body` makes of each row, in order.
     func all<Result>(_ sql: String, _ values: Binding..., body: (Columns) throws -> Result) throws -> [Result] {
         var results: [Result] = []

@@ -68,6 +68,11 @@ package struct Effects: Sendable, Hashable {
     package var writes: [StateKey: Write] = [:]
     /// One for each receiver.
     package var messages: [NewInvocation] = []
+    /// Of what has written: how many events led to it (`Invocation.depth`).
+    package var depth: Int
 
-    package init(namespace: String) { self.namespace = namespace }
+    package init(namespace: String, depth: Int = 0) {
+        self.namespace = namespace
+        self.depth = depth
+    }
 }

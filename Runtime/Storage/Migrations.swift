@@ -7,7 +7,7 @@ package enum Migrations {
 
     static var latest: Int64 { Int64(all.count) }
 
-    private static let all: [(name: String, sql: String)] = [("v1", first), ("v2", second)]
+    private static let all: [(name: String, sql: String)] = [("v1", first), ("v2", second), ("v3", idempotency)]
 
     package static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

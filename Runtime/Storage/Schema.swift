@@ -31,12 +31,15 @@ enum Schema {
         configuration.label = "apus"
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(Double(Options.busyMilliseconds) / 1000)
+        // A transaction that a failing disk does not let end is undone later; GRDB would end the process.
+        configuration.allowsUnsafeTransactions = true
         let file = try DatabaseQueue(path: path, configuration: configuration)
         try file.writeWithoutTransaction { database in
             // GRDB chooses NORMAL for WAL, which may lose commits at a power cut.
             let pragmas = ["synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"]
             for pragma in pragmas + options.pragmas { try database.execute(sql: "PRAGMA " + pragma) }
         }
+        try settle(file)
         try Migrations.migrator.migrate(file)
         try file.writeWithoutTransaction { database in
             let connection = Connection(of: database, options: options)
@@ -56,10 +59,19 @@ enum Schema {
         return file
     }
 
+    /// Makes durable what a host that died has left in the WAL, before anybody acts on it.
+    ///
+    /// Its last commit may be there though its sync failed or never came: Linux counts pages as written that it could
+    /// not write, and SQLite would append to them. The database file gets a copy, which is synced.
+    private static func settle(_ file: DatabaseQueue) throws {
+        try file.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    }
+
     /// Finds damage early, at least where each table and index begins. A check of every page would take too long.
     private static func touchAll(_ connection: Connection) throws {
         for table in [
             "counter", "state", "invocation", "result", "queue_count", "timer", "timer_instant", "file_trigger", "file",
+            "idempotent_response",
         ] {
             _ = try connection.exists("SELECT * FROM \(table) LIMIT 1")
         }

@@ -1,5 +1,11 @@
 import GRDB
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Why the store could not do what it was asked for.
 package struct StorageError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
@@ -15,6 +21,10 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case inaccessible
         /// No space is left.
         case full
+        /// The file system is read-only.
+        case readOnly
+        /// The disk could not read or write.
+        case disk
         /// The store is closed.
         case closed
         /// Anything else; `underlying` says what.
@@ -25,6 +35,9 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     /// What happened, and what to do about it.
     package let message: String
     package let underlying: (any Error)?
+    /// Whether a crash of the host could bring back what was refused with this error: the disk failed while that was
+    /// committed, and could not be made to forget it.
+    package var mayBeApplied = false
 
     package init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
         self.code = code
@@ -40,29 +53,48 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
 
 extension StorageError {
     /// `error` in the words of this module. Errors that are not of SQLite stay what they are.
-    static func wrapping(_ error: any Error, path: String) -> any Error {
+    ///
+    /// - Parameter systemError: the `errno` that SQLite met, where it is known.
+    static func wrapping(_ error: any Error, path: String, systemError: Int32 = 0) -> any Error {
         guard let error = error as? DatabaseError else { return error }
-        return StorageError(code(of: error), explanation(of: error, path: path), underlying: error)
+        let code = code(of: error, systemError)
+        return StorageError(code, explanation(of: code, path: path, systemError), underlying: error)
+    }
+
+    /// Whether SQLite has found the file damaged.
+    static func isDamage(_ error: any Error) -> Bool {
+        (error as? DatabaseError)?.resultCode == .SQLITE_CORRUPT
     }
 
     /// See https://www.sqlite.org/rescode.html.
-    private static func code(of error: DatabaseError) -> Code {
+    private static func code(of error: DatabaseError, _ systemError: Int32) -> Code {
         switch error.resultCode {
         case .SQLITE_NOTADB: .foreign
         case .SQLITE_CORRUPT: .damaged
         case .SQLITE_FULL: .full
+        case .SQLITE_IOERR where [ENOSPC, EDQUOT].contains(systemError): .full
+        case .SQLITE_IOERR where systemError == EROFS: .readOnly
+        case .SQLITE_CANTOPEN where systemError == EROFS: .readOnly
+        case .SQLITE_IOERR: .disk
         case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .inaccessible
         default: .failed
         }
     }
 
-    private static func explanation(of error: DatabaseError, path: String) -> String {
-        switch code(of: error) {
-        case .foreign: "\(path) is not an Apus database; move it away or choose another data folder"
-        case .damaged: "\(path) is damaged; restore it from a backup, or salvage it with sqlite3's .recover"
-        case .full: "no space is left for \(path); free some and try again"
-        case .inaccessible: "\(path) cannot be opened for writing; check the owner and mode of the file and its folder"
-        case .inUse, .newerVersion, .closed, .failed: "\(path) could not be used"
+    private static func explanation(of code: Code, path: String, _ systemError: Int32) -> String {
+        switch code {
+        case .foreign: return "\(path) is not an Apus database; move it away or choose another data folder"
+        case .damaged:
+            return "\(path) is damaged; stop the host and restore it with 'apus restore' from a backup, or salvage it "
+                + "with sqlite3's .recover"
+        case .full: return "no space is left for \(path); free some"
+        case .readOnly: return "the file system of \(path) is read-only; find out why and mount it for writing"
+        case .disk:
+            let reason = systemError == 0 ? "" : ": \(String(cString: strerror(systemError)))"
+            return "the disk under \(path) fails\(reason); the kernel's log may say why"
+        case .inaccessible:
+            return "\(path) cannot be opened for writing; check the owner and mode of the file and its folder"
+        case .inUse, .newerVersion, .closed, .failed: return "\(path) could not be used"
         }
     }
 }

@@ -52,23 +52,38 @@ extension Store {
         try readingSnapshot { try effects.isCurrent(in: $0) }
     }
 
-    /// Checks what was read, applies what was written and settles the lease, as one; returns after the `fsync`.
+    /// Whether `effects` puts anything into the queue when it is committed.
+    package func enqueues(_ effects: Effects) -> Bool {
+        if !effects.messages.isEmpty { return true }
+        guard !effects.writes.isEmpty, let followers = followers[effects.namespace] else { return false }
+        return effects.writes.keys.contains { !followers.followers(of: $0).isEmpty }
+    }
+
+    /// Checks what was read, applies what was written, tells those who follow it, keeps the response and settles the lease,
+    /// as one; returns after the `fsync`.
     ///
-    /// - Throws: `QueueFull` too, when a message finds no room.
+    /// - Throws: `QueueFull` too, when a message or a change finds no room.
     package func commit(_ commit: Commit) async throws -> CommitResult {
         let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
         let notices = commit.notices.map { QueueRow($0) }
-        let bytes = (commit.effects?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
-        return try await writer.perform(bytes: bytes) { transaction in
+        let bytes =
+            (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
+        return try await writer.perform(bytes: bytes) { [weaknesses] transaction in
             let now = self.now()
             var place: QueuePlace?
             if let lease = commit.settle?.lease {
                 place = try transaction.place(of: lease)
+                if place == nil, weaknesses.skipsEpochs { place = try transaction.place(of: lease.invocation) }
                 if place == nil { return .leaseLost }
             }
             if let effects = commit.effects {
-                guard try effects.isCurrent(in: transaction.database) else { return .conflicted }
-                try effects.write(in: transaction)
+                guard try weaknesses.skipsVersions || effects.isCurrent(in: transaction.database) else {
+                    return .conflicted
+                }
+            }
+            if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
+            if let effects = commit.effects {
+                try effects.write(in: transaction, followers: self.followers[effects.namespace], now: now)
                 for message in messages { _ = try transaction.enqueue(message, now: now) }
             }
             if let place, let settlement = commit.settle?.settlement {
@@ -90,10 +105,7 @@ extension Effects {
 
     fileprivate func isCurrent(in database: Connection) throws -> Bool {
         for (key, version) in reads {
-            let current = try database.first(
-                "SELECT version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
-            ) { $0.integer(0) }
-            if current ?? 0 != version { return false }
+            if try database.version(of: key, in: namespace) ?? 0 != version { return false }
         }
         return try scans.allSatisfy { scan in
             let range = KeyRange(prefix: scan.prefix, after: scan.after)
@@ -107,24 +119,65 @@ extension Effects {
         }
     }
 
-    fileprivate func write(in transaction: WriteTransaction) throws {
+    fileprivate func write(
+        in transaction: WriteTransaction, followers: StateFollowers.Namespace?, now: WallTime
+    ) throws {
         if writes.isEmpty { return }
         let version = transaction.nextVersion()
         let database = transaction.database
-        for (key, write) in writes {
-            switch write {
-            case .set(let value): try database.set(key, to: value, version: version, in: namespace)
-            case .delete:
-                try database.run("DELETE FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key))
-            case .increment(let step):
-                let sum = try database.number(of: key, in: namespace).adding(step, to: key)
-                try database.set(key, to: Array(String(sum).utf8), version: version, in: namespace)
-            }
+        guard let followers else {
+            for (key, write) in writes { _ = try database.apply(write, to: key, version: version, in: namespace) }
+            return
         }
+        var count = 0
+        for (key, write) in writes {
+            let followers = followers.followers(of: key)
+            let previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
+            let value = try database.apply(write, to: key, version: version, in: namespace)
+            // A delete of what is not there changes nothing.
+            guard !followers.isEmpty, value != nil || previous != nil else { continue }
+            let change = StateChange(
+                namespace: namespace, key: key, value: value, version: version, previous: previous, depth: depth)
+            try change.checkDepth()
+            count += followers.count
+            guard count <= StateChange.most else { throw tooManyChanges }
+            for row in change.rows(for: followers, at: now) { _ = try transaction.enqueue(row, now: now) }
+        }
+    }
+
+    private var tooManyChanges: StateError {
+        StateError(
+            .invalid,
+            "one commit may cause \(StateChange.most) events, one for each change and each function that follows it; "
+                + "write less at once, or use immediately")
     }
 }
 
 extension Connection {
+    /// The new value; `nil` when it is gone.
+    fileprivate func apply(
+        _ write: Effects.Write, to key: StateKey, version: Int64, in namespace: String
+    ) throws -> [UInt8]? {
+        switch write {
+        case .set(let value):
+            try set(key, to: value, version: version, in: namespace)
+            return value
+        case .delete:
+            try run("DELETE FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key))
+            return nil
+        case .increment(let step):
+            let sum = Array(String(try number(of: key, in: namespace).adding(step, to: key)).utf8)
+            try set(key, to: sum, version: version, in: namespace)
+            return sum
+        }
+    }
+
+    fileprivate func version(of key: StateKey, in namespace: String) throws -> Int64? {
+        try first("SELECT version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)) {
+            $0.integer(0)
+        }
+    }
+
     fileprivate func set(_ key: StateKey, to value: [UInt8], version: Int64, in namespace: String) throws {
         guard !key.isEmpty else { throw StateError(.invalid, "a key must not be empty") }
         try run(

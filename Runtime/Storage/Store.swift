@@ -16,6 +16,8 @@ package final class Store: Sendable {
     private let database: DatabaseQueue
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
+    let weaknesses: Set<Weakness>
+    private let followed = Mutex(StateFollowers())
 
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
@@ -28,10 +30,11 @@ package final class Store: Sendable {
     ///   - now: the wall clock, by which rows are stamped; the caller says itself what time it is where a verb asks.
     ///   - trace: is told the SQL of each statement that runs, on the thread that runs it.
     ///   - profile: is told likewise how many steps of SQLite's virtual machine each took.
+    ///   - weaknesses: guarantees to take away, for tests.
     package init(
         directory: String, pragmas: [String] = [], results: Duration = Retention().results,
         now: @escaping @Sendable () -> WallTime = { .now() }, trace: (@Sendable (String) -> Void)? = nil,
-        profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)? = nil
+        profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)? = nil, weaknesses: Set<Weakness> = []
     ) throws {
         let folder = try DataFolder(directory)
         let options = Options(pragmas: pragmas, trace: trace, profile: profile, results: results)
@@ -45,6 +48,7 @@ package final class Store: Sendable {
         readers = Readers(path: folder.database, options: options)
         writer = try Writer(database: database, options: options, load: load)
         self.folder = Mutex(folder)
+        self.weaknesses = weaknesses
         load.update(try queueTotals().map { ($0.key, $0.value.counts) })
     }
 
@@ -61,13 +65,33 @@ package final class Store: Sendable {
     /// How well the writer gathers.
     package var statistics: WriterStatistics { writer.statistics }
 
+    /// Whether changes are possible now, as far as is known: an idle store finds out by the next change.
+    package var health: StoreHealth { writer.health }
+
+    /// Calls `body` whenever `health` has changed, on the thread that has found out; in place of an earlier one.
+    package func onHealthChange(_ body: @escaping @Sendable (StoreHealth) -> Void) { writer.onHealthChange(body) }
+
+    /// Delivers changes to these functions: those of every commit that is applied from now on.
+    package func follow(_ followers: StateFollowers) { followed.withLock { $0 = followers } }
+
+    var followers: StateFollowers { followed.withLock { $0 } }
+
     /// What one statement reads.
     func reading<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        do { return try readers.once(body) } catch { throw StorageError.wrapping(error, path: database.path) }
+        do { return try readers.once(body) } catch { throw noted(error) }
     }
 
     /// What several statements read at one instant.
     func readingSnapshot<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        do { return try readers.snapshot(body) } catch { throw StorageError.wrapping(error, path: database.path) }
+        do { return try readers.snapshot(body) } catch { throw noted(error) }
+    }
+
+    /// Damage that a reader has found ends all writing.
+    private func noted(_ error: any Error) -> any Error {
+        let wrapped = StorageError.wrapping(error, path: database.path)
+        if StorageError.isDamage(error), let wrapped = wrapped as? StorageError {
+            writer.refuse(because: wrapped)
+        }
+        return wrapped
     }
 }

@@ -10,6 +10,8 @@ final class Waiting: Sendable {
     fileprivate struct State {
         var units: [Unit] = []
         var isClosed = false
+        /// Why the store takes nothing now.
+        var refusal: StorageError?
         /// Wakes the writer when so many are waiting; `nil` while it is awake.
         var wakeAt: Int?
     }
@@ -25,17 +27,40 @@ final class Waiting: Sendable {
         wake.signal()
     }
 
-    /// `false` when closed.
-    func append(_ unit: Unit) -> Bool {
-        let (isClosed, mustWake) = state.withLock { state in
-            if state.isClosed { return (true, false) }
+    /// Returns why the unit is not taken; `nil` when it is.
+    func append(_ unit: Unit) -> StorageError? {
+        let (refusal, mustWake): (StorageError?, Bool) = state.withLock { state in
+            if state.isClosed { return (StorageError(.closed, "the store is closed"), false) }
+            if let refusal = state.refusal { return (refusal, false) }
             state.units.append(unit)
-            guard let enough = state.wakeAt, state.units.count >= enough else { return (false, false) }
+            guard let enough = state.wakeAt, state.units.count >= enough else { return (nil, false) }
             state.wakeAt = nil
-            return (false, true)
+            return (nil, true)
         }
         if mustWake { wake.signal() }
-        return !isClosed
+        return refusal
+    }
+
+    /// Takes nothing more until `accept`. Returns what is waiting, for which nothing will be done.
+    func refuse(because error: StorageError) -> [Unit] {
+        state.withLock { state in
+            if state.refusal?.code != .damaged { state.refusal = error }
+            defer { state.units = [] }
+            return state.units
+        }
+    }
+
+    /// What was refused because of damage stays so.
+    func accept() {
+        state.withLock { if $0.refusal?.code != .damaged { $0.refusal = nil } }
+    }
+
+    /// Waits for so long (`nil`: for ever); `false` when it was closed.
+    func rest(for time: Duration?) -> Bool {
+        let end = time.map { DispatchTime.now() + .nanoseconds(Int($0.nanoseconds)) } ?? .distantFuture
+        // Whoever has closed it may have done so before, and has left his signal to the wait above.
+        while !state.withLock({ $0.isClosed }), wake.wait(timeout: end) == .success {}
+        return !state.withLock { $0.isClosed }
     }
 
     /// The next batch; `nil` when closed and empty. Waits for the first unit, and as `gathering` says for more.

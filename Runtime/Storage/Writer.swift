@@ -21,7 +21,8 @@ package struct WriterStatistics: Sendable, Hashable {
 /// The thread that makes all changes: it takes what is waiting, runs each unit in a savepoint of one transaction, commits
 /// with one `fsync`, and only then resumes the callers.
 ///
-/// A unit that throws is undone alone; when the transaction fails, all its units fail. A caller whose task is cancelled
+/// A unit that throws is undone alone; when the transaction fails, each is tried once more by itself. When the disk does
+/// not take even that, all fail, and so does at once what comes then, until a probe has succeeded. A caller whose task is cancelled
 /// gets its result all the same: what is recorded never depends on who still listens.
 final class Writer: Sendable {
     private let database: DatabaseQueue
@@ -29,6 +30,7 @@ final class Writer: Sendable {
     private let load: QueueLoad
     private let waiting = Waiting()
     private let counted = Mutex(WriterStatistics())
+    private let condition = Mutex(Condition())
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts the thread.
@@ -84,7 +86,7 @@ final class Writer: Sendable {
     }
 
     private func submit(_ unit: Unit) {
-        if !waiting.append(unit) { unit.fail(StorageError(.closed, "the store is closed")) }
+        if let refusal = waiting.append(unit) { unit.fail(refusal) }
     }
 
     private func loop() {
@@ -97,13 +99,107 @@ final class Writer: Sendable {
         var gathering = Gathering()
         while let units = waiting.next(gathering) {
             let start = ContinuousClock.now
-            let deliveries = batch.run(units)
+            let (deliveries, failure) = commit(units, in: batch)
             gathering.ended(batch: units.count, waiting: waiting.count, in: start.duration(to: .now))
             counted.withLock { counted in
                 counted.commits += 1
                 counted.units += units.count
             }
+            if let failure { refuse(because: failure) }
             for delivery in deliveries { delivery() }
+            if let failure { recover(from: failure, in: batch) }
         }
+    }
+
+    // MARK: Failures
+
+    /// Commits `units`, together if possible. Returns also why the store can take no more.
+    private func commit(_ units: [Unit], in batch: Batch) -> ([Delivery], StorageError?) {
+        do throws(StorageError) {
+            return (try batch.run(units), nil)
+        } catch {
+            if let failure = cover(error, in: batch) { return (units.map { unit in { unit.fail(error) } }, failure) }
+        }
+        // One of them may be to blame, such as one that is too large for what is left of the disk.
+        var deliveries: [Delivery] = []
+        for (index, unit) in units.enumerated() {
+            do throws(StorageError) {
+                deliveries += try batch.run([unit])
+            } catch {
+                var error = error
+                let failure = cover(error, in: batch)
+                if failure == nil { error.mayBeApplied = false }
+                deliveries.append { [error] in unit.fail(error) }
+                guard let failure else { continue }
+                return (deliveries + units[(index + 1)...].map { unit in { unit.fail(failure) } }, failure)
+            }
+        }
+        return (deliveries, nil)
+    }
+
+    /// Makes sure that nothing is left of what has failed. Returns why it cannot.
+    private func cover(_ error: StorageError, in batch: Batch) -> StorageError? {
+        if error.code == .damaged { return error }
+        do throws(StorageError) {
+            try batch.cover(after: error)
+            return nil
+        } catch {
+            // What is refused with it was never tried.
+            var failure = error
+            failure.mayBeApplied = false
+            return failure
+        }
+    }
+
+    /// Fails what is waiting, and what comes until the store has recovered.
+    func refuse(because error: StorageError) {
+        for unit in waiting.refuse(because: error) { unit.fail(error) }
+        change(to: .failing(error))
+    }
+
+    /// Returns when the disk takes a commit again, or the store is closed.
+    private func recover(from error: StorageError, in batch: Batch) {
+        var last = error
+        var schedule = ProbeSchedule(after: error)
+        while waiting.rest(for: schedule.wait) {
+            do throws(StorageError) {
+                try batch.cover(after: last)
+                waiting.accept()
+                return change(to: .well)
+            } catch {
+                var failure = error
+                failure.mayBeApplied = false
+                last = failure
+                schedule.failed(with: failure)
+                for unit in waiting.refuse(because: failure) { unit.fail(failure) }
+                change(to: .failing(failure))
+            }
+        }
+    }
+}
+
+// MARK: - Health
+
+extension Writer {
+    private struct Condition {
+        var health = StoreHealth.well
+        var observer: (@Sendable (StoreHealth) -> Void)?
+    }
+
+    var health: StoreHealth { condition.withLock { $0.health } }
+
+    func onHealthChange(_ body: @escaping @Sendable (StoreHealth) -> Void) {
+        condition.withLock { $0.observer = body }
+    }
+
+    private func change(to health: StoreHealth) {
+        let observer = condition.withLock { condition -> (@Sendable (StoreHealth) -> Void)? in
+            // Nothing but a restored file heals damage.
+            if condition.health.error?.code == .damaged { return nil }
+            let isNews = condition.health.error?.code != health.error?.code
+            condition.health = health
+            return isNews ? condition.observer : nil
+        }
+        observer?(health)
     }
 }

@@ -62,7 +62,9 @@ import Testing
         try await AdminWorld.with { world async throws in
             let answer = try await world.send("POST", "/v1/reload")
             #expect(answer.status == 200)
-            #expect(answer.body == "{\"problems\":[],\"reloaded\":true}\n")
+            let document =
+                #"{"added":[],"changed":["hello"],"functions":2,"problems":[],"reloaded":true,"removed":[]}"#
+            #expect(answer.body == document + "\n")
         }
         var setting = AdminWorld.Setting()
         setting.problems = ["a.yaml:1:1: wrong"]

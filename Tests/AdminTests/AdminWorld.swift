@@ -66,7 +66,10 @@ struct AdminWorld: Sendable {
                         continuation.finish()
                     }
                 }),
-            reload: { setting.problems })
+            reload: {
+                setting.problems.isEmpty
+                    ? ReloadDocument(functions: 2, changed: ["hello"]) : ReloadDocument(problems: setting.problems)
+            })
     }
 
     /// One request on a connection of its own.

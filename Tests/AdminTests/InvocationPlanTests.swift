@@ -1,6 +1,7 @@
 import Admin
 import Events
 import Manifests
+import Storage
 import Testing
 
 @Suite struct InvocationPlanTests {
@@ -124,7 +125,7 @@ import Testing
 
     @Test("a message goes to the trigger's topic unless it says otherwise")
     func message() throws {
-        let plan = try Self.plan(Self.manifest(.topic("order.placed"))) { $0.data = "x" }
+        let plan = try Self.plan(Self.manifest(.topic(TopicTrigger("order.placed")))) { $0.data = "x" }
         guard case .event(.topic, let event) = plan else {
             Issue.record("not an event")
             return
@@ -132,6 +133,37 @@ import Testing
         #expect(event.type == "order.placed")
         #expect(event.extensions["apustarget"] == "order.placed")
         #expect(event.data == [UInt8]("x".utf8))
+    }
+
+    @Test("a change of state goes to the trigger that follows the key")
+    func change() throws {
+        let manifest = Self.manifest(
+            .state(StateTrigger(prefix: "item/", namespace: "shop")),
+            .state(StateTrigger(prefix: "order/", namespace: "orders")))
+        let plan = try Self.plan(manifest) {
+            $0.data = "x"
+            $0.async = true
+            $0.event = .init()
+            $0.event?.subject = "order/7"
+        }
+        guard case .enqueue(let new) = plan else {
+            Issue.record("not queued")
+            return
+        }
+        #expect(new.kind == .state && new.trigger == "orders/state/1")
+        let event = new.event
+        #expect(event.type == "apus.state.set" && event.source == "/state/orders" && event.subject == "order/7")
+        #expect(event.extensions == ["version": "0"] && event.data == [UInt8]("x".utf8))
+        let deleted = try Self.plan(manifest) {
+            $0.event = .init()
+            $0.event?.subject = "item/7"
+            $0.event?.type = "apus.state.deleted"
+        }
+        guard case .event(.state, let event) = deleted else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(event.source == "/state/shop" && event.data.isEmpty && event.dataContentType == nil)
     }
 
     @Test("base64 data is decoded")
@@ -162,6 +194,9 @@ import Testing
         #expect(!invocation.mayRepeat && invocation.event.id == Self.id.description)
     }
 
+    private static let followers = manifest(
+        .state(StateTrigger(prefix: "a", namespace: "n")), .state(StateTrigger(prefix: "b", namespace: "n")))
+
     @Test("what cannot be done is refused with what could be")
     func refusals() {
         let http = Self.manifest(Self.route(.literal("orders"), .parameter("id"), methods: ["GET"]))
@@ -179,12 +214,29 @@ import Testing
             ("'base64' is not base64", http, { $0.base64 = "%" }),
             ("event.subject", Self.manifest(.file(FileTrigger(watch: "/in"))), { _ in }),
             ("no trigger", Self.manifest(), { _ in }),
+            ("event.subject", Self.followers, { _ in }),
+            ("does not begin with what the function follows: 'a', 'b'", Self.followers, { $0.event = .about("c") }),
+            (
+                "leave 'data' out", Self.followers,
+                {
+                    ($0.event, $0.data) = (.about("a"), "x")
+                    $0.event?.type = "apus.state.deleted"
+                }
+            ),
         ]
         for (expected, manifest, change) in cases {
             let problem = #expect(throws: Problem.self) { try Self.plan(manifest, change) }
             #expect(problem?.status == 400)
             #expect(problem?.detail?.contains(expected) == true, "\(problem?.detail ?? "")")
         }
+    }
+}
+
+extension InvocationRequest.EventFields {
+    fileprivate static func about(_ subject: String) -> Self {
+        var fields = Self()
+        fields.subject = subject
+        return fields
     }
 }
 
@@ -197,5 +249,9 @@ import Testing
         #expect(
             InvocationPlanTests.route(.literal("x"), methods: ["GET", "PUT"]).summary == "http GET,PUT /as/written")
         #expect(Trigger.file(FileTrigger(watch: "/in", include: [Glob("*.csv")])).summary == "file /in *.csv")
+        #expect(Trigger.topic(TopicTrigger("a")).summary == "topic a")
+        let filter = EventFilter.prefix(attribute: "subject", value: "eu/")
+        #expect(Trigger.topic(TopicTrigger("a", filter: filter)).summary == "topic a with subject=eu/*")
+        #expect(Trigger.state(StateTrigger(prefix: "order/", namespace: "n")).summary == "state n order/*")
     }
 }

@@ -95,7 +95,8 @@ import Testing
         arguments: [
             ["serve", "--listen", "8080"], ["serve", "--listen", "::1:80"], ["serve", "--drain", "soon"],
             ["serve", "--max-workers", "0"], ["serve", "--lanes", "0"], ["serve", "--log-level", "loud"], ["show"],
-            ["list", "--admin", "x:0"], ["new", "Orders"], ["new", "-x"], ["new", "a", "--trigger", "topic"], ["dance"],
+            ["list", "--admin", "x:0"], ["new", "Orders"], ["new", "-x"], ["new", "a", "--trigger", "pigeon"],
+            ["dance"],
         ])
     func usage(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try ApusCommand.parseAsRoot(arguments) }
@@ -106,7 +107,7 @@ import Testing
     func help() {
         let groups = ApusCommand.configuration.groupedSubcommands
         let commands = groups.flatMap(\.subcommands)
-        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 12)
+        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 13)
         for command in commands {
             #expect(!command.configuration.abstract.isEmpty, "\(command)")
             #expect(command.configuration.discussion.contains("\n  apus "), "\(command)")

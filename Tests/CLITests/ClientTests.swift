@@ -21,7 +21,7 @@ import Workers
                 engine: InvocationEngine(store: store, logger: logger),
                 lane: Lane(loop: MultiThreadedEventLoopGroup.singleton.next()), readiness: { [] },
                 logs: LogSource(lines: { _ in ["{\"a\":1}", "{\"b\":2}"] }, follow: { _ in AsyncStream { nil } }),
-                reload: { [] })
+                reload: { ReloadDocument(functions: 0) })
             let (ports, listening) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
             let server = AdminServer(host: "127.0.0.1", port: 0, services: services, logger: logger) {
                 listening.yield($0)

@@ -8,7 +8,7 @@ import Synchronization
 /// `CONTRACT_START` in its environment says how it starts: `crash`, `refuse`, `slow` (a second), `never`, or with a
 /// `thread` of its own.
 @main
-struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
+struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFunction {
     init() throws {
         switch getenv("CONTRACT_START").map({ String(cString: $0) }) {
         case "crash": kill(getpid(), SIGKILL)
@@ -44,6 +44,20 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
         try await context.state.increment("messages")
         try await context.state.set("message/" + message.id, message.attributes["apusdepth"] ?? "")
         if !message.text.isEmpty { try await context.send(message.text, to: message.text) }
+    }
+
+    /// Leaves the change in the state, counts it, and says when it is not the next one of its key; writes what its value
+    /// names, if any, so that it may call itself.
+    func follow(_ change: StateEvent, in context: Context) async throws {
+        try await context.state.increment("changes")
+        let last = try await context.state.string("last/" + change.key).flatMap { Int($0) } ?? 0
+        if change.previousVersion ?? 0 != last { try await context.state.increment("gaps") }
+        try await context.state.set("last/" + change.key, "\(change.version)")
+        let value = change.text ?? "deleted"
+        let trace = "\(value.prefix(100)) \(change.previousVersion ?? 0)"
+        try await context.state.set("change/\(change.key)/\(change.version)", trace)
+        try await context.state.set("depth/" + change.key, change.attributes["apusdepth"] ?? "")
+        if value.hasPrefix("again ") { try await context.state.set(String(value.dropFirst(6)), value) }
     }
 
     private func answer(_ operation: String, _ arguments: Arguments, _ request: HTTPRequest) async throws
@@ -135,7 +149,8 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
             throw PermanentFailure("told to fail after a write")
         case "set-and-stream":
             try await state.set(key, arguments.text["value"] ?? "")
-            return .stream { writer in while true { try await writer.write("more\n") } }
+            let lines = String(repeating: "more\n", count: arguments["lines"] ?? 1)
+            return .stream { writer in while true { try await writer.write(lines) } }
         case "immediately": try await state.immediately { try await $0.set(key, "now") }
         default: return nil
         }
@@ -150,6 +165,10 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction {
         case "send-and-fail":
             try await context.send(arguments.text["text"] ?? "", to: arguments.text["to"] ?? "")
             throw PermanentFailure("told to fail after it has sent")
+        case "send-at-once-and-fail":
+            let (text, target) = (arguments.text["text"] ?? "", arguments.text["to"] ?? "")
+            try await context.state.immediately { try await $0.send(text, to: target) }
+            throw PermanentFailure("told to fail after it has sent at once")
         default: return nil
         }
         return .text("done\n")

@@ -7,6 +7,8 @@ final class ApusHost {
     private let launcher: [String]
     private let arguments: [String]
     private let environment: [String: String]
+    /// Passed as systemd does, by their names; at most two.
+    private let sockets: [(name: String, port: ListeningPort)]
     private var process = Process()
     private(set) var port = 0
     private(set) var adminPort = 0
@@ -22,11 +24,15 @@ final class ApusHost {
     /// Where the build has put its products: beside the test bundle, which is the first argument of its runner.
     static let build = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
 
-    private init(folder: String, launcher: [String], arguments: [String], environment: [String: String]) {
+    private init(
+        folder: String, launcher: [String], arguments: [String], environment: [String: String],
+        sockets: [(name: String, port: ListeningPort)]
+    ) {
         self.folder = folder
         self.launcher = launcher
         self.arguments = arguments
         self.environment = environment
+        self.sockets = sockets
     }
 
     /// Runs `body` with a host that is ready; whatever happens, the host is gone afterwards.
@@ -34,14 +40,17 @@ final class ApusHost {
     /// - Parameters:
     ///   - manifests: YAML by file name without its ending.
     ///   - launcher: a program, by its absolute path, and its arguments, which becomes the host.
+    ///   - sockets: what the host is to serve on, with names; the first two.
     ///   - prepare: puts beside them what they need.
     static func with<Result>(
         _ manifests: [String: String], launcher: [String] = [], arguments: [String] = [],
-        environment: [String: String] = [:],
+        environment: [String: String] = [:], sockets: [(name: String, port: ListeningPort)] = [],
         prepare: (_ folder: String) throws -> Void = { _ in }, _ body: (ApusHost) async throws -> Result
     ) async throws -> Result {
         try await withTemporaryFolder { folder in
-            let host = ApusHost(folder: folder, launcher: launcher, arguments: arguments, environment: environment)
+            let host = ApusHost(
+                folder: folder, launcher: launcher + Self.passing(sockets.map(\.name)), arguments: arguments,
+                environment: environment, sockets: sockets)
             try FileManager.default.createDirectory(atPath: folder + "/manifests", withIntermediateDirectories: true)
             for (name, text) in manifests { try host.write(manifest: name, text) }
             try prepare(folder)
@@ -78,9 +87,9 @@ final class ApusHost {
             throw Failure(description: "cannot write \(path)")
         }
         output.seekToEndOfFile()
-        process.standardOutput = output
+        process.standardOutput = sockets.count > 1 ? sockets[1].port.handle : output
         process.standardError = output
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = sockets.first?.port.handle ?? FileHandle.nullDevice
         try process.run()
         let isUp = try await eventually {
             guard process.isRunning else { throw Failure(description: "the host ended: \(log.suffix(4000))") }
@@ -93,6 +102,19 @@ final class ApusHost {
             return (try? HTTPConnection(port: adminPort).request("GET", "/readyz").status) == 200
         }
         guard isUp else { throw Failure(description: "the host does not get ready: \(log.suffix(4000))") }
+    }
+
+    /// A shell that becomes the host: its input and its output are the sockets, since `Process` passes nothing else. What
+    /// is meant for a process has its id, which only that process knows before it is there.
+    private static func passing(_ names: [String]) -> [String] {
+        guard !names.isEmpty else { return [] }
+        let second = names.count > 1 ? "4<&1 1>&2" : ""
+        let script = """
+            exec 3<&0 0</dev/null \(second)
+            export LISTEN_FDS=\(names.count) LISTEN_FDNAMES=\(names.joined(separator: ":")) LISTEN_PID=$$
+            exec "$0" "$@"
+            """
+        return ["/bin/sh", "-c", script]
     }
 
     private static func port(after words: String, in text: String) -> Int? {
@@ -176,6 +198,11 @@ final class ApusHost {
         let children = (try? run("/bin/ps", ["-o", "pid=", "--ppid", "\(pid)"]).output) ?? ""
         return children.split(separator: "\n").compactMap { Int32($0.trimmingCharacters(in: .whitespaces)) }
     }
+}
+
+extension ListeningPort {
+    /// Another descriptor of the socket, which is closed with its handle.
+    fileprivate var handle: FileHandle { FileHandle(fileDescriptor: duplicate(), closeOnDealloc: true) }
 }
 
 struct CommandResult {

@@ -73,7 +73,7 @@ struct CheckTests {
             """
         try await ApusHost.with(["slow": slow]) { host in
             let port = host.port
-            async let answer = onThreads(1) { _ in try HTTPConnection(port: port).request("GET", "/sleep?ms=1000") }
+            async let answer = onThreads(1) { _ in try HTTPConnection(port: port).request("GET", "/sleep?ms=3000") }
             let isRunning = try await eventually { try host.function("slow").running == 1 }
             #expect(isRunning)
             #expect(host.terminate() == 0)

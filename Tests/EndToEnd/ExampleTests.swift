@@ -52,6 +52,23 @@ struct ExampleTests {
         }
     }
 
+    @Test("Tags follows the guestbook, also what is deleted by hand")
+    func tags() async throws {
+        try await withExamples { host in
+            let signed = try host.post("/guestbook", #"{"name": "Ada", "message": "Hello from #london!"}"#)
+            #expect(signed.status == 201)
+            let isIn = try await eventually { try host.get("/tags").text.contains(#"{"entries":1,"tag":"london"}"#) }
+            #expect(isIn)
+            let id = try #require(signed.headers["location"]?.split(separator: "/").last)
+            #expect(try host.get("/tags/london").text.contains(id))
+            let listed = try host.cli("state", "list", "guestbook", "--prefix", "entry/", "--json").output
+            let key = try #require(listed.split(separator: "\"").first { $0.hasPrefix("entry/") })
+            #expect(try host.cli("state", "delete", "guestbook", String(key)).status == 0)
+            let isOut = try await eventually { try host.get("/tags").text.hasPrefix("[]") }
+            #expect(isOut)
+        }
+    }
+
     @Test("Inbox sums up a file that appears, and forgets one that goes")
     func inbox() async throws {
         try await withExamples { host in

@@ -74,6 +74,41 @@ struct MessageTests {
         }
     }
 
+    @Test("a filter lets only some of a topic's messages through, and what nobody wants is no error")
+    func filtered() async throws {
+        try await withTemporaryFolder { folder in
+            let eu =
+                "{ topic: { name: order.placed, filter: { exact: { region: eu }, not: { suffix: { subject: x } } } } }"
+            let manifests = [
+                "sender": Self.sender, "eu": Self.recorder("eu", eu, in: folder),
+                "all": Self.recorder("all", "{ topic: order.placed }", in: folder),
+            ]
+            try await ApusHost.with(manifests) { host in
+                let answer = try host.post(
+                    "/sender",
+                    """
+                    for region in eu us; do
+                        for subject in 1 1x; do
+                            send -d $region -H "ce-region: $region" -H "ce-subject: $subject" $APUS_API/send/order.placed
+                        done
+                    done
+                    send -d none $APUS_API/send/order.placed
+                    """)
+                #expect(answer.status == 200, "\(answer.text)")
+                let isDone = try await eventually { try host.function("all").queue.done == 5 }
+                #expect(isDone)
+                // The queue of one invocation has them all, so that nothing comes later.
+                let isOne = try await eventually { try host.function("eu").queue.done == 1 }
+                let queue = try host.function("eu").queue
+                #expect(isOne && queue.waiting == 0 && queue.running == 0)
+                let event = try #require(try Self.events("eu", in: folder).first)
+                #expect(event["region"] as? String == "eu" && event["subject"] as? String == "1")
+                #expect(
+                    try host.cli("show", "eu").output.contains("topic order.placed with region=eu and not subject=*x"))
+            }
+        }
+    }
+
     @Test("a message of an invocation that fails is not delivered; one that nobody gets is refused at once")
     func failing() async throws {
         try await withTemporaryFolder { folder in

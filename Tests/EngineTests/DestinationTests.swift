@@ -20,9 +20,10 @@ struct DestinationTests {
     }
 
     private func notice(_ leased: LeasedInvocation, _ settlement: Settlement) throws -> NewInvocation? {
-        let receivers = [Subscriptions.Receiver(function: "audit", trigger: "audit/send")]
+        let receiver = Subscriptions.Receiver(function: "audit", trigger: "audit/send")
+        let listeners = Subscriptions.Listeners([Subscriptions.Listeners.Listener(receiver)])
         return OutcomeNotice(of: leased, ended: settlement)
-            .invocations(to: "audit", receivers: receivers, now: WallTime(milliseconds: 9))?.first
+            .invocations(to: "audit", listeners: listeners, now: WallTime(milliseconds: 9))?.first
     }
 
     @Test("a success is told with the event and the result, one step deeper in the chain")

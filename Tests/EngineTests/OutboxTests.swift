@@ -10,6 +10,8 @@ struct OutboxTests {
     private let now = WallTime(milliseconds: 1_000_000)
     private let receiver = Subscriptions.Receiver(function: "mailer", trigger: "mailer/topic/0")
 
+    private var listeners: Subscriptions.Listeners { Subscriptions.Listeners([.init(receiver)]) }
+
     private func invocation(depth: Int? = nil) -> Invocation {
         guard let depth else {
             return Invocation(function: "orders", cause: .request(RequestHead(method: "GET", path: "/")))
@@ -20,10 +22,10 @@ struct OutboxTests {
     }
 
     private func send(
-        _ message: OutgoingMessage, depth: Int? = nil, receivers: [Subscriptions.Receiver]? = nil
+        _ message: OutgoingMessage, depth: Int? = nil, listeners: Subscriptions.Listeners? = nil
     ) -> Result<[NewInvocation], StateError> {
         var outbox = Outbox(invocation(depth: depth))
-        return outbox.events(for: message, receivers: receivers ?? [receiver], isImmediate: false, now: now)
+        return outbox.events(for: message, listeners: listeners ?? self.listeners, isImmediate: false, now: now)
     }
 
     private func code(_ attributes: [HeaderField]) -> StateError.Code? {
@@ -40,7 +42,8 @@ struct OutboxTests {
         let message = OutgoingMessage(
             target: "order.placed", data: [1], dataContentType: "image/png",
             attributes: [HeaderField("subject", "42")], after: .seconds(5))
-        let made = try outbox.events(for: message, receivers: [receiver, other], isImmediate: false, now: now).get()
+        let both = Subscriptions.Listeners([.init(receiver), .init(other)])
+        let made = try outbox.events(for: message, listeners: both, isImmediate: false, now: now).get()
         #expect(made.map(\.function) == ["mailer", "audit"])
         #expect(made.map(\.trigger) == ["mailer/topic/0", "audit/send"])
         #expect(made.allSatisfy { $0.kind == .topic && $0.due == now.advanced(by: .seconds(5)) && $0.line == nil })
@@ -62,7 +65,7 @@ struct OutboxTests {
         func ids() throws -> [String] {
             var outbox = Outbox(invocation)
             return try [false, true, false].map { isImmediate in
-                let made = outbox.events(for: message, receivers: [receiver], isImmediate: isImmediate, now: now)
+                let made = outbox.events(for: message, listeners: listeners, isImmediate: isImmediate, now: now)
                 return try made.get().map(\.event.id).joined()
             }
         }
@@ -74,7 +77,7 @@ struct OutboxTests {
 
     @Test("needs somebody who gets it")
     func unknownTarget() {
-        let result = send(OutgoingMessage(target: "nobody", data: []), receivers: [])
+        let result = send(OutgoingMessage(target: "nobody", data: []), listeners: Subscriptions.Listeners([]))
         #expect(
             result
                 == .failure(
@@ -105,16 +108,29 @@ struct OutboxTests {
     }
 
     @Test(
-        "must not say what no CloudEvent can, or that another function or a timer sent it",
+        "must not say what no CloudEvent can, or that another function or the state sent it",
         arguments: [
             HeaderField("specversion", "0.3"), HeaderField("id", ""), HeaderField("source", "/functions/other"),
-            HeaderField("source", "/functions/orders/timers/0"), HeaderField("time", "yesterday"),
+            HeaderField("source", "/functions/orders/timers/0"), HeaderField("source", "/state/orders"),
+            HeaderField("time", "yesterday"),
             HeaderField("Region", "eu"), HeaderField("data", "x"), HeaderField("a-b", "x"), HeaderField("", "x"),
             HeaderField("subject", "a\nb"), HeaderField("x", String(repeating: "x", count: 20_000)),
         ])
     func badAttributes(_ attribute: HeaderField) {
         #expect(code([attribute]) == .invalid)
         #expect(code([HeaderField("source", "/functions/orders")]) == nil)
+    }
+
+    @Test("goes to nobody, and is no error, when the filters of all who listen leave it out")
+    func filtered() throws {
+        let filter = EventFilter.prefix(attribute: "subject", value: "eu/")
+        let listeners = Subscriptions.Listeners([.init(receiver, filter: filter)])
+        func made(_ subject: String) throws -> Int {
+            let message = OutgoingMessage(target: "t", data: [], attributes: [HeaderField("subject", subject)])
+            return try send(message, listeners: listeners).get().count
+        }
+        #expect(try made("eu/1") == 1)
+        #expect(try made("us/1") == 0)
     }
 
     @Test("has bounds in size and time")
@@ -136,16 +152,42 @@ struct SubscriptionsTests {
     func receivers() {
         func manifest(_ name: String, _ topics: String...) -> Manifest {
             let handler = Handler(command: ["/bin/cat"], contract: .stdio, directory: "/")
-            return Manifest(name: name, handler: handler, triggers: topics.map { .topic($0) })
+            return Manifest(name: name, handler: handler, triggers: topics.map { .topic(TopicTrigger($0)) })
         }
         let subscriptions = Subscriptions()
         subscriptions.replace([manifest("b", "x", "a", "x"), manifest("a", "a"), manifest("c")])
-        func found(_ target: String) -> [String] { subscriptions.receivers(of: target).map(\.trigger) }
+        let event = Event(id: "1", source: "/functions/s", type: "x", time: WallTime(milliseconds: 0))
+        func found(_ target: String) -> [String] {
+            subscriptions.listeners(to: target).receivers(of: event).map(\.trigger)
+        }
         #expect(found("x") == ["b/topic/0"])
         #expect(found("a") == ["a/topic/0", "b/topic/1"])
         #expect(found("c") == ["c/send"])
         #expect(found("nobody") == [])
         subscriptions.replace([manifest("c")])
         #expect(found("x") == [])
+    }
+
+    @Test("by the first of a function's triggers whose filter it passes")
+    func filters() {
+        func topic(_ region: String?) -> Trigger {
+            .topic(TopicTrigger("order", filter: region.map { .exact(attribute: "region", value: ExactText($0)) }))
+        }
+        let handler = Handler(command: ["/bin/cat"], contract: .stdio, directory: "/")
+        let subscriptions = Subscriptions()
+        subscriptions.replace([
+            Manifest(name: "eu", handler: handler, triggers: [topic("eu")]),
+            Manifest(name: "all", handler: handler, triggers: [topic("us"), topic(nil)]),
+        ])
+        func found(_ region: String) -> [String] {
+            let event = Event(
+                id: "1", source: "/functions/s", type: "order", time: WallTime(milliseconds: 0),
+                extensions: ["region": region])
+            return subscriptions.listeners(to: "order").receivers(of: event).map(\.trigger)
+        }
+        #expect(found("eu") == ["all/topic/1", "eu/topic/0"])
+        #expect(found("us") == ["all/topic/0"])
+        #expect(found("asia") == ["all/topic/1"])
+        #expect(!subscriptions.listeners(to: "order").isEmpty)
     }
 }

@@ -41,7 +41,9 @@ import Testing
     func inputClosed(_ state: inout ConnectionState, unflushed: Int = 0) -> ConnectionState.InputClosed {
         state.inputClosed(unflushed: unflushed)
     }
-    func drain(_ state: inout ConnectionState) -> Bool { state.drain() }
+    func drain(_ state: inout ConnectionState, after time: Duration = .seconds(10)) -> Bool {
+        state.drain(now: start + TimeAmount(time))
+    }
     func tick(_ state: inout ConnectionState, _ now: NIODeadline, unflushed: Int) -> ConnectionState.Tick {
         state.tick(now: now, unflushed: unflushed)
     }
@@ -223,7 +225,7 @@ import Testing
         #expect(tick(&state, start + .seconds(19), unflushed: 99) == .reset)
     }
 
-    @Test("draining closes an idle connection, and a busy one with its answer")
+    @Test("draining closes a connection that has been idle for long, and a busy one with its answer")
     func draining() {
         var idle = state()
         #expect(drain(&idle))
@@ -235,6 +237,34 @@ import Testing
         #expect(!drain(&busy))
         #expect(!responding(&busy))
         #expect(responseEnded(&busy))
+    }
+
+    @Test("draining leaves a connection that has just been opened or answered a moment for one more request")
+    func farewell() {
+        var new = state { $0.farewellTime = .seconds(1) }
+        #expect(!drain(&new, after: .milliseconds(900)))
+        #expect(tick(&new, start + .milliseconds(990), unflushed: 0) == .none)
+        #expect(tick(&new, start + .seconds(1), unflushed: 0) == .close)
+        new.received(head)
+        new.received(end)
+        #expect(steps(&new) == ["head", "end"])
+        new.called()
+        #expect(!responding(&new))
+    }
+
+    @Test("an answer that was begun before draining keeps its connection for a moment, not for the idle time")
+    func farewellAfterAnswer() {
+        var state = state { $0.farewellTime = .seconds(1) }
+        state.received(head)
+        state.received(end)
+        _ = steps(&state)
+        state.called()
+        // The client has been promised that the connection stays.
+        #expect(responding(&state))
+        #expect(!drain(&state))
+        #expect(!responseEnded(&state))
+        #expect(tick(&state, start + .milliseconds(990), unflushed: 0) == .none)
+        #expect(tick(&state, start + .seconds(1), unflushed: 0) == .close)
     }
 
     @Test("a client that closes in the middle of a request, or between two, is closed; with requests waiting it is not")

@@ -258,6 +258,56 @@ import Workers
         }
     }
 
+    @Test("requests that come while the host drains are answered, and told that the connection ends")
+    func farewell() async throws {
+        try await withGateway(configure: { $0.farewellTime = .seconds(600) }) { world in
+            let used = try world.client()
+            try await used.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await used.receive().headers.first("Connection") == nil)
+            let new = try world.client()
+            async let drained: Void = world.gateway.drain(within: .seconds(60))
+            // The connection learns of it a little later than the gateway.
+            let isTold = try await eventually {
+                try await used.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                let response = try await used.receive()
+                #expect(response.status == 200)
+                return response.headers.first("Connection") == "close"
+            }
+            #expect(isTold)
+            #expect(try await used.isClosed())
+            try await new.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await new.receive().status == 200)
+            #expect(try await new.isClosed())
+            await drained
+        }
+    }
+
+    @Test("a socket that was passed goes on listening: who comes between two hosts is served by the next")
+    func passedSocket() async throws {
+        let listener = try ListeningPort()
+        // Each host owns a descriptor of the one socket.
+        try await withGateway(configure: { $0.inherited = [listener.duplicate()] }) { first in
+            #expect(first.port == listener.port)
+            let answer = try await first.answer("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            #expect(answer.status == 200)
+        }
+        let client = try Client(port: listener.port, receiveBuffer: nil)
+        try await client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        try await withGateway(configure: { $0.inherited = [listener.duplicate()] }) { _ in
+            let answer = try await client.receive()
+            #expect(answer.status == 200)
+        }
+    }
+
+    @Test("what is passed and does not listen is refused, with what to do")
+    func passedFile() async throws {
+        let error = await #expect(throws: GatewayError.self) {
+            try await withGateway(configure: { $0.inherited = [2] }) { _ in }
+        }
+        #expect(error?.description.contains("descriptor 2") == true)
+        #expect(error?.description.contains("ListenStream=") == true)
+    }
+
     @Test("what has not ended when the time for draining is over is cancelled, and its client told")
     func drainTime() async throws {
         let watched = Watched()

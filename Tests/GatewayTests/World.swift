@@ -25,7 +25,8 @@ struct World: Sendable {
 /// Runs `body` with a gateway whose functions are `manifests` and are run by `respond`.
 func withGateway<Result>(
     _ manifests: [Manifest] = standard, configure: (inout GatewayConfiguration) -> Void = { _ in },
-    respond: @escaping HTTPGateway.Respond = echo, _ body: (World) async throws -> Result
+    respond: @escaping HTTPGateway.Respond = echo, queue: RequestQueue = .refusing,
+    _ body: (World) async throws -> Result
 ) async throws -> Result {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     var configuration = GatewayConfiguration()
@@ -36,7 +37,7 @@ func withGateway<Result>(
     configure(&configuration)
     let lanes = group.makeIterator().map { Lane(loop: $0) }
     let gateway = HTTPGateway(
-        configuration: configuration, lanes: lanes, respond: respond, logger: Logger(label: "gateway"))
+        configuration: configuration, lanes: lanes, respond: respond, queue: queue, logger: Logger(label: "gateway"))
     gateway.update(manifests)
     try await gateway.bind()
     do {
@@ -86,4 +87,14 @@ let echo: HTTPGateway.Respond = { head, body, function, _, _ async throws(Proble
         HeaderField("Method", head.method), HeaderField("Parameters", parameters), HeaderField("Query", head.query),
     ]
     return Reply(head: ResponseHead(status: 200, headers: headers), body: body)
+}
+
+extension RequestQueue {
+    /// Accepts nothing, and knows nothing.
+    static let refusing = RequestQueue(
+        accept: { _, _, _ async throws(Problem) in throw refusal },
+        status: { _, _, _ async throws(Problem) in throw refusal },
+        cancel: { _ async throws(Problem) in throw refusal })
+
+    private static let refusal = Problem(status: 503, code: "queue-full", title: "No room", retryAfter: 5)
 }

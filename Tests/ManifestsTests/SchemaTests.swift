@@ -146,6 +146,13 @@ import Testing
                 name: "file", schemaPath: ["$defs", "file", "properties"],
                 manifest: trigger + "file: { watch: in, @ } } ]\n"),
             Section(
+                name: "topic",
+                schemaPath: ["$defs", "trigger", "properties", "topic", "oneOf", "1", "properties"],
+                manifest: trigger + "topic: { @ } } ]\n"),
+            Section(
+                name: "filter", schemaPath: ["$defs", "filter", "properties"],
+                manifest: trigger + "topic: { name: a, filter: { @ } } } ]\n"),
+            Section(
                 name: "state", schemaPath: ["$defs", "trigger", "properties", "state", "properties"],
                 manifest: trigger + "state: { @ } } ]\n"),
             policy("workers"), policy("limits"), policy("retry"), policy("on"),

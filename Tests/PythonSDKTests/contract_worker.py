@@ -195,6 +195,20 @@ def receive(event, context):
         context.send(target, target)
 
 
+def follow(event, context):
+    """Leaves the change in the state, counts it, and says when it is not the next one of its key; writes what its value
+    names, if any, so that it may call itself."""
+    context.state.increment("changes")
+    if (event.previous or 0) != int(context.state.get_text(f"last/{event.key}", "0")):
+        context.state.increment("gaps")
+    context.state.set(f"last/{event.key}", str(event.version))
+    value = event.text() if event.change == "set" else "deleted"
+    context.state.set(f"change/{event.key}/{event.version}", f"{value[:100]} {event.previous or 0}")
+    context.state.set(f"depth/{event.key}", event.attributes.get("apusdepth", ""))
+    if value.startswith("again "):
+        context.state.set(value[6:], value)
+
+
 if __name__ == "__main__":
     start = os.environ.get("CONTRACT_START")
     if start == "crash":
@@ -208,4 +222,5 @@ if __name__ == "__main__":
     apus.http(respond_async if "CONTRACT_ASYNC" in os.environ else respond)
     apus.timer(run)
     apus.message(receive)
+    apus.state(follow)
     apus.run()

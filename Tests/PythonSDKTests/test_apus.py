@@ -129,15 +129,21 @@ async def message(event, context):
     assert await event.json() == {"n": 1} and [part async for part in event.chunks()] == [b'{"n": 1}']
 @apus.state
 def changes(event, context):
-    assert event.read() == b""
+    assert (event.key, event.namespace, event.version) == ("a/b", "shop", 7), event.attributes
+    if event.change == "set":
+        assert event.text() == "v" and event.previous == 5
+    else:
+        assert event.change == "deleted" and event.read() == b"" and event.previous is None
 """)
         self.assertEqual(host.hello.read.take("I") >> 16, 0b11110)
         time_, due = "2026-03-29T02:31:00Z", "2026-03-29T02:30:00.500Z"
         host.event(1, 1, [("time", time_), ("due", due)])
         host.event(2, 2, [("type", "apus.file.created"), ("path", "/a/b"), ("size", "12"), ("extra", "1")])
         host.event(3, 3, data=b'{"n": 1}')
-        host.event(4, 4)
-        self.assertEqual({host.expect(ACKNOWLEDGE).call for _ in range(4)}, {1, 2, 3, 4})
+        change = [("subject", "a/b"), ("source", "/state/shop"), ("version", "7")]
+        host.event(4, 4, change + [("type", "apus.state.set"), ("previous", "5")], data=b"v")
+        host.event(5, 4, change + [("type", "apus.state.deleted")])
+        self.assertEqual({host.expect(ACKNOWLEDGE).call for _ in range(5)}, {1, 2, 3, 4, 5})
 
 
 class Bodies(Case):
@@ -473,6 +479,22 @@ async def respond(request, context):
         # What it had sent is taken back with the refusal.
         self.assertEqual(host.operation()[2], 6)
         self.assertEqual(host.answer(1)[2], b"unknownTarget")
+
+    def test_messages_of_a_block_of_immediately(self):
+        host = self.start("""
+@apus.http
+def respond(request, context):
+    return str(context.state.immediately(lambda state: state.send("orders", b"x", id="1")))
+""")
+        host.call(1)
+        request, scope, code, read = host.operation()
+        self.assertEqual((scope, code, read.text(), read.take("Q"), read.fields(), read.data()),
+                         (1, 7, "orders", 0, [("id", "1")], b"x"))
+        host.reply(1, request, b"\4")
+        request, scope, code, _ = host.operation()
+        self.assertEqual((scope, code), (1, 5))
+        host.reply(1, request, b"\4")
+        self.assertEqual(host.answer(1)[2], b"None")
 
     def test_immediately_gives_up_after_five_conflicts(self):
         host = self.start("apus.http(lambda request, context: context.state.immediately(lambda state: 1))")

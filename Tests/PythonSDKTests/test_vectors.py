@@ -70,6 +70,11 @@ def timer(event, context):
     if FAIL:
         raise apus.Permanent("no such table")
 
+@apus.state
+def follow(event, context):
+    assert (event.change, event.key, event.version, event.previous) == ("set", "entry/1", 5, 3), event.attributes
+    assert event.read() == b"hi"
+
 apus.run()
 """
 
@@ -101,7 +106,7 @@ class Vectors(unittest.TestCase):
     def test_hello_and_welcome(self):
         host = self.start(greet=False)
         self.assertEqual(self.raw(host).replace(b"\x0d\0\0\0apus-python", b"\x0c\0\0\0apus-swift"),
-                         self.vector("hello").replace(b"\x14", b"\x15", 1))
+                         self.vector("hello").replace(b"\x14", b"\x15", 1).replace(b"\1\0\3\0", b"\1\0\x13\0"))
         host.write(self.vector("welcome"))
         host.call(1)
         self.assertEqual(host.answer(1)[2], b"hello")
@@ -120,6 +125,11 @@ class Vectors(unittest.TestCase):
         host = self.start(fail=True)
         host.write(self.vector("call-timer"))
         self.assertEqual(self.raw(host), self.vector("failure"))
+
+    def test_change_of_state(self):
+        host = self.start()
+        host.write(self.vector("call-state"))
+        self.assertEqual(host.expect(ACKNOWLEDGE, 9).call, 9)
 
     def test_operations_and_replies(self):
         host = self.start()

@@ -117,7 +117,8 @@ struct CallTests {
         _ = await host.greet()
         host.event(.state, [])
         #expect(
-            await host.next()?.message == .failure(permanent: true, message: "this SDK does not serve state events"))
+            await host.next()?.message
+                == .failure(permanent: true, message: "this function does not adopt StateFunction"))
     }
 
     @Test("that is cancelled ends, and its task with it")

@@ -13,6 +13,12 @@ private struct Postman: HTTPFunction, MessageFunction {
         switch request.path {
         case "/text": try await context.send("hello", to: "greetings", after: .milliseconds(1500))
         case "/bytes": try await context.send([1, 2], to: "raw", attributes: ["subject": "s"])
+        case "/at-once":
+            try await context.state.immediately { state in
+                try await state.set("sending", "yes")
+                try await state.send("now", to: "greetings", attributes: ["id": "1"])
+            }
+            throw HTTPError(409, "no")
         case "/json": try await context.send(Order(id: 7), to: "orders")
         case "/abandoned":
             try await context.send("lost", to: "greetings")
@@ -47,6 +53,16 @@ struct MessageTests {
         #expect(host.messages.first?.attributes["datacontenttype"] == "application/json")
         #expect(try await host.get("/abandoned").status == 409)
         #expect(host.messages == [])
+    }
+
+    @Test("of a block of immediately are sent whatever becomes of the call")
+    func immediately() async throws {
+        let host = TestHost(Postman())
+        #expect(try await host.get("/at-once").status == 409)
+        #expect(host.messages == [])
+        #expect(host.immediateMessages.map(\.text) == ["now"])
+        #expect(host.immediateMessages.first?.attributes["id"] == "1")
+        #expect(host.immediateEffects == [.set("sending", "yes")])
     }
 
     @Test("are delivered with their attributes and data")

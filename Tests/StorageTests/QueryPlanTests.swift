@@ -42,6 +42,11 @@ struct QueryPlanTests {
         ]
         _ = try await store.isCurrent(effects)
         _ = try await store.commit(Commit(effects: effects))
+        let response = IdempotentResponse(
+            function: "f", key: "k", fingerprint: [], invocation: InvocationID(), status: 200, expires: .at(0))
+        _ = try await store.commit(Commit(effects: nil, response: response))
+        _ = try await store.idempotentResponse(function: "f", key: "k", now: .at(0))
+        _ = try await store.pruneIdempotentResponses(now: .at(0))
         _ = try await store.value("a", in: "n")
         _ = try await store.scan(prefix: "a", after: "b", limit: 1, in: "n")
         _ = try await store.namespaces()

@@ -42,6 +42,16 @@ package final class HTTPConnection {
 
     deinit { close(socket) }
 
+    /// The client's port, by which a trace of the server names the connection.
+    package var localPort: Int {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(socket, $0, &length) }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
     /// Sends a request and reads its whole response.
     package func request(
         _ method: String, _ path: String, headers: [(String, String)] = [], body: [UInt8] = []

@@ -44,6 +44,16 @@ private let frames: [String: Frame] = [
                 kind: .timer, invocation: id, attempt: 2, time: 1_000_000,
                 attributes: [WireField("type", "apus.timer.due")]),
             body: .bytes([]), end: true)),
+    "call-state": Frame(
+        call: 9,
+        .call(
+            CallHead(
+                kind: .state, invocation: id, attempt: 1, time: 10_000_000,
+                attributes: [
+                    WireField("type", "apus.state.set"), WireField("subject", "entry/1"), WireField("version", "5"),
+                    WireField("previous", "3"),
+                ]),
+            body: .bytes([0x68, 0x69]), end: true)),
     "cancel": Frame(call: 7, .cancel),
     "goodbye": Frame(call: 0, .goodbye),
     "fork": Frame(call: 0, .fork(number: 9, environment: [WireField("TMPDIR", "/tmp/a/9")])),

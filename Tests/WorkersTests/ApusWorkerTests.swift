@@ -161,11 +161,11 @@ struct ApusWorkerTests {
 
     @Test("refuses a manifest whose triggers its handler does not serve", arguments: SDK.all)
     func triggers(_ sdk: SDK) async throws {
-        let manifest = sdk.manifest([.http(Handlers.anyPath), .state(prefix: "orders/")])
+        let manifest = sdk.manifest([.http(Handlers.anyPath), .file(FileTrigger(watch: "/tmp"))])
         try await World.with(manifest) { world in
             let failure = try await world.failure(of: "/pid")
             #expect(failure.code == .startFailed)
-            #expect(failure.message.contains("does not serve: state (it serves http, timer, topic)"))
+            #expect(failure.message.contains("does not serve: file (it serves http, timer, topic, state)"))
         }
     }
 

@@ -239,6 +239,25 @@ struct ContractTests {
         }
     }
 
+    @Test("takes changes of state, with large values too", arguments: Contract.all)
+    func change(_ contract: Contract) async throws {
+        var manifest = contract.manifest(.event)
+        manifest.triggers = [.state(StateTrigger(prefix: "entry/", namespace: "n"))]
+        try await World.with(manifest) { world in
+            for bytes in [0, 1 << 20] {
+                let event = Event(
+                    id: "e1", source: "/state/n", type: "apus.state.set", subject: "entry/ä b", time: .now(),
+                    dataContentType: "application/octet-stream", extensions: ["version": "2", "previous": "1"],
+                    data: [UInt8](repeating: 0x61, count: bytes))
+                try await world.deliver(event, kind: .state)
+            }
+            let deleted = Event(
+                id: "e2", source: "/state/n", type: "apus.state.deleted", subject: "entry/ä b", time: .now(),
+                extensions: ["version": "3", "previous": "2"])
+            try await world.deliver(deleted, kind: .state)
+        }
+    }
+
     @Test("says whose its lines are")
     func attribution() async throws {
         try await World.with(Handlers.shell("echo told >&2")) { world in

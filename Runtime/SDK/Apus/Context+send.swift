@@ -17,13 +17,32 @@ extension Context {
         _ data: [UInt8], to target: String, contentType: String = "application/octet-stream",
         attributes: [String: String] = [:], after delay: Duration = .zero
     ) async throws {
-        var fields = attributes.sorted { $0.key < $1.key }.map { WireField($0.key, $0.value) }
-        if attributes["datacontenttype"] == nil { fields.append(WireField("datacontenttype", contentType)) }
-        let milliseconds = UInt64(clamping: Int64(delay / .milliseconds(1)))
-        try await state.send(WireMessage(target: target, after: milliseconds, attributes: fields, data: data))
+        try await state.send(data, to: target, contentType: contentType, attributes: attributes, after: delay)
     }
 
     /// Sends text to a function or to a topic.
+    public func send(
+        _ text: String, to target: String, attributes: [String: String] = [:], after delay: Duration = .zero
+    ) async throws {
+        try await state.send(text, to: target, attributes: attributes, after: delay)
+    }
+}
+
+extension State {
+    /// Sends bytes with what this state writes. That of a context commits with its call, for which `Context.send` is the
+    /// same with less to type; that of a block of `immediately` commits on the spot, and again with the next attempt: give
+    /// the message an `id` in `attributes` where a second one would do harm.
+    public func send(
+        _ data: [UInt8], to target: String, contentType: String = "application/octet-stream",
+        attributes: [String: String] = [:], after delay: Duration = .zero
+    ) async throws {
+        var fields = attributes.sorted { $0.key < $1.key }.map { WireField($0.key, $0.value) }
+        if attributes["datacontenttype"] == nil { fields.append(WireField("datacontenttype", contentType)) }
+        let milliseconds = UInt64(clamping: Int64(delay / .milliseconds(1)))
+        try await send(WireMessage(target: target, after: milliseconds, attributes: fields, data: data))
+    }
+
+    /// Sends text with what this state writes.
     public func send(
         _ text: String, to target: String, attributes: [String: String] = [:], after delay: Duration = .zero
     ) async throws {

@@ -87,6 +87,40 @@ public struct MessageEvent: Sendable {
     public var text: String { String(decoding: data, as: UTF8.self) }
 }
 
+/// A committed change of one key of a namespace.
+public struct StateEvent: Sendable {
+    /// All CloudEvents attributes of the event, by name.
+    public var attributes: [String: String]
+    /// The value that the key was given; `nil` when it was deleted. The key may have another one by now.
+    public var value: [UInt8]?
+
+    package init(attributes: [WireField], data: [UInt8]) throws {
+        self.attributes = [String: String](attributes)
+        switch self.attributes["type"] {
+        case "apus.state.set": value = data
+        case "apus.state.deleted": value = nil
+        case let type:
+            throw UnexpectedReply(description: "the host sent a state event of the unknown type '\(type ?? "")'")
+        }
+    }
+
+    /// The event's id, the same in each attempt.
+    public var id: String { attributes["id"] ?? "" }
+    /// The key.
+    public var key: String { attributes["subject"] ?? "" }
+    /// The namespace that the key is in.
+    public var namespace: String { String((attributes["source"] ?? "").dropFirst("/state/".count)) }
+    /// The version that the change gave the key: of two changes of a key, the later has the greater one. 0 for what
+    /// `apus invoke` has made up.
+    public var version: Int { attributes["version"].flatMap { Int($0) } ?? 0 }
+    /// The version that the key had before; `nil` for a key that was not there.
+    public var previousVersion: Int? { attributes["previous"].flatMap { Int($0) } }
+    /// The value as text; bytes that are not UTF-8 are replaced by U+FFFD.
+    public var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
+    /// When it was committed; RFC 3339 in UTC.
+    public var time: String { attributes["time"] ?? "" }
+}
+
 extension [String: String] {
     init(_ fields: [WireField]) {
         self.init(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })

@@ -1,7 +1,7 @@
 /// What every function is: a type that Apus can create once per worker process and then call many times.
 ///
-/// Adopt one or more of `HTTPFunction`, `TimerFunction`, `FileFunction` and `MessageFunction` and mark the type `@main`; they provide
-/// `main()`. The one instance serves all calls of its worker, so keep nothing in it that must last: a worker may be
+/// Adopt one or more of `HTTPFunction`, `TimerFunction`, `FileFunction`, `MessageFunction` and `StateFunction` and mark
+/// the type `@main`; they provide `main()`. The one instance serves all calls of its worker, so keep nothing in it that must last: a worker may be
 /// stopped between any two calls. What must last belongs into `Context.state`.
 public protocol Function: Sendable {
     /// Runs once, before the worker tells the host that it is ready. What it throws ends the worker, with the reason
@@ -37,6 +37,16 @@ public protocol MessageFunction: Function {
     /// Handles one message. Throwing lets the host try again as the manifest's `retry` says, unless the error is a
     /// `PermanentError`.
     func receive(_ message: MessageEvent, in context: Context) async throws
+}
+
+/// A function that committed changes of state call.
+public protocol StateFunction: Function {
+    /// Handles one change of one key. The changes of a key come one after the other, in the order of their commits; those
+    /// of different keys come in any order, also at the same time. Throwing lets the host try again as the manifest's
+    /// `retry` says, with the later changes of the key behind it, unless the error is a `PermanentError`.
+    ///
+    /// What it writes to keys that it follows calls it again. Sixteen calls that cause each other are the end of that.
+    func follow(_ change: StateEvent, in context: Context) async throws
 }
 
 extension Function {

@@ -8,19 +8,21 @@ package struct Handlers: Sendable {
     private let timer: (any TimerFunction)?
     private let file: (any FileFunction)?
     private let message: (any MessageFunction)?
+    private let state: (any StateFunction)?
 
     package init(_ function: any Function) {
         http = function as? any HTTPFunction
         timer = function as? any TimerFunction
         file = function as? any FileFunction
         message = function as? any MessageFunction
+        state = function as? any StateFunction
     }
 
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16 {
         func bit(_ kind: CallHead.Kind, _ served: Bool) -> UInt16 { served ? 1 << UInt16(kind.rawValue) : 0 }
         return bit(.http, http != nil) | bit(.timer, timer != nil) | bit(.file, file != nil)
-            | bit(.topic, message != nil)
+            | bit(.topic, message != nil) | bit(.state, state != nil)
     }
 
     /// Runs the handler for one call. Never throws: an error is an answer, too.
@@ -32,7 +34,7 @@ package struct Handlers: Sendable {
             case .timer: try await run(TimerEvent(attributes: head.attributes), in: context)
             case .file: try await handle(try FileEvent(attributes: head.attributes), in: context)
             case .topic: try await receive(head, in: context, link)
-            case .state: throw PermanentFailure("this SDK does not serve \(head.kind) events")
+            case .state: try await follow(head, in: context, link)
             }
             return .acknowledgement
         } catch {
@@ -74,9 +76,21 @@ package struct Handlers: Sendable {
 
     private func receive(_ head: CallHead, in context: Context, _ link: any CallLink) async throws {
         guard let message else { throw notServed("MessageFunction") }
+        let event = MessageEvent(attributes: head.attributes, data: try await data(link))
+        try await message.receive(event, in: context)
+    }
+
+    private func follow(_ head: CallHead, in context: Context, _ link: any CallLink) async throws {
+        guard let state else { throw notServed("StateFunction") }
+        let event = try StateEvent(attributes: head.attributes, data: try await data(link))
+        try await state.follow(event, in: context)
+    }
+
+    /// All of an event's data.
+    private func data(_ link: any CallLink) async throws -> [UInt8] {
         var data: [UInt8] = []
         while let chunk = try await link.nextChunk() { data += chunk }
-        try await message.receive(MessageEvent(attributes: head.attributes, data: data), in: context)
+        return data
     }
 
     private func notServed(_ name: String) -> PermanentFailure {

@@ -10,6 +10,19 @@ extension Context {
     }
 }
 
+extension StateEvent {
+    /// The value, decoded from JSON; dates are ISO 8601. `nil` when the key was deleted. Throws a `PermanentFailure` when it
+    /// does not fit, since it never will.
+    public func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value? {
+        guard let value else { return nil }
+        do {
+            return try JSON.decode(type, from: value)
+        } catch let error as DecodingError {
+            throw PermanentFailure("the value of '\(key)' in '\(namespace)' does not fit: \(error.explanation)")
+        }
+    }
+}
+
 extension MessageEvent {
     /// The data, decoded from JSON; dates are ISO 8601. Throws a `PermanentFailure` when it does not fit, since it never
     /// will.

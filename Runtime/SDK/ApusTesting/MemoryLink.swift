@@ -46,7 +46,7 @@ final class MemoryLink: CallLink {
         switch operation {
         case .commit where scope != 0:
             guard let transaction = commit(scope) else { return .conflict }
-            host.recordImmediate(transaction.effects)
+            host.recordImmediate(transaction)
             return .done
         case .abandon where scope != 0:
             contents.withLock { $0.scopes[scope] = nil }

@@ -52,3 +52,27 @@ extension TestHost {
             [UInt8](text.utf8), to: target, contentType: contentType, attributes: attributes, attempt: attempt)
     }
 }
+
+extension TestHost {
+    /// Delivers a committed change of a key. Throws `CallFailed` where the host would retry.
+    ///
+    /// - Parameters:
+    ///   - value: what the key was given; `nil` for one that was deleted.
+    ///   - namespace: where the key is. What is there is not the state of this host: see `write`.
+    ///   - version: of the commit.
+    ///   - previous: the version that the key had before; `nil` for a key that was not there.
+    public func deliverChange(
+        of key: String, to value: String?, in namespace: String = "test", version: Int = 1, previous: Int? = nil,
+        attempt: Int = 1
+    ) async throws {
+        var attributes = [
+            WireField("id", "\(key)@\(version)"), WireField("source", "/state/\(namespace)"),
+            WireField("type", value == nil ? "apus.state.deleted" : "apus.state.set"),
+            WireField("time", "2026-01-01T00:00:00.000Z"), WireField("subject", key),
+            WireField("version", String(version)), WireField("apusdepth", "1"),
+        ]
+        if let previous { attributes.append(WireField("previous", String(previous))) }
+        let body = value.map { [[UInt8]($0.utf8)] } ?? []
+        _ = try await call(head(.state, attempt: attempt, attributes: attributes), body: body)
+    }
+}

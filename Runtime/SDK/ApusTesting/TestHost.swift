@@ -26,6 +26,7 @@ public final class TestHost: Sendable {
         var effects: [Effect] = []
         var messages: [SentMessage] = []
         var immediate: [Effect] = []
+        var immediateMessages: [SentMessage] = []
         var log: [LogLine] = []
         var runs = 0
         var calls = 0
@@ -59,6 +60,9 @@ public final class TestHost: Sendable {
 
     /// What blocks of `immediately` have committed so far, of failed calls, too.
     public var immediateEffects: [Effect] { contents.withLock { $0.immediate } }
+
+    /// What blocks of `immediately` have sent so far, of failed calls, too.
+    public var immediateMessages: [SentMessage] { contents.withLock { $0.immediateMessages } }
 
     /// What was logged so far.
     public var log: [LogLine] { contents.withLock { $0.log } }
@@ -97,7 +101,12 @@ public final class TestHost: Sendable {
 
     func record(_ line: LogLine) { contents.withLock { $0.log.append(line) } }
 
-    func recordImmediate(_ effects: [Effect]) { contents.withLock { $0.immediate += effects } }
+    func recordImmediate(_ committed: Transaction) {
+        contents.withLock { contents in
+            contents.immediate += committed.effects
+            contents.immediateMessages += committed.messages
+        }
+    }
 
     func commit(_ apply: (inout MemoryStore.Contents) -> Bool) -> Bool {
         let interference = contents.withLock { $0.interference.isEmpty ? nil : $0.interference.removeFirst() }

@@ -316,8 +316,30 @@ class Event(_Body):
 
     @property
     def change(self) -> str:
-        """What became of a file: `created`, `modified`, `deleted` or `moved`."""
+        """What became of a file: `created`, `modified`, `deleted` or `moved`; of a key: `set` or `deleted`. What was set is
+        the event's body: `event.read()`, `text()` or `json()`."""
         return self.type.rpartition(".")[2]
+
+    @property
+    def key(self) -> str:
+        """Of the state: what was changed. The changes of a key come one after the other, as they were committed."""
+        return self.subject
+
+    @property
+    def namespace(self) -> str:
+        """Where the key is."""
+        return self.source.partition("/state/")[2]
+
+    @property
+    def version(self) -> int:
+        """What the change gave the key: of two changes of a key, the later has the greater one."""
+        return int(self.attributes.get("version", 0))
+
+    @property
+    def previous(self) -> Optional[int]:
+        """The version that the key had before; None for a key that was not there."""
+        previous = self.attributes.get("previous")
+        return None if previous is None else int(previous)
 
     @property
     def size(self) -> int:
@@ -440,14 +462,7 @@ class Context:
         """Sends a message when the call succeeds, with what it writes: to the function `target`, or to all that have a
         trigger for the topic `target`, no sooner than `after` seconds later. Data that is neither a str nor bytes
         becomes JSON. `attributes` are those of the CloudEvent, such as `subject`. Waits."""
-        data, content_type = _encoded(data)
-        if type(data) is not bytes:
-            raise TypeError("the data of a message is a str, bytes, or what becomes JSON")
-        if content_type and content_type != "application/octet-stream":
-            attributes.setdefault("datacontenttype", content_type)
-        later = _U64.pack(round(after * 1000))
-        pairs = tuple(attributes.items())
-        return self._settle(self._operate(0, _SEND, _data(target), later, _fields(pairs), _data(data)))
+        return State(self, 0).send(target, data, after, **attributes)
 
     # The body and the state. Coroutines do it, which `_Worker._wait` drives for a `def`.
 
@@ -642,6 +657,17 @@ class State:
             more = (more or len(page) == 10_000) and bool(page)
             after = page[-1][0] if page else after
         return entries
+
+    def send(self, target: str, data: Any = b"", after: float = 0, **attributes: str) -> Any:
+        """As `context.send`, with what this state writes: in a block of `immediately` it is sent on the spot, and again
+        with the next attempt; give it an `id` where a second one would do harm. Waits."""
+        data, content_type = _encoded(data)
+        if type(data) is not bytes:
+            raise TypeError("the data of a message is a str, bytes, or what becomes JSON")
+        if content_type and content_type != "application/octet-stream":
+            attributes.setdefault("datacontenttype", content_type)
+        later = _U64.pack(round(after * 1000))
+        return self._do(_SEND, _data(target), later, _fields(tuple(attributes.items())), _data(data))
 
     def immediately(self, body: Callable[[State], Any]) -> Any:
         """Runs `body` with a state whose effects are committed when it returns, whatever becomes of the call, and gives

@@ -10,6 +10,20 @@ extension HandlerProcess {
         _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?, _ grant: AccessGrant?,
         _ wire: () throws(CallFailure) -> Wiring
     ) throws(CallFailure) -> (WorkerProcess, Wiring, Bounds) {
+        let program = manifest.handler.command.first.flatMap(ProgramStamp.init)
+        do throws(CallFailure) {
+            return try spawnOnce(more, endpoints, filter, grant, wire)
+        } catch {
+            // Replaced between its rules, which are for one file and not for a path, and its start.
+            guard program != manifest.handler.command.first.flatMap(ProgramStamp.init) else { throw error }
+            return try spawnOnce(more, endpoints, filter, grant, wire)
+        }
+    }
+
+    private func spawnOnce(
+        _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?, _ grant: AccessGrant?,
+        _ wire: () throws(CallFailure) -> Wiring
+    ) throws(CallFailure) -> (WorkerProcess, Wiring, Bounds) {
         if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, needsPorts: endpoints != .none) {
             throw CallFailure(.startFailed, refusal)
         }

@@ -14,6 +14,8 @@ final class FilePlan: Sendable {
 
     private struct Known {
         var handler: Handler
+        /// A reload may follow a change at once.
+        var program: ProgramStamp?
         var sandbox: Sandbox
         var grants: FileGrants
         var until: ContinuousClock.Instant
@@ -58,9 +60,10 @@ final class FilePlan: Sendable {
 
     private func grants(for manifest: Manifest, _ surroundings: WorkerEnvironment) -> FileGrants {
         let now = ContinuousClock.now
+        let program = manifest.handler.command.first.flatMap(ProgramStamp.init)
         let remembered = known.withLock { $0[manifest.name] }
         if let remembered, remembered.until > now, remembered.handler == manifest.handler,
-            remembered.sandbox == manifest.sandbox
+            remembered.program == program, remembered.sandbox == manifest.sandbox
         {
             return remembered.grants
         }
@@ -72,7 +75,8 @@ final class FilePlan: Sendable {
         known.withLock { known in
             if known.count >= Self.most { known = known.filter { $0.value.until > now } }
             known[manifest.name] = Known(
-                handler: manifest.handler, sandbox: manifest.sandbox, grants: grants, until: now + Self.kept)
+                handler: manifest.handler, program: program, sandbox: manifest.sandbox, grants: grants,
+                until: now + Self.kept)
         }
         return grants
     }

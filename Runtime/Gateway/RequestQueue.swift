@@ -1,0 +1,128 @@
+package import Engine
+package import Events
+import NIOCore
+package import Workers
+
+/// The queue, as the gateway needs it; `InvocationEngine` in production.
+package struct RequestQueue: Sendable {
+    /// Gives the reply when the request is on disk.
+    package typealias Accept = @Sendable (QueuedRequest, Reply, Lane) async throws(Problem) -> Reply
+    package typealias Status =
+        @Sendable (InvocationID, _ longest: Duration, Lane) async throws(Problem) ->
+        InvocationStatus
+    package typealias Cancel = @Sendable (InvocationID) async throws(Problem) -> InvocationStatus
+
+    let accept: Accept
+    let status: Status
+    let cancel: Cancel
+
+    /// - Parameter status: waits for the end for at most as long as it is told.
+    package init(accept: @escaping Accept, status: @escaping Status, cancel: @escaping Cancel) {
+        self.accept = accept
+        self.status = status
+        self.cancel = cancel
+    }
+
+    package init(_ engine: InvocationEngine) {
+        self.init(
+            accept: { request, reply, lane async throws(Problem) in
+                try await engine.accept(request, answering: reply, on: lane)
+            },
+            status: { id, longest, lane async throws(Problem) in
+                try await engine.status(of: id, endedWithin: longest, on: lane)
+            },
+            cancel: { id async throws(Problem) in try await engine.cancelRequest(id) })
+    }
+}
+
+extension RequestQueue {
+    /// Queues a request; gives `202` once it is on disk, or its response where its client waits for that long.
+    func accept(
+        _ request: AdmittedRequest, _ deferral: Deferral, trigger: Int, body: Body, id: InvocationID, on lane: Lane
+    ) async throws(Problem) -> Reply {
+        // Its body was collected before.
+        guard case .bytes(let bytes) = body else { throw .invalidResponse("A queued request has no stream.") }
+        let queued = QueuedRequest(
+            id: id, function: request.function, trigger: "\(request.function)/http/\(trigger)",
+            head: request.head, body: bytes,
+            due: deferral.due, urgency: deferral.urgency)
+        let waiting = InvocationStatus(
+            id: id, state: "waiting", isEnded: false, urgency: deferral.urgency, enqueued: .now(), due: deferral.due)
+        let reply = try await accept(queued, .accepted(waiting), lane)
+        // A repeat gets what the first one got.
+        guard let wait = deferral.wait, wait > .zero, reply.invocation == nil else { return reply }
+        let status = try await status(id, wait, lane)
+        guard let result = status.result, !result.isCut else { return reply }
+        return .result(result, of: id, [HeaderField("Preference-Applied", "wait=\(wait.components.seconds)")])
+    }
+
+    /// Answers a request about one that was queued.
+    func answer(_ request: StatusRequest, on lane: Lane) async throws(Problem) -> Reply {
+        switch request.action {
+        case .status: return .status(try await status(request.id, .zero, lane), code: 200)
+        case .cancel: return .status(try await cancel(request.id), code: 200)
+        case .result:
+            let status = try await status(request.id, .zero, lane)
+            guard status.isEnded else { throw .noResultYet(status) }
+            guard let result = status.result else { throw .noResult(status) }
+            guard !result.isCut else { throw .resultCut(result) }
+            return .result(result, of: request.id)
+        }
+    }
+}
+
+extension Reply {
+    fileprivate static func accepted(_ status: InvocationStatus) -> Reply {
+        var reply = Reply.status(status, code: 202)
+        reply.head.headers += [
+            HeaderField("Location", StatusRequest.path(of: status.id)),
+            HeaderField("Preference-Applied", "respond-async"),
+        ]
+        reply.invocation = nil
+        return reply
+    }
+
+    fileprivate static func status(_ status: InvocationStatus, code: Int) -> Reply {
+        var headers = [HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store")]
+        if !status.isEnded { headers.append(HeaderField("Retry-After", String(status.secondsToWait(from: .now())))) }
+        var reply = Reply(
+            head: ResponseHead(status: code, headers: headers), body: .bytes(ByteBuffer(string: status.json)))
+        reply.invocation = status.id
+        return reply
+    }
+
+    /// The response as it was.
+    fileprivate static func result(
+        _ result: InvocationStatus.Result, of id: InvocationID, _ more: [HeaderField] = []
+    ) -> Reply {
+        var head = result.head
+        head.headers += more
+        if head.headers.first("Cache-Control") == nil { head.headers.append(HeaderField("Cache-Control", "no-store")) }
+        var reply = Reply(head: head, body: .bytes(ByteBuffer(bytes: result.body)))
+        reply.invocation = id
+        return reply
+    }
+}
+
+extension Problem {
+    fileprivate static func noResultYet(_ status: InvocationStatus) -> Problem {
+        Problem(
+            status: 404, code: "no-result-yet", title: "The invocation has not ended",
+            detail: "It is \(status.state).", invocation: status.id, retryAfter: status.secondsToWait(from: .now()))
+    }
+
+    fileprivate static func noResult(_ status: InvocationStatus) -> Problem {
+        let outcome = status.outcome.map { " with the outcome '\($0.rawValue)'" } ?? ""
+        return Problem(
+            status: 410, code: "no-result", title: "The invocation has no result",
+            detail: status.outcome == .succeeded
+                ? "It has succeeded, and its response is not kept any more." : "It has ended\(outcome).",
+            invocation: status.id)
+    }
+
+    fileprivate static func resultCut(_ result: InvocationStatus.Result) -> Problem {
+        Problem(
+            status: 410, code: "result-cut", title: "The response was too long to be kept whole",
+            detail: "Its status was \(result.head.status); the first \(result.body.count) bytes are kept.")
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import FaultChecking
+import FaultHarness
+import Foundation
+
+/// Kills hosts and workers for as long as it is told, and checks what came of it.
+@main
+struct SoakCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "soak",
+        abstract: "Kills hosts and workers, and checks that nothing accepted is lost and nothing is applied twice.",
+        discussion: """
+            Runs rounds of a minute, each on a fresh data folder. Exits with 1 when a promise was broken; the folder of \
+            that round stays, and says what happened.
+            """)
+
+    @Option(help: "How long.")
+    var minutes = 20.0
+
+    @Option(help: "Of a run that is to come again; default: another one each time.")
+    var seed: UInt64 = .random(in: 0..<1_000_000)
+
+    @Option(
+        help: "Which, separated by commas.", transform: { $0.split(separator: ",").map(String.init) })
+    var workloads = Workloads.names
+
+    @Option(help: "Seconds of a round.")
+    var round = 60.0
+
+    @Option(help: "What the host is to do wrong, such as versions: to show that the harness finds it.")
+    var weaken: String?
+
+    @Option(
+        help: "What stands between the host and its disk; default: sound, injected and powerCuts in turn.")
+    var disk: Disk?
+
+    @Option(help: "Where the folders of the rounds are made.", completion: .directory)
+    var folder = FileManager.default.temporaryDirectory.path
+
+    func validate() throws {
+        for name in workloads where !Workloads.names.contains(name) {
+            throw ValidationError(
+                "no workload is named '\(name)'; there are \(Workloads.names.joined(separator: ", "))")
+        }
+    }
+
+    func run() async throws {
+        say("seed \(seed), \(minutes) minutes, \(workloads.joined(separator: ", "))")
+        let end = ContinuousClock.now + .seconds(minutes * 60)
+        var summary = Summary()
+        var number = 0
+        while ContinuousClock.now < end {
+            let report = try await makeRound(number, until: end).run(in: "\(folder)/apus-soak-\(seed)-\(number)")
+            summary.add(report)
+            say("round \(number): \(summary.line)")
+            number += 1
+            if report.findings.isEmpty {
+                try? FileManager.default.removeItem(atPath: report.folder)
+            } else {
+                for finding in report.findings.prefix(20) { say("  \(finding)") }
+                say("  see \(report.folder): data, logs, history/*.jsonl; replay with --seed \(seed)")
+            }
+        }
+        say(summary.table)
+        if !summary.isClean { throw ExitCode(1) }
+    }
+
+    private func makeRound(_ number: Int, until end: ContinuousClock.Instant) -> Round {
+        let left = max(.seconds(5), end - .now)
+        var round = Round(
+            seed: seed &+ UInt64(number), duration: min(.seconds(self.round), left),
+            workloads: Workloads.all.filter { workloads.contains($0.name) },
+            build: URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path)
+        round.disk = disk ?? [.sound, .injected, .powerCuts][number % 3]
+        round.patience = weaken != nil || disk == .lying ? .seconds(5) : .seconds(60)
+        if let weaken { round.environment["APUS_WEAKEN"] = weaken }
+        return round
+    }
+}
+
+/// Past the buffer of `stdout`, so that each line is there at once.
+private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+extension Disk: ExpressibleByArgument {}
