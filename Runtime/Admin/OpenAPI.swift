@@ -498,7 +498,7 @@ package enum OpenAPI {
               "InvocationRequest": {
                 "type": "object",
                 "properties": {
-                  "trigger": { "type": "string", "enum": ["http", "timer", "file"] },
+                  "trigger": { "type": "string", "enum": ["http", "timer", "file", "topic", "state"] },
                   "method": { "type": "string" }, "path": { "type": "string" },
                   "headers": { "type": "object", "additionalProperties": { "type": "string" } },
                   "data": { "type": "string", "description": "Body or data as text." },
