@@ -72,9 +72,8 @@ package struct AWSInvocation: Sendable {
         } catch {
             throw AWSError(400, "InvalidRequestContentException", "the payload is not JSON: \(error)")
         }
-        if manifest.handler.contract != .lambda, kind != .event, !manifest.httpTriggers.isEmpty,
-            let request = shape.request
-        {
+        if manifest.handler.contract != .lambda, !manifest.httpTriggers.isEmpty, var request = shape.request {
+            request.async = kind == .event
             do {
                 return try request.plan(for: manifest, id: id, now: now)
             } catch {

@@ -100,6 +100,17 @@ struct AWSInvocationTests {
         }
     }
 
+    @Test("queues such a request, for functions that only requests call")
+    func shapedEvent() throws {
+        let invocation = try Self.invocation("orders", ["X-Amz-Invocation-Type": "Event"], Self.request)
+        guard case .enqueue(let new) = try Self.plan(invocation, .stdio) else {
+            Issue.record("not queued")
+            return
+        }
+        #expect(new.kind == .http && new.request?.method == "PUT" && new.request?.path == "/orders/7")
+        #expect(new.event.data == Array("hi".utf8))
+    }
+
     @Test("says when no route takes such a request")
     func noRoute() throws {
         let elsewhere = Self.request.replacing("/orders/7", with: "/elsewhere")
