@@ -180,6 +180,8 @@ actor FunctionSet: Service {
                 try? await Task.sleep(for: time)
                 engine.forget(function)
             }
+            // The shutdown drains it, and may be past the end of its lanes.
+            guard !isStopping else { return }
             await pool.drain(within: limit)
             member.keeper.cancel()
             retiring[ObjectIdentifier(pool)] = nil
