@@ -69,7 +69,8 @@ extension LogLine {
     /// What stands in the log in place of lines that are not there.
     static func dropped(_ count: Int) -> LogLine {
         LogLine(
-            level: .warning, message: "\(count) log lines were dropped: they came faster than they could be written",
+            level: .warning,
+            message: "\(count) log lines were dropped: they came too fast, or the disk took none",
             metadata: [HeaderField("dropped", String(count))])
     }
 }

@@ -47,6 +47,25 @@ import Testing
         _ = try ApusCommand.parseAsRoot(["timers", "--for", "3660d"])
     }
 
+    @Test("a check is of manifests, of what workers keep, or of a data folder, and only what belongs together is taken")
+    func checks() throws {
+        _ = try ApusCommand.parseAsRoot(["check", "--data", "d", "--json"])
+        for arguments in [
+            ["--data", "d", "--leaks", "f", "--event", "e"], ["--data", "d", "--event", "e"], ["--json"],
+        ] {
+            #expect(throws: (any Error).self) { try ApusCommand.parseAsRoot(["check"] + arguments) }
+        }
+    }
+
+    @Test("what keeps a backup, a restore or a check from its work has a status of its own")
+    func storageFailures() {
+        let statuses: [StorageError.Code: Failure.Status] = [
+            .inUse: .temporary, .missing: .noInput, .exists: .cannotCreate, .full: .cannotCreate, .disk: .inputOutput,
+            .damaged: .data, .foreign: .data, .newerVersion: .data,
+        ]
+        for (code, status) in statuses { #expect(Failure(StorageError(code, "why")) == Failure(status, "why")) }
+    }
+
     @Test("why a host does not start has a status of its own")
     func startFailures() throws {
         let configuration = try #require(try ApusCommand.parseAsRoot(["serve"]) as? ServeCommand)

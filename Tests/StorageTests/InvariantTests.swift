@@ -71,11 +71,11 @@ struct InvariantTests {
             ("UPDATE invocation SET data = x'01' WHERE event = 'e1'", "is done and still has its data"),
             (
                 "UPDATE invocation SET blocked = 1 WHERE event = 'e3'",
-                "is the first in its line and blocked 'f/timer/0'"
+                "in the line 'f/timer/0', 0 of 1 are not blocked, instead of one"
             ),
             (
                 "UPDATE invocation SET state = 'waiting', ended = NULL WHERE event = 'e2'",
-                "is not blocked and not the first in its line 'f/timer/0'"
+                "in the line 'f/timer/0', 2 of 2 are not blocked, instead of one"
             ),
             (
                 "UPDATE queue_count SET enqueued = 9 WHERE function = 'f'",
