@@ -68,9 +68,15 @@ extension AdminRoutes {
         }
         var effects = Effects(namespace: namespace)
         effects.writes[StateKey(key)] = write
-        // Nothing was read, so nothing can conflict.
-        guard try await engine.store.commit(Commit(effects: effects)) == .committed else {
-            throw Problem.unavailable("the write was not committed")
+        do {
+            // Nothing was read, so nothing can conflict.
+            guard try await engine.store.commit(Commit(effects: effects)) == .committed else {
+                throw Problem.unavailable("the write was not committed")
+            }
+        } catch let error as QueueFull {
+            throw Problem(
+                status: 503, code: "queue-full", title: "A queue is full",
+                detail: "A function that follows the key cannot be told: \(error)", retryAfter: 5)
         }
         if engine.store.enqueues(effects) { engine.queueChanged() }
         return Response(status: .noContent)

@@ -83,7 +83,7 @@ extension InvocationEngine {
     package func cancelRequest(_ id: InvocationID) async throws(Problem) -> InvocationStatus {
         _ = try await status(of: id)
         do {
-            _ = try await cancel(id)
+            _ = try await cancel(id, reason: "its caller has cancelled it")
         } catch {
             throw Failure(unsaved: error).problem
         }
@@ -118,14 +118,5 @@ extension Problem {
         Problem(
             status: 409, code: "invocation-ended", title: "The invocation has ended",
             detail: "It is \(status.state); what it did cannot be taken back.")
-    }
-}
-
-extension InvocationEngine {
-    /// Ends the invocation `id` of the queue, if it has not ended.
-    func cancel(_ id: InvocationID) async throws -> Cancellation {
-        let cancellation = try await store.cancel(id, reason: "its caller has cancelled it")
-        endings.ended(id)
-        return cancellation
     }
 }

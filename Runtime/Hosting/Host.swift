@@ -33,7 +33,8 @@ package struct Host: Sendable {
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         try requireSandbox()
-        let store = try Store(directory: configuration.data, weaknesses: Self.weaknesses)
+        let store = try Store(
+            directory: configuration.data, results: configuration.retention.results, weaknesses: Self.weaknesses)
         do {
             try await serve(loaded.manifests, stamps: stamps, store: store, in: surroundings, on: sockets)
         } catch {
@@ -96,7 +97,7 @@ package struct Host: Sendable {
                 logger: logger, reload: reload, killWorkers: { await functions.kill() }, flushLogs: logs.flush),
             functions,
             UntilShutdown(service: admin),
-            Housekeeping(store: store, logger: logger),
+            Housekeeping(store: store, retention: configuration.retention, logger: logger),
             UntilShutdown(service: dispatcher),
             timers,
             files,

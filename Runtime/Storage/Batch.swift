@@ -14,6 +14,8 @@ struct Unit: Sendable {
 struct WriteTransaction {
     let database: Connection
     let ledger: QueueLedger
+    /// How long a result is kept.
+    let results: Duration
     fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -134,7 +136,8 @@ final class Batch {
         try connection.run("SAVEPOINT unit")
         do {
             let delivery = try unit.run(
-                WriteTransaction(database: connection, ledger: ledger, versions: versions))
+                WriteTransaction(
+                    database: connection, ledger: ledger, results: options.results, versions: versions))
             try connection.run("RELEASE unit")
             try ledger.keepUnit(connection)
             return delivery

@@ -12,6 +12,7 @@ final class Connection: @unchecked Sendable {
     private let handle: OpaquePointer
     private let isOwner: Bool
     private let trace: (@Sendable (String) -> Void)?
+    private let profile: (@Sendable (String, Int) -> Void)?
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens `path` for reading.
@@ -28,6 +29,7 @@ final class Connection: @unchecked Sendable {
         self.handle = handle
         isOwner = true
         trace = options.trace
+        profile = options.profile
         sqlite3_busy_timeout(handle, Options.busyMilliseconds)
         for pragma in options.pragmas { _ = try first("PRAGMA " + pragma, body: { _ in }) }
     }
@@ -38,6 +40,7 @@ final class Connection: @unchecked Sendable {
         handle = database.sqliteConnection!
         isOwner = false
         trace = options.trace
+        profile = options.profile
     }
 
     deinit {
@@ -130,6 +133,10 @@ extension Connection {
     }
 
     private func release(_ statement: OpaquePointer) {
+        if let profile {
+            let steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1)
+            profile(sqlite3_sql(statement).map { String(cString: $0) } ?? "", Int(steps))
+        }
         sqlite3_reset(statement)
         sqlite3_clear_bindings(statement)
     }
@@ -147,4 +154,8 @@ struct Options: Sendable {
 
     var pragmas: [String] = []
     var trace: (@Sendable (String) -> Void)?
+    /// Is told what each statement cost: the steps of SQLite's virtual machine.
+    var profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)?
+    /// How long a result is kept.
+    var results = Retention().results
 }

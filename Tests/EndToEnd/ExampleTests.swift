@@ -9,7 +9,7 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().del
 @Suite("The examples behave as the README says")
 struct ExampleTests {
     private static let names = [
-        "hello", "guestbook", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git",
+        "hello", "guestbook", "tags", "inbox", "links", "load", "uptime", "wordcount", "weekday", "git",
     ]
 
     /// Runs `body` with a host that serves what `make run` serves, from a copy.
@@ -176,7 +176,7 @@ struct ExampleTests {
     }
 
     @Test(
-        "a function that apus new writes works at once", arguments: ["http", "timer", "file"],
+        "a function that apus new writes works at once", arguments: ["http", "timer", "file", "topic", "state"],
         ["shell stdio", "shell cgi", "python apus", "python http"])
     func new(trigger: String, kind: String) async throws {
         let words = kind.split(separator: " ").map(String.init)
@@ -188,8 +188,11 @@ struct ExampleTests {
             #expect(made.status == 0, "\(made.error)")
             #expect(host.terminate() == 0)
             try await host.start()
-            let subject = trigger == "file" ? ["--subject", "june.csv"] : []
-            let invoked = try host.cli(["invoke", "greeter", "--trigger", trigger] + subject)
+            let options = [
+                "file": ["--subject", "june.csv"], "topic": ["--data", "x"],
+                "state": ["--subject", "entry/1", "--data", "x"],
+            ]
+            let invoked = try host.cli(["invoke", "greeter", "--trigger", trigger] + (options[trigger] ?? []))
             #expect(invoked.status == 0, "\(invoked.output) \(invoked.error)")
         }
     }

@@ -163,6 +163,23 @@ struct StateChangeTests {
         }
     }
 
+    @Test("that find no room in the queue of a follower refuse the whole commit")
+    func full() async throws {
+        try await withFollowed { store, _ async throws in
+            store.setBounds(["f": QueueBounds(waiting: 1)])
+            try await store.put("a1", "x")
+            await #expect(throws: QueueFull.self) {
+                _ = try await store.commit(Commit(effects: .writing(["a2": .set([1]), "b": .set([1])])))
+            }
+            #expect(try await store.value("a2", in: "n") == nil)
+            #expect(try await store.value("b", in: "n") == nil)
+            try await store.put("b", "x")
+            _ = try await drain(store)
+            try await store.put("a2", "x")
+            #expect(try await store.queueCounts()["f"]?.enqueued == 2)
+        }
+    }
+
     @Test("are bounded for one commit")
     func bound() async throws {
         try await withFollowed { store, _ async throws in

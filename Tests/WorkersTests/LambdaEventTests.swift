@@ -131,6 +131,17 @@ struct LambdaEventTests {
         #expect(detail["data"] as? [String: Int] == ["n": 1])
     }
 
+    @Test("a change of state is one too, with the key and the value in its detail")
+    func change() throws {
+        let set = Event(
+            id: "k@5", source: "/state/shop", type: "apus.state.set", subject: "k", time: Self.now,
+            dataContentType: "application/octet-stream", extensions: ["version": "5"], data: Array("{}".utf8))
+        let event = try Self.json(.event(.state, set))
+        #expect(event["detail-type"] as? String == "apus.state.set" && event["source"] as? String == "/state/shop")
+        let detail = try #require(event["detail"] as? [String: Any])
+        #expect(detail["subject"] as? String == "k" && detail["data"] as? String == "{}")
+    }
+
     @Test("what AWS's Invoke was given goes through as it is")
     func invoke() throws {
         let raw = Event(
