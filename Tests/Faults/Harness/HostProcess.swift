@@ -76,6 +76,20 @@ package final class HostProcess {
         try PowerCut(of: faults).happen(below: data) { _ in random.chance(share) }
     }
 
+    /// What `apus check --data` finds wrong with the database; `nil` when nothing.
+    func damage() throws -> String? {
+        let check = Process()
+        let output = Pipe()
+        check.executableURL = URL(fileURLWithPath: build + "/apus")
+        check.arguments = ["check", "--data", data]
+        check.standardOutput = output
+        check.standardError = output
+        try check.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        check.waitUntilExit()
+        return check.terminationStatus == 0 ? nil : text
+    }
+
     /// What ended it: an exit status, or the number of a signal.
     package func wait() -> Int32 {
         process.waitUntilExit()

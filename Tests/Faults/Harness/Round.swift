@@ -46,6 +46,9 @@ package struct Round: Sendable {
             for workload in running { try workload.open(Client(board: board)) }
             try await stress(host, board, running, &report.kills)
             report.verdicts = try await audit(running, FinalState(Client(board: board)))
+            if let damage = try host.damage() {
+                report.verdicts["host", default: Verdict()].found(.violation, "the database is not sound: \(damage)")
+            }
         } catch let failure as HostFailure {
             report.verdicts["host", default: Verdict()].found(.violation, failure.what)
         }
