@@ -86,7 +86,7 @@ package struct AWSInvocation: Sendable {
             dataContentType: "application/json",
             extensions: clientContext.map { [LambdaEvent.clientContext: $0] } ?? [:], data: payload)
         guard kind == .event else { return .event(.topic, event) }
-        return .enqueue(.init(kind: .topic, trigger: "\(manifest.name)/invoke", event: event))
+        return .enqueue(.init(kind: .topic, trigger: "\(manifest.name)/invoke", event: event, due: now))
     }
 }
 

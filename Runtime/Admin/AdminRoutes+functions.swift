@@ -17,7 +17,6 @@ extension AdminRoutes {
         router.post("/v1/functions/:name/invocations") { request, context in
             try await invoke(function(context), request)
         }
-        router.get("/v1/invocations") { request, _ in try await invocationList(request) }
     }
 
     private func function(_ context: Context) throws -> HostedFunction {
@@ -43,18 +42,6 @@ extension AdminRoutes {
             FunctionDetailDocument(
                 function: FunctionDocument(function, queue: counts), declared: DeclaredDocument(function.manifest),
                 invocations: recent.map(InvocationDocument.init)))
-    }
-
-    private func invocationList(_ request: Request) async throws -> Response {
-        let state = try request.query("state")
-        guard state == nil || state.flatMap(QueueState.init(rawValue:)) != nil else {
-            let known = QueueState.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Problem.badRequest("'state' is one of \(known)")
-        }
-        let records = try await engine.store.recent(
-            function: request.query("function"), state: state.flatMap(QueueState.init(rawValue:)),
-            limit: request.limit(default: 100, most: 1000))
-        return try .json(InvocationListDocument(invocations: records.map(InvocationDocument.init)))
     }
 
     // MARK: Invoking
@@ -114,14 +101,24 @@ extension AdminRoutes {
 
     /// Puts the event into the queue: it is on disk when this returns.
     func enqueue(_ new: InvocationPlan.NewEvent, function: String, id: InvocationID) async throws {
-        let invocation = NewInvocation(
-            id: id, function: function, kind: new.kind, trigger: new.trigger, event: new.event, due: .now())
-        guard try await engine.store.enqueue([invocation]) == 1 else {
-            throw Problem(
-                status: 409, code: "known-event", title: "The event is known already",
-                detail: "an event with the source '\(new.event.source)' and the id '\(new.event.id)' was queued before")
+        do {
+            guard try await engine.store.enqueue([new.invocation(of: function, id: id)]) == 1 else {
+                throw Problem(
+                    status: 409, code: "known-event", title: "The event is known already",
+                    detail:
+                        "an event with the source '\(new.event.source)' and the id '\(new.event.id)' was queued before")
+            }
+        } catch let full as QueueFull {
+            throw Problem(full)
         }
         engine.queueChanged()
+    }
+}
+
+extension Problem {
+    init(_ full: QueueFull) {
+        self.init(
+            status: 503, code: "queue-full", title: "The queue is full", detail: full.description, retryAfter: 5)
     }
 }
 

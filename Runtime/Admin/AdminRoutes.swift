@@ -27,6 +27,8 @@ struct AdminRoutes: Sendable {
         addFunctionRoutes(to: router)
         addStateRoutes(to: router)
         addInvokeRoutes(to: router)
+        addInvocationRoutes(to: router)
+        addDeadRoutes(to: router)
         return router
     }
 

@@ -61,6 +61,8 @@ package struct QueueDocument: Sendable, Codable {
     package var running: Int
     package var done: Int
     package var dead: Int
+    /// Of the data of what waits and runs.
+    package var bytes: Int64
 
     init(_ counts: QueueCounts) {
         enqueued = counts.enqueued
@@ -68,6 +70,7 @@ package struct QueueDocument: Sendable, Codable {
         running = counts.running
         done = counts.done
         dead = counts.dead
+        bytes = counts.bytes
     }
 }
 
@@ -111,37 +114,6 @@ package struct EndedDocument: Sendable, Codable {
     package var ended: String
     package var milliseconds: Double
     package var reason: String?
-}
-
-/// One asynchronous invocation.
-package struct InvocationDocument: Sendable, Codable {
-    package var id: String
-    package var function: String
-    package var trigger: String
-    package var type: String
-    package var subject: String?
-    package var state: String
-    package var attempt: Int
-    package var enqueued: String
-    package var due: String
-    package var ended: String?
-    package var outcome: String?
-    package var reason: String?
-
-    init(_ record: QueueRecord) {
-        id = record.id.description
-        function = record.function
-        trigger = record.trigger
-        type = record.type
-        subject = record.subject
-        state = record.state.rawValue
-        attempt = record.attempt
-        enqueued = record.enqueued.description
-        due = record.due.description
-        ended = record.ended?.description
-        outcome = record.outcome?.rawValue
-        reason = record.reason
-    }
 }
 
 package struct InvocationListDocument: Sendable, Codable {

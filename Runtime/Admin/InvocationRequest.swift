@@ -1,5 +1,6 @@
 package import Events
 package import Manifests
+package import Storage
 
 /// What `POST /v1/functions/{name}/invocations` asks for.
 package struct InvocationRequest: Sendable, Codable, Hashable {
@@ -26,8 +27,14 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
     /// … or as base64.
     package var base64: String?
     package var event: EventFields?
-    /// Put the event into the queue and answer at once.
+    /// Put the request or the event into the queue and answer at once.
     package var async: Bool?
+    /// Only with `async`: not before so much time has passed, such as `10s` …
+    package var after: String?
+    /// … or not before this time of RFC 3339.
+    package var at: String?
+    /// Only with `async`: the urgency of RFC 9218, 0 to 7; 0 runs first, and 3 is usual.
+    package var priority: Int?
 
     package init() {}
 }
@@ -43,6 +50,18 @@ package enum InvocationPlan: Sendable {
         /// Which trigger of the function it stands for, such as `digest/timer/0`.
         package var trigger: String
         package var event: Event
+        /// Of an HTTP request; its body is the event's data.
+        package var request: RequestHead?
+        package var due: WallTime
+        package var urgency = NewInvocation.usualUrgency
+        /// Whether whoever asks has chosen the event's id.
+        package var mayRepeat = false
+
+        package func invocation(of function: String, id: InvocationID) -> NewInvocation {
+            NewInvocation(
+                id: id, function: function, kind: kind, trigger: trigger, event: event, request: request, due: due,
+                urgency: urgency, mayRepeat: mayRepeat)
+        }
     }
 }
 
@@ -52,17 +71,50 @@ extension InvocationRequest {
         guard let data = BytesDocument(text: data ?? (base64 == nil ? "" : nil), base64: base64).bytes else {
             throw .badInvocation("'base64' is not base64")
         }
+        let timing = try timing(now: now)
         if kind == .http {
-            guard async != true else {
-                throw .badInvocation("an HTTP request cannot be queued in this version; leave 'async' out")
-            }
-            return .request(try requestHead(for: manifest, hasData: !data.isEmpty), data)
+            let head = try requestHead(for: manifest, hasData: !data.isEmpty)
+            guard async == true else { return .request(head, data) }
+            return .enqueue(
+                .init(queuing: head, data, of: manifest.name, id: id, now: now, due: timing.due, timing.urgency))
         }
         let index = try chosenIndex(of: kind, in: manifest)
         let event = try makeEvent(kind, manifest, index: index, id: id, now: now, data: data)
-        return async == true
-            ? .enqueue(.init(kind: kind, trigger: "\(manifest.name)/\(kind.rawValue)/\(index)", event: event))
-            : .event(kind, event)
+        guard async == true else { return .event(kind, event) }
+        return .enqueue(
+            .init(
+                kind: kind, trigger: "\(manifest.name)/\(kind.rawValue)/\(index)", event: event, due: timing.due,
+                urgency: timing.urgency, mayRepeat: self.event?.id != nil))
+    }
+
+    /// A year: what is asked for later than that is a mistake.
+    private static let longestDelay = Duration.seconds(366 * 86_400)
+
+    private func timing(now: WallTime) throws(Problem) -> (due: WallTime, urgency: Int) {
+        guard async == true || (after == nil && at == nil && priority == nil) else {
+            throw .badInvocation("'after', 'at' and 'priority' are for what is queued; add 'async'")
+        }
+        let urgency = priority ?? NewInvocation.usualUrgency
+        guard NewInvocation.urgencies.contains(urgency) else {
+            throw .badInvocation("'priority' is 0 to 7, and 0 runs first; not \(urgency)")
+        }
+        guard after == nil || at == nil else { throw .badInvocation("give 'after' or 'at', not both") }
+        var due = now
+        if let after {
+            guard let delay = Quantity.duration(after) else {
+                throw .badInvocation("'after' is a duration such as 10s or 1h30m, not '\(after)'")
+            }
+            due = delay <= Self.longestDelay ? now.advanced(by: delay) : WallTime(milliseconds: .max)
+        } else if let at {
+            guard let time = WallTime(rfc3339: at) else {
+                throw .badInvocation("'at' is a time of RFC 3339 such as 2026-12-24T18:00:00+01:00, not '\(at)'")
+            }
+            due = time
+        }
+        guard due <= now.advanced(by: Self.longestDelay) else {
+            throw .badInvocation("an invocation can be put off for 366 days at most")
+        }
+        return (due, urgency)
     }
 
     private func chosenTrigger(of manifest: Manifest) throws(Problem) -> TriggerKind {
@@ -172,6 +224,20 @@ extension InvocationRequest {
             type: type ?? "", subject: fields.subject, time: now,
             dataContentType: fields.datacontenttype ?? (data.isEmpty ? nil : "application/octet-stream"),
             extensions: extensions, data: data)
+    }
+}
+
+extension InvocationPlan.NewEvent {
+    /// A request for the queue. The event around it says in the words of CloudEvents what came.
+    package init(
+        queuing head: RequestHead, _ body: [UInt8], of function: String, id: InvocationID, now: WallTime, due: WallTime,
+        _ urgency: Int
+    ) {
+        let event = Event(
+            id: id.description, source: "/functions/\(function)/requests", type: "apus.http.request",
+            subject: head.path, time: now, dataContentType: head.headers.first("Content-Type"), data: body)
+        self.init(
+            kind: .http, trigger: "\(function)/http", event: event, request: head, due: due, urgency: urgency)
     }
 }
 

@@ -130,6 +130,113 @@ package enum OpenAPI {
                 }
               }
             },
+            "/v1/invocations/{id}": {
+              "parameters": [{ "$ref": "#/components/parameters/InvocationID" }],
+              "get": {
+                "summary": "One asynchronous invocation",
+                "responses": {
+                  "200": {
+                    "description": "Its state, attempts and outcome.",
+                    "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Invocation" } } }
+                  },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              },
+              "delete": {
+                "summary": "Cancel it; 409 when it has ended",
+                "responses": {
+                  "200": {
+                    "description": "The state that it was in.",
+                    "content": { "application/json": { "schema": {
+                      "type": "object", "required": ["cancelled"],
+                      "properties": { "cancelled": { "type": "string", "enum": ["waiting", "running"] } }
+                    } } }
+                  },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/v1/invocations/{id}/result": {
+              "parameters": [{ "$ref": "#/components/parameters/InvocationID" }],
+              "get": {
+                "summary": "What it answered; 404 with `no-result` while it has not",
+                "responses": {
+                  "200": {
+                    "description": "`status` is absent for what a handler returned for an event.",
+                    "content": { "application/json": { "schema": {
+                      "type": "object", "required": ["headers", "body", "cut"],
+                      "properties": {
+                        "status": { "type": "integer" }, "headers": { "type": "array", "items": { "type": "object" } },
+                        "body": { "$ref": "#/components/schemas/Bytes" },
+                        "cut": { "type": "boolean", "description": "Whether the body was longer than what is kept." }
+                      }
+                    } } }
+                  },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/v1/dead": {
+              "parameters": [
+                { "$ref": "#/components/parameters/Function" }, { "$ref": "#/components/parameters/Outcome" },
+                { "$ref": "#/components/parameters/Before" }
+              ],
+              "get": {
+                "summary": "Dead letters, those that died last first",
+                "parameters": [{ "$ref": "#/components/parameters/Limit" }],
+                "responses": {
+                  "200": {
+                    "description": "At most `limit`.",
+                    "content": { "application/json": { "schema": {
+                      "type": "object", "required": ["invocations"],
+                      "properties": { "invocations": { "type": "array", "items": { "$ref": "#/components/schemas/Invocation" } } }
+                    } } }
+                  },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              },
+              "delete": {
+                "summary": "Drop all that the parameters mean",
+                "parameters": [{ "$ref": "#/components/parameters/All" }],
+                "responses": {
+                  "200": { "$ref": "#/components/responses/DeadCount" },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/v1/dead/retry": {
+              "post": {
+                "summary": "Let all that the parameters mean run again, until a queue is full",
+                "parameters": [
+                  { "$ref": "#/components/parameters/Function" }, { "$ref": "#/components/parameters/Outcome" },
+                  { "$ref": "#/components/parameters/Before" }, { "$ref": "#/components/parameters/All" }
+                ],
+                "responses": {
+                  "200": { "$ref": "#/components/responses/DeadCount" },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/v1/dead/{id}": {
+              "parameters": [{ "$ref": "#/components/parameters/InvocationID" }],
+              "delete": {
+                "summary": "Drop one",
+                "responses": {
+                  "200": { "$ref": "#/components/responses/DeadCount" },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
+            "/v1/dead/{id}/retry": {
+              "parameters": [{ "$ref": "#/components/parameters/InvocationID" }],
+              "post": {
+                "summary": "Let one run again, with all its attempts",
+                "responses": {
+                  "200": { "$ref": "#/components/responses/DeadCount" },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
             "/v1/logs": {
               "get": {
                 "summary": "Log lines, the oldest first",
@@ -253,6 +360,18 @@ package enum OpenAPI {
             "parameters": {
               "Name": { "name": "name", "in": "path", "required": true, "schema": { "type": "string" } },
               "Namespace": { "name": "namespace", "in": "path", "required": true, "schema": { "type": "string" } },
+              "InvocationID": {
+                "name": "id", "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" }
+              },
+              "Outcome": { "name": "outcome", "in": "query", "schema": { "type": "string" } },
+              "Before": {
+                "name": "before", "in": "query", "description": "Those that died before.",
+                "schema": { "type": "string", "format": "date-time" }
+              },
+              "All": {
+                "name": "all", "in": "query", "description": "Needed where no other parameter says which.",
+                "schema": { "type": "boolean" }
+              },
               "Function": { "name": "function", "in": "query", "schema": { "type": "string" } },
               "Limit": { "name": "limit", "in": "query", "schema": { "type": "integer", "minimum": 0 } }
             },
@@ -275,6 +394,13 @@ package enum OpenAPI {
                       }
                     }
                   }
+                } } }
+              },
+              "DeadCount": {
+                "description": "How many; `stopped` says what has kept the others.",
+                "content": { "application/json": { "schema": {
+                  "type": "object", "required": ["count"],
+                  "properties": { "count": { "type": "integer" }, "stopped": { "type": "string" } }
                 } } }
               },
               "Reload": {
@@ -352,11 +478,17 @@ package enum OpenAPI {
               },
               "Invocation": {
                 "type": "object",
-                "required": ["id", "function", "trigger", "type", "state", "attempt", "enqueued", "due"],
+                "required": [
+                  "id", "function", "trigger", "source", "event", "type", "state", "priority", "attempt", "enqueued", "due",
+                  "size"
+                ],
                 "properties": {
                   "id": { "type": "string", "format": "uuid" }, "function": { "type": "string" },
                   "trigger": { "type": "string" }, "type": { "type": "string" }, "subject": { "type": "string" },
+                  "source": { "type": "string" }, "event": { "type": "string" },
                   "state": { "type": "string" }, "attempt": { "type": "integer" },
+                  "priority": { "type": "integer", "description": "Of RFC 9218: 0 runs first." },
+                  "size": { "type": "integer" }, "resultExpires": { "type": "string", "format": "date-time" },
                   "enqueued": { "type": "string", "format": "date-time" },
                   "due": { "type": "string", "format": "date-time" },
                   "ended": { "type": "string", "format": "date-time" },
@@ -372,7 +504,10 @@ package enum OpenAPI {
                   "data": { "type": "string", "description": "Body or data as text." },
                   "base64": { "type": "string", "description": "Body or data as base64." },
                   "event": { "type": "object", "description": "CloudEvents attributes." },
-                  "async": { "type": "boolean", "description": "Put the event into the queue and answer 202." }
+                  "async": { "type": "boolean", "description": "Put it into the queue and answer 202." },
+                  "after": { "type": "string", "description": "With async: not before so much time, such as 10s." },
+                  "at": { "type": "string", "format": "date-time", "description": "With async: not before." },
+                  "priority": { "type": "integer", "minimum": 0, "maximum": 7, "default": 3 }
                 }
               },
               "LogLine": {

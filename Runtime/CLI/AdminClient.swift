@@ -173,7 +173,9 @@ extension Failure.Status {
 struct Target: CustomStringConvertible, Equatable {
     private(set) var description: String
 
-    init(_ segments: String...) { description = segments.map { "/" + Self.encoded($0) }.joined() }
+    init(_ segments: String...) { self.init(segments) }
+
+    init(_ segments: [String]) { description = segments.map { "/" + Self.encoded($0) }.joined() }
 
     /// Adds a query parameter unless `value` is `nil`.
     func with(_ name: String, _ value: String?) -> Target {

@@ -26,8 +26,15 @@ struct ApusCommand: AsyncParsableCommand {
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Write", subcommands: [NewCommand.self, CheckCommand.self, TimersCommand.self]),
-            CommandGroup(name: "Run", subcommands: [ServeCommand.self, ReloadCommand.self, InvokeCommand.self]),
             CommandGroup(
-                name: "Look", subcommands: [ListCommand.self, ShowCommand.self, LogsCommand.self, StateCommand.self]),
+                name: "Run",
+                subcommands: [ServeCommand.self, ReloadCommand.self, InvokeCommand.self, CancelCommand.self]),
+            CommandGroup(
+                name: "Look",
+                subcommands: [
+                    ListCommand.self, ShowCommand.self, InvocationCommand.self, DeadCommand.self, LogsCommand.self,
+                    StateCommand.self,
+                ]),
+            CommandGroup(name: "Keep", subcommands: [BackupCommand.self, RestoreCommand.self]),
         ])
 }

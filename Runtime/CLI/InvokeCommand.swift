@@ -2,6 +2,7 @@ import Admin
 import ArgumentParser
 import Events
 import Foundation
+import Manifests
 
 struct InvokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,6 +21,7 @@ struct InvokeCommand: AsyncParsableCommand {
               apus invoke tags --trigger state --subject entry/1 --data '{"message": "Hi #all"}'
               apus invoke tags --trigger state --subject entry/1 --type apus.state.deleted
               apus invoke uptime --trigger timer --async   only queue it
+              apus invoke report --async --after 10m --priority 7 --data @june.json
             """)
 
     @Argument(help: "The function.")
@@ -46,11 +48,26 @@ struct InvokeCommand: AsyncParsableCommand {
     @Option(help: "The event's type, such as apus.file.modified or apus.state.deleted.")
     var type: String?
 
-    @Flag(help: "Put the event into the queue and do not wait for it.")
+    @Flag(help: "Put the request or the event into the queue and do not wait for it; prints its id.")
     var async = false
+
+    @Option(help: ArgumentHelp("With --async: not before so much time has passed.", valueName: "time"))
+    var after: TimeSpan?
+
+    @Option(help: ArgumentHelp("With --async: not before this time, in RFC 3339.", valueName: "time"))
+    var at: String?
+
+    @Option(help: ArgumentHelp("With --async: 0 to 7, as in RFC 9218; 0 runs first, 3 is usual.", valueName: "urgency"))
+    var priority: Int?
 
     @OptionGroup var output: OutputOptions
     @OptionGroup var host: AdminOptions
+
+    func validate() throws {
+        if !async, after != nil || at != nil || priority != nil {
+            throw ValidationError("--after, --at and --priority need --async")
+        }
+    }
 
     func run() async throws {
         try await reporting {
@@ -91,6 +108,9 @@ struct InvokeCommand: AsyncParsableCommand {
             request.event?.type = type
         }
         if async { request.async = true }
+        request.after = after.map { Quantity.text($0.duration) }
+        request.at = at
+        request.priority = priority
         return request
     }
 

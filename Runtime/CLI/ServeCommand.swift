@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 package import Hosting
+import Manifests
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,6 +47,15 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long a stopping host lets run what runs.", valueName: "time"))
     var drain = TimeSpan(.seconds(30))
 
+    @Option(
+        help: ArgumentHelp(
+            "How long done asynchronous invocations and their results are kept, of all at most 100000 and 256MiB.",
+            valueName: "time"))
+    var keepDone = TimeSpan(.seconds(86_400))
+
+    @Option(help: ArgumentHelp("How long dead letters are kept, of all at most 100000 and 1GiB.", valueName: "time"))
+    var keepDead = TimeSpan(.seconds(30 * 86_400))
+
     @Flag(help: "Take up changed manifests and handlers at once.")
     var watch = false
 
@@ -64,6 +74,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         if let maxWorkers, maxWorkers < 1 { throw ValidationError("--max-workers must be at least 1") }
         if drain.duration > .seconds(86_400) { throw ValidationError("--drain must be at most 1d") }
+        for kept in [keepDone, keepDead] where kept.duration > .seconds(36_525 * 86_400) {
+            throw ValidationError("\(Quantity.text(kept.duration)) is too long to keep; the most is 36525d")
+        }
         if let lanes, !(1...1024).contains(lanes) { throw ValidationError("--lanes must be between 1 and 1024") }
     }
 
@@ -87,6 +100,8 @@ struct ServeCommand: AsyncParsableCommand {
         if let maxWorkers { configuration.maxWorkers = maxWorkers }
         if let lanes { configuration.lanes = lanes }
         configuration.drain = drain.duration
+        configuration.keepDone = keepDone.duration
+        configuration.keepDead = keepDead.duration
         configuration.watch = watch
         configuration.requiresFullSandbox = requireSandbox == .full
         configuration.logFormat = logFormat

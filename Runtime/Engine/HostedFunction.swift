@@ -1,5 +1,6 @@
 package import Events
 package import Manifests
+import Storage
 import Synchronization
 package import Workers
 
@@ -137,6 +138,10 @@ struct InvocationTally {
         }
         return statistics
     }
+}
+
+extension Limits {
+    var queueBounds: QueueBounds { QueueBounds(waiting: queue, bytes: queueSize) }
 }
 
 extension Outcome {

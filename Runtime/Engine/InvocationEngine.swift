@@ -10,9 +10,10 @@ package final class InvocationEngine: Sendable {
     package let store: Store
     let logger: Logger
     let queue = Signal()
+    let running = RunningInvocations()
     let keys = RunningKeys()
     let endings = Endings()
-    private let subscriptions = Subscriptions()
+    let subscriptions = Subscriptions()
     private let table = Mutex(Table())
 
     private struct Table {
@@ -44,6 +45,7 @@ package final class InvocationEngine: Sendable {
             table.functions = named
             for function in leaving { table.leaving[function.manifest.name] = function }
         }
+        store.setBounds(named.mapValues { $0.manifest.limits.queueBounds })
         subscriptions.replace(functions.map(\.manifest))
         store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
@@ -119,11 +121,11 @@ package final class InvocationEngine: Sendable {
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
     ///
     /// - Parameters:
-    ///   - lease: of an asynchronous one, settled as done together with its effects.
+    ///   - leased: of an asynchronous one, settled as done together with its effects.
     ///   - keyed: of a request with an idempotency key, whose answer is stored together with its effects.
     func run(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease? = nil,
-        keyed: KeyedRequest? = nil
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
+        leased: LeasedInvocation? = nil, keyed: KeyedRequest? = nil
     ) async throws(FailedRun) -> Answer {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
@@ -131,7 +133,7 @@ package final class InvocationEngine: Sendable {
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
             let answer = try await perform(
-                invocation, body: body, of: function, on: lane, lease: lease, keyed: keyed)
+                invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed)
             let reason = answer.failureReason(by: function.manifest.handler.contract)
             let change = function.ended(
                 invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
@@ -146,7 +148,7 @@ package final class InvocationEngine: Sendable {
                 // A reload came while it was admitted or waited, and no handler has seen it yet.
                 function.passedOn(pass)
                 return try await run(
-                    invocation, body: body, of: successor, on: lane, lease: lease, keyed: keyed)
+                    invocation, body: body, of: successor, on: lane, leased: leased, keyed: keyed)
             }
             note(error.failure, of: invocation, in: function, from: start, pass: pass)
             throw error
@@ -167,7 +169,7 @@ package final class InvocationEngine: Sendable {
     private static let mostRuns = 6
 
     private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, lease: Lease?,
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?,
         keyed: KeyedRequest?
     ) async throws(FailedRun) -> Answer {
         for run in 1...Self.mostRuns {
@@ -177,7 +179,7 @@ package final class InvocationEngine: Sendable {
             var answer = try await call(invocation, body: body, of: function, on: lane, state: state)
             let effects = state.seal()
             // Nobody waits for the answer of a queued one: it is judged and kept.
-            let result = lease == nil ? nil : try await answer.resultOfQueued()
+            let result = leased == nil ? nil : try await answer.resultOfQueued()
             let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
             let kept = hasFailed ? nil : effects
             var response: IdempotentResponse?
@@ -186,10 +188,11 @@ package final class InvocationEngine: Sendable {
                 response = keyed.response(answer, of: invocation.id, now: .now())
             }
             // An invocation that has touched no state, came from no queue and has no key touches no disk.
-            if kept == nil, lease == nil, response == nil { return answer }
-            switch try await commit(kept, lease: lease, result: result, response: response, of: answer) {
+            if kept == nil, leased == nil, response == nil { return answer }
+            switch try await commit(kept, of: answer, result, response, in: function, leased: leased) {
             case .committed:
-                if let kept, store.enqueues(kept) { queueChanged() }
+                let hasNotice = leased != nil && function.manifest.destinations.success != nil
+                if hasNotice || kept.map(store.enqueues) == true { queueChanged() }
                 if let keyed, let response { keyed.answered(response) }
                 return answer
             case .repeated: throw answer.discarded(because: .repeated)
@@ -222,12 +225,19 @@ package final class InvocationEngine: Sendable {
     }
 
     private func commit(
-        _ effects: Effects?, lease: Lease?, result: InvocationResult?, response: IdempotentResponse?, of answer: Answer
+        _ effects: Effects?, of answer: Answer, _ result: InvocationResult?, _ response: IdempotentResponse?,
+        in function: HostedFunction, leased: LeasedInvocation?
     ) async throws(FailedRun) -> CommitResult {
         do {
-            if lease != nil || response != nil {
+            if let leased {
+                let settlement = Settlement.done(result: result)
                 return try await store.commit(
-                    Commit(effects: effects, settle: lease.map { ($0, .done(result: result)) }, response: response))
+                    Commit(
+                        effects: effects, settle: (leased.lease, settlement), response: response,
+                        notices: notices(that: settlement, ends: leased, of: function.manifest)))
+            }
+            if response != nil {
+                return try await store.commit(Commit(effects: effects, response: response))
             }
             return if let effects { try await store.commit(effects) } else { .committed }
         } catch {

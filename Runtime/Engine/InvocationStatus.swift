@@ -83,7 +83,7 @@ extension InvocationEngine {
     package func cancelRequest(_ id: InvocationID) async throws(Problem) -> InvocationStatus {
         _ = try await status(of: id)
         do {
-            _ = try await cancel(id)
+            _ = try await cancel(id, reason: "its caller has cancelled it")
         } catch {
             throw Failure(unsaved: error).problem
         }
@@ -92,7 +92,8 @@ extension InvocationEngine {
         return status
     }
 
-    /// Where the queued request stands once it has ended, or when `longest` is over.
+    /// Where the queued request stands once it has ended, when `longest` is over, or when the host is about to stop: one
+    /// that was accepted must not be answered as if it had not been.
     package func status(
         of id: InvocationID, endedWithin longest: Duration, on lane: Lane
     ) async throws(Problem) -> InvocationStatus {
@@ -102,7 +103,7 @@ extension InvocationEngine {
         while true {
             let status = try await status(of: id)
             let left = end - .now
-            guard !status.isEnded, left > .zero, !Task.isCancelled else { return status }
+            guard !status.isEnded, left > .zero, !endings.isStopping, !Task.isCancelled else { return status }
             await signal.wait(longest: left, on: lane.loop)
         }
     }
@@ -117,14 +118,5 @@ extension Problem {
         Problem(
             status: 409, code: "invocation-ended", title: "The invocation has ended",
             detail: "It is \(status.state); what it did cannot be taken back.")
-    }
-}
-
-extension InvocationEngine {
-    /// Ends the invocation `id` of the queue, if it has not ended.
-    func cancel(_ id: InvocationID) async throws -> Cancellation {
-        let cancellation = try await store.cancel(id, reason: "its caller has cancelled it")
-        endings.ended(id)
-        return cancellation
     }
 }

@@ -59,6 +59,7 @@ package final class QueueDispatcher: Service {
     @discardableResult
     package func stop() -> ContinuousClock.Instant {
         isStopping.store(true, ordering: .releasing)
+        engine.endings.stop()
         engine.queueChanged()
         return deadline.withLock { deadline in
             let end = deadline ?? .now + drainTime
@@ -142,7 +143,12 @@ package final class QueueDispatcher: Service {
         let running = loads.withLock { $0[name]?.running ?? 0 }
         let quota = function.quota(at: .now)
         function.wantsRoom()
-        let room = min(max(function.pool.room, running == 0 ? 1 : 0), Self.largestLease)
+        var room = min(max(function.pool.room, running == 0 ? 1 : 0), Self.largestLease)
+        if !engine.hasRoomForNotices(of: function.manifest) {
+            // One at a time, so that functions that wait for each other's queues go on.
+            room = min(room, running == 0 ? 1 : 0)
+            pause(name, for: Self.pause)
+        }
         let limit = min(room, quota.calls ?? room)
         guard limit > 0, !isStopping.load(ordering: .acquiring) else { return [] }
         do {
@@ -156,29 +162,38 @@ package final class QueueDispatcher: Service {
 
     private func run(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
         let queued = leased.invocation
-        let invocation = Invocation(
-            id: queued.id, function: queued.function, cause: queued.cause, attempt: leased.attempt)
-        do {
-            _ = try await engine.run(invocation, body: queued.body, of: function, on: lane, lease: leased.lease)
-        } catch {
-            await settle(leased, after: error.failure, policy: function.manifest.retry)
-        }
+        await engine.running.run(queued.id, on: lane) { await self.attempt(leased, of: function, on: lane) }
         engine.endings.ended(queued.id)
         loads.withLock { $0[queued.function]?.running -= 1 }
         engine.queueChanged()
     }
 
+    private func attempt(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
+        let queued = leased.invocation
+        let invocation = Invocation(
+            id: queued.id, function: queued.function, cause: queued.cause, attempt: leased.attempt)
+        do {
+            _ = try await engine.run(invocation, body: queued.body, of: function, on: lane, leased: leased)
+        } catch {
+            // Of one that was cancelled the row is settled, and its lease is lost.
+            if engine.running.wasEnded(queued.id) { return }
+            await settle(leased, after: error.failure, of: function.manifest)
+        }
+    }
+
     // MARK: Failures
 
-    private func settle(_ leased: LeasedInvocation, after failure: Failure, policy: RetryPolicy) async {
+    private func settle(_ leased: LeasedInvocation, after failure: Failure, of manifest: Manifest) async {
         if failure.stopping || failure.outcome == .cancelled {
             pause(leased.invocation.function, for: Self.pause)
             await persist("giving it back", of: leased) { try await self.engine.store.giveBack([leased.lease]) }
             return
         }
-        let settlement = settlement(of: leased, after: failure, decision: RetryDecision(policy: policy))
+        let settlement = settlement(of: leased, after: failure, decision: RetryDecision(policy: manifest.retry))
+        let notices = engine.notices(that: settlement, ends: leased, of: manifest)
         await persist("recording its failure", of: leased) {
-            _ = try await self.engine.store.commit(Commit(effects: nil, settle: (leased.lease, settlement)))
+            _ = try await self.engine.store.commit(
+                Commit(effects: nil, settle: (leased.lease, settlement), notices: notices))
         }
     }
 

@@ -36,6 +36,9 @@ package final class Subscriptions: Sendable {
         /// Whether the name is nobody's.
         package var isEmpty: Bool { all.isEmpty }
 
+        /// The functions that may get something.
+        var functions: Set<String> { Set(all.map(\.receiver.function)) }
+
         /// A function gets a message once, however many of its triggers are for it.
         package func receivers(of event: Event) -> [Receiver] {
             var functions: Set<String> = []

@@ -25,13 +25,16 @@ package struct Host: Sendable {
     ///
     /// - Throws: `InvalidManifests`, or whatever keeps the host from starting, in words for the operator.
     package func run() async throws {
+        // Until the host listens to it, in `SignalWatcher`: one that comes early must not end it.
+        signal(SIGHUP, SIG_IGN)
         let surroundings = Surroundings.take()
         let sockets = try PassedSockets(surroundings.sockets)
         let stamps = ManifestStamps(of: configuration.manifests)
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
         try requireSandbox()
-        let store = try Store(directory: configuration.data, weaknesses: Self.weaknesses)
+        let store = try Store(
+            directory: configuration.data, results: configuration.retention.results, weaknesses: Self.weaknesses)
         do {
             try await serve(loaded.manifests, stamps: stamps, store: store, in: surroundings, on: sockets)
         } catch {
@@ -94,7 +97,7 @@ package struct Host: Sendable {
                 logger: logger, reload: reload, killWorkers: { await functions.kill() }, flushLogs: logs.flush),
             functions,
             UntilShutdown(service: admin),
-            Housekeeping(store: store, logger: logger),
+            Housekeeping(store: store, retention: configuration.retention, logger: logger),
             UntilShutdown(service: dispatcher),
             timers,
             files,

@@ -1,3 +1,5 @@
+import Storage
+
 /// What `apus serve` is told.
 package struct HostConfiguration: Sendable {
     /// Manifest files, and folders of them.
@@ -18,6 +20,10 @@ package struct HostConfiguration: Sendable {
     package var watch = false
     /// Whether the host runs only on a machine that has every protection of the sandbox, and only functions that use it.
     package var requiresFullSandbox = false
+    /// How long done asynchronous invocations and their results are kept.
+    package var keepDone = Retention().done
+    /// How long dead letters are kept.
+    package var keepDead = Retention().dead
     /// How log lines look on standard error.
     package var logFormat: LogFormat = .automatic
     /// Standard error shows lines of this level and above; the log in the data folder has all.
@@ -28,5 +34,15 @@ package struct HostConfiguration: Sendable {
     package init(cores: Int) {
         lanes = max(1, cores)
         maxWorkers = max(64, cores * 4)
+    }
+}
+
+extension HostConfiguration {
+    var retention: Retention {
+        var retention = Retention()
+        retention.done = keepDone
+        retention.results = keepDone
+        retention.dead = keepDead
+        return retention
     }
 }

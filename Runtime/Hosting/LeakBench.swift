@@ -78,17 +78,25 @@ final class LeakBench {
         _ plan: InvocationPlan, _ id: InvocationID, _ engine: InvocationEngine, into answer: inout LeakCheck.Answer
     ) async throws {
         switch plan {
-        case .request(let head, let body):
-            let (head, bytes) = try await withTaskExecutorPreference(lane) {
-                let reply = try await engine.respond(
-                    to: head, body: .bytes(ByteBuffer(bytes: body)), function: manifest.name, id: id, on: lane)
-                return (reply.head, try await reply.body.all(upTo: Self.mostBytes))
-            }
-            (answer.head, answer.body) = (head, bytes)
+        case .request(let head, let body): try await respond(to: head, body, id, engine, into: &answer)
         case .event(let kind, let event): try await handle(event, kind, id, engine)
         // Queued or not, it is handled the same way.
-        case .enqueue(let new): try await handle(new.event, new.kind, id, engine)
+        case .enqueue(let new):
+            guard let head = new.request else { return try await handle(new.event, new.kind, id, engine) }
+            try await respond(to: head, new.event.data, id, engine, into: &answer)
         }
+    }
+
+    private func respond(
+        to head: RequestHead, _ body: [UInt8], _ id: InvocationID, _ engine: InvocationEngine,
+        into answer: inout LeakCheck.Answer
+    ) async throws {
+        let (head, bytes) = try await withTaskExecutorPreference(lane) {
+            let reply = try await engine.respond(
+                to: head, body: .bytes(ByteBuffer(bytes: body)), function: manifest.name, id: id, on: lane)
+            return (reply.head, try await reply.body.all(upTo: Self.mostBytes))
+        }
+        (answer.head, answer.body) = (head, bytes)
     }
 
     private func handle(_ event: Event, _ kind: TriggerKind, _ id: InvocationID, _ engine: InvocationEngine)

@@ -238,7 +238,7 @@ package struct Limits: Sendable, Equatable {
     /// With less, hardly anything starts: a Swift worker needs 2 to 4 MiB of data before it runs its first call, Python
     /// 4 MiB, and each thread takes a stack of 8 MiB.
     static let leastMemory: Int64 = 16 << 20
-    static let keys = ["time", "memory", "processes", "body", "waiting", "wait"]
+    static let keys = ["time", "memory", "processes", "body", "waiting", "wait", "queue", "queueSize"]
 
     /// How long one attempt may run.
     package var time: Duration = .seconds(10)
@@ -252,6 +252,10 @@ package struct Limits: Sendable, Equatable {
     package var waiting = 1000
     /// How long a call waits for a worker before it is rejected.
     package var wait: Duration = .seconds(5)
+    /// Asynchronous invocations that may wait in its queue; what would be one more is refused.
+    package var queue = 1_000_000
+    /// Bytes of data that its queue may hold.
+    package var queueSize: Int64 = 1 << 30
 
     package init() {}
 }

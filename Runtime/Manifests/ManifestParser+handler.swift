@@ -73,9 +73,7 @@ extension ManifestParser {
     }
 
     private func contract(_ value: Value) -> Handler.Contract? {
-        guard let contract = value.choice(Handler.Contract.self) else { return nil }
-        Availability.check("contract: \(contract.rawValue)", at: value.position, report)
-        return contract
+        value.choice(Handler.Contract.self)
     }
 
     /// A path, and perhaps a query, that the host asks a server of contract http for.

@@ -43,6 +43,8 @@ extension ManifestParser {
         limits.body = mapping["body"].flatMap { $0.size(from: 1) } ?? limits.body
         limits.waiting = mapping["waiting"].flatMap { $0.integer(in: 1...1_000_000) } ?? limits.waiting
         limits.wait = mapping["wait"].flatMap { $0.duration() } ?? limits.wait
+        limits.queue = mapping["queue"].flatMap { $0.integer(in: 1...1_000_000_000) } ?? limits.queue
+        limits.queueSize = mapping["queueSize"].flatMap { $0.size(from: 1) } ?? limits.queueSize
         return limits
     }
 
@@ -59,11 +61,18 @@ extension ManifestParser {
     func destinations(_ entry: Mapping.Entry?) -> Destinations {
         var destinations = Destinations()
         guard let entry else { return destinations }
-        Availability.check("on", at: entry.position, report)
         let mapping = entry.value.mapping(keys: ["success", "failure"])
         destinations.success = mapping?["success"].flatMap(topic)
         destinations.failure = mapping?["failure"].flatMap(topic)
         return destinations
+    }
+
+    /// What `on` names, for the check that somebody is there.
+    func targets(_ destinations: Destinations, in value: Value?) -> [Located<String>] {
+        [("success", destinations.success), ("failure", destinations.failure)].compactMap { key, name in
+            guard let name, let position = value?.child(key)?.position else { return nil }
+            return Located(value: name, report: report, position: position)
+        }
     }
 
     func sandbox(_ entry: Mapping.Entry?) -> Sandbox {

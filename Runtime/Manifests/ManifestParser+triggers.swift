@@ -21,7 +21,6 @@ extension ManifestParser {
             if mapping.entries.isEmpty { value.refuse("an empty trigger; expected \(Value.list(kinds))") }
             return nil
         }
-        Availability.check("trigger \(kind.rawValue)", at: entry.position, report)
         switch kind {
         case .http: return http(entry.value)
         case .timer: return timer(entry.value).map { located(.timer($0), entry.value) }

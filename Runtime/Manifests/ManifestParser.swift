@@ -31,6 +31,7 @@ struct ManifestParser {
             guard case .http(let trigger) = located.value else { return nil }
             return Located(value: trigger, report: report, position: located.position)
         }
+        declaration.topics = triggers.compactMap { if case .topic(let topic) = $0.value { topic.name } else { nil } }
         declaration.followed = triggers.compactMap { located in
             guard case .state(let trigger) = located.value else { return nil }
             return Located(value: trigger.namespace, report: report, position: located.position)
@@ -43,6 +44,7 @@ struct ManifestParser {
         manifest.limits = limits(mapping["limits"])
         manifest.retry = retry(mapping["retry"])
         manifest.destinations = destinations(mapping.entry("on"))
+        declaration.targets = targets(manifest.destinations, in: mapping["on"])
         manifest.sandbox = sandbox(mapping.entry("sandbox"))
         manifest.namespace = namespace
         manifest.environment = environment(mapping["environment"])
@@ -81,6 +83,10 @@ struct Declaration {
     var manifest: Manifest?
     var name: Located<String>?
     var routes: [Located<HTTPTrigger>] = []
+    /// The topics of its triggers.
+    var topics: [String] = []
+    /// The functions and topics that it names as destinations.
+    var targets: [Located<String>] = []
     /// The namespaces of its `state` triggers.
     var followed: [Located<String>] = []
 

@@ -4,6 +4,19 @@ enum ManifestSet {
         checkNames(declarations.compactMap(\.name))
         checkRoutes(declarations.flatMap(\.routes))
         checkNamespaces(declarations)
+        // Of a file that could not be read nobody knows what it declares.
+        if declarations.allSatisfy({ $0.name != nil }) { checkTargets(of: declarations) }
+    }
+
+    private static func checkTargets(of declarations: [Declaration]) {
+        let known = Set(declarations.compactMap(\.name?.value) + declarations.flatMap(\.topics))
+        for target in declarations.flatMap(\.targets) where !known.contains(target.value) {
+            let near = Suggestion.phrase(for: target.value, among: known.sorted())
+            let advice = near.isEmpty ? "; declare it, or correct the name" : near
+            target.report.add(
+                target.position,
+                "on: '\(target.value.prefix(128))' is neither a function nor a topic of a function's trigger\(advice)")
+        }
     }
 
     /// A namespace that nobody's state is in may be written by hand; one that is nearly another's is a slip.

@@ -14,6 +14,8 @@ struct Unit: Sendable {
 struct WriteTransaction {
     let database: Connection
     let ledger: QueueLedger
+    /// How long a result is kept.
+    let results: Duration
     fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -106,7 +108,8 @@ final class Batch {
         let failure = StorageError.wrapping(error, path: path, systemError: systemError)
         guard isCommitting, var failure = failure as? StorageError else { return failure }
         // Another error than that of a sync comes before the last frame, without which the others count for nothing.
-        failure.mayBeApplied = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
+        let code = (error as? DatabaseError)?.extendedResultCode
+        failure.mayBeApplied = code == .SQLITE_IOERR_FSYNC || code == .SQLITE_IOERR_DIR_FSYNC
         return failure
     }
 
@@ -133,7 +136,8 @@ final class Batch {
         try connection.run("SAVEPOINT unit")
         do {
             let delivery = try unit.run(
-                WriteTransaction(database: connection, ledger: ledger, versions: versions))
+                WriteTransaction(
+                    database: connection, ledger: ledger, results: options.results, versions: versions))
             try connection.run("RELEASE unit")
             try ledger.keepUnit(connection)
             return delivery

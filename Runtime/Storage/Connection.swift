@@ -12,12 +12,16 @@ final class Connection: @unchecked Sendable {
     private let handle: OpaquePointer
     private let isOwner: Bool
     private let trace: (@Sendable (String) -> Void)?
+    private let profile: (@Sendable (String, Int) -> Void)?
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens `path` for reading.
-    init(reading path: String, options: Options) throws {
+    ///
+    /// - Parameter recovers: undoes a transaction that was cut short by a crash, which a reader may not.
+    init(reading path: String, options: Options, recovers: Bool = false) throws {
         var handle: OpaquePointer?
-        let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+        let mode = recovers ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY
+        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let handle else {
             sqlite3_close(handle)
             throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "cannot open \(path)")
@@ -25,6 +29,7 @@ final class Connection: @unchecked Sendable {
         self.handle = handle
         isOwner = true
         trace = options.trace
+        profile = options.profile
         sqlite3_busy_timeout(handle, Options.busyMilliseconds)
         for pragma in options.pragmas { _ = try first("PRAGMA " + pragma, body: { _ in }) }
     }
@@ -35,6 +40,7 @@ final class Connection: @unchecked Sendable {
         handle = database.sqliteConnection!
         isOwner = false
         trace = options.trace
+        profile = options.profile
     }
 
     deinit {
@@ -72,8 +78,15 @@ final class Connection: @unchecked Sendable {
 
     var isInsideTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// The `errno` of the last call to the system that failed, where that was the reason.
-    var systemError: Int32 { sqlite3_system_errno(handle) }
+    /// The `errno` of the last call to the system that failed, where that was the reason. SQLite itself keeps none for
+    /// a commit that fails, but the file of the WAL does.
+    var systemError: Int32 {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+        var error: Int32 = 0
+        if let file { _ = file.pointee.pMethods?.pointee.xFileControl?(file, SQLITE_FCNTL_LAST_ERRNO, &error) }
+        return error == 0 ? sqlite3_system_errno(handle) : error
+    }
 
     /// What `body` makes of each row, in order.
     func all<Result>(_ sql: String, _ values: Binding..., body: (Columns) throws -> Result) throws -> [Result] {
@@ -120,6 +133,10 @@ extension Connection {
     }
 
     private func release(_ statement: OpaquePointer) {
+        if let profile {
+            let steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1)
+            profile(sqlite3_sql(statement).map { String(cString: $0) } ?? "", Int(steps))
+        }
         sqlite3_reset(statement)
         sqlite3_clear_bindings(statement)
     }
@@ -137,4 +154,8 @@ struct Options: Sendable {
 
     var pragmas: [String] = []
     var trace: (@Sendable (String) -> Void)?
+    /// Is told what each statement cost: the steps of SQLite's virtual machine.
+    var profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)?
+    /// How long a result is kept.
+    var results = Retention().results
 }

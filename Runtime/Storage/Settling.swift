@@ -8,8 +8,6 @@ struct QueuePlace {
     var line: String?
     /// Bytes of its data.
     var size: Int64
-    /// Bytes of its result, if it has one.
-    var resultSize: Int64
 }
 
 extension WriteTransaction {
@@ -75,7 +73,7 @@ extension WriteTransaction {
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, .integer(place.sequence), .text(place.function),
             result.status.map { .integer(Int64($0)) } ?? .null, .text(HeaderColumn.encode(result.headers)),
-            .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: Retention.results)))
+            .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: results)))
         var change = QueueTotals()
         change.resultBytes = Int64(result.body.count)
         ledger.add(change, to: place.function)
@@ -125,8 +123,7 @@ extension QueuePlace {
     /// `length` of a blob or a text reads its header alone.
     fileprivate static let query = """
         SELECT sequence, function, state, line,
-            coalesce(length(data), 0) + coalesce(length(CAST(request AS BLOB)), 0),
-            coalesce((SELECT length(body) FROM result WHERE result.sequence = invocation.sequence), 0)
+            coalesce(length(data), 0) + coalesce(length(CAST(request AS BLOB)), 0)
         FROM invocation
         """
 
@@ -136,6 +133,6 @@ extension QueuePlace {
         }
         self.init(
             sequence: row.integer(0), function: row.text(1), state: state, line: row.optionalText(3),
-            size: row.integer(4), resultSize: row.integer(5))
+            size: row.integer(4))
     }
 }

@@ -14,9 +14,10 @@ package enum Cancellation: Sendable, Hashable {
 
 extension Store {
     /// Ends an invocation that has not ended, with the outcome `cancelled`.
-    package func cancel(_ id: InvocationID, reason: String, now: WallTime = .now()) async throws -> Cancellation {
+    package func cancel(_ id: InvocationID, reason: String, now: WallTime? = nil) async throws -> Cancellation {
         try await writer.perform { transaction in
             guard let place = try transaction.place(of: id) else { return .unknown }
+            let now = now ?? self.now()
             switch place.state {
             case .waiting:
                 try transaction.end(place, as: .done, .cancelled, reason: reason, now: now)

@@ -69,7 +69,7 @@ extension Store {
         let bytes =
             (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
         return try await writer.perform(bytes: bytes) { [weaknesses] transaction in
-            let now = WallTime.now()
+            let now = self.now()
             var place: QueuePlace?
             if let lease = commit.settle?.lease {
                 place = try transaction.place(of: lease)

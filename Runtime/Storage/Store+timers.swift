@@ -53,12 +53,12 @@ extension Store {
     package func fire(_ fires: [TimerFire]) async throws -> [FireResult] {
         if fires.isEmpty { return [] }
         return try await writer.perform { transaction in
-            try fires.map { try transaction.fire($0, now: .now()) }
+            try fires.map { try transaction.fire($0, now: self.now()) }
         }
     }
 
     /// Forgets instants that only a clock set back by more than a day would bring again.
-    func pruneInstants() async throws {
+    package func pruneInstants() async throws {
         for (key, timer) in try await timers() {
             let time = timer.handled.advanced(by: .zero - Self.instantsKept)
             let isNeeded = try reading { database in
@@ -80,7 +80,8 @@ extension WriteTransaction {
     fileprivate func fire(_ fire: TimerFire, now: WallTime) throws -> FireResult {
         let handled = try database.timer(fire.timer)?.handled
         if let handled, fire.due <= handled, handled <= now { return .duplicate }
-        if let invocation = fire.invocation {
+        let isSkipped = try fire.invocation.map { try fire.skipIfBusy && database.isBusy($0.trigger) } ?? false
+        if let invocation = fire.invocation, !isSkipped {
             do {
                 try ledger.checkRoom(for: invocation.event.data.count, in: invocation.function, database)
             } catch is QueueFull {
@@ -91,7 +92,7 @@ extension WriteTransaction {
             "INSERT INTO timer_instant (timer, due) VALUES (?, ?) ON CONFLICT DO NOTHING", .text(fire.timer),
             .time(fire.due))
         guard isNew == 1 else { return .duplicate }
-        let result = try enqueue(fire, now: now)
+        let result = isSkipped ? .skippedBusy : try enqueue(fire.invocation, now: now)
         try database.run(
             """
             INSERT INTO timer (key, definition, handled, last_fired) VALUES (?1, '', ?2, ?3)
@@ -100,9 +101,8 @@ extension WriteTransaction {
         return result
     }
 
-    private func enqueue(_ fire: TimerFire, now: WallTime) throws -> FireResult {
-        guard let invocation = fire.invocation else { return .noted }
-        if fire.skipIfBusy, try database.isBusy(invocation.trigger) { return .skippedBusy }
+    private func enqueue(_ invocation: NewInvocation?, now: WallTime) throws -> FireResult {
+        guard let invocation else { return .noted }
         return try insert(QueueRow(invocation), now: now) ? .enqueued : .duplicate
     }
 }

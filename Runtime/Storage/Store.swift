@@ -1,3 +1,4 @@
+package import Events
 import GRDB
 import Synchronization
 
@@ -11,6 +12,7 @@ import Synchronization
 package final class Store: Sendable {
     let writer: Writer
     let load = QueueLoad()
+    let now: @Sendable () -> WallTime
     private let database: DatabaseQueue
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
@@ -24,14 +26,19 @@ package final class Store: Sendable {
     /// - Parameters:
     ///   - pragmas: more settings of each connection, such as `cache_size = -65536`
     ///     (https://www.sqlite.org/pragma.html). They come last, so that they win.
+    ///   - results: how long the result of an asynchronous invocation is kept.
+    ///   - now: the wall clock, by which rows are stamped; the caller says itself what time it is where a verb asks.
     ///   - trace: is told the SQL of each statement that runs, on the thread that runs it.
+    ///   - profile: is told likewise how many steps of SQLite's virtual machine each took.
     ///   - weaknesses: guarantees to take away, for tests.
     package init(
-        directory: String, pragmas: [String] = [], trace: (@Sendable (String) -> Void)? = nil,
-        weaknesses: Set<Weakness> = []
+        directory: String, pragmas: [String] = [], results: Duration = Retention().results,
+        now: @escaping @Sendable () -> WallTime = { .now() }, trace: (@Sendable (String) -> Void)? = nil,
+        profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)? = nil, weaknesses: Set<Weakness> = []
     ) throws {
         let folder = try DataFolder(directory)
-        let options = Options(pragmas: pragmas, trace: trace)
+        let options = Options(pragmas: pragmas, trace: trace, profile: profile, results: results)
+        self.now = now
         do {
             if folder.hasDatabase { try Schema.inspect(folder.database) }
             database = try Schema.open(folder.database, options)

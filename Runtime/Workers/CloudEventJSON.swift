@@ -2,7 +2,7 @@ import Events
 
 /// An event as one JSON object, in the structured mode of CloudEvents
 /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
-struct CloudEventJSON {
+package struct CloudEventJSON {
     let text: String
 
     init(_ event: Event) {
@@ -22,7 +22,7 @@ struct CloudEventJSON {
     }
 
     /// RFC 4648 §4.
-    static func base64(_ bytes: [UInt8]) -> String {
+    package static func base64(_ bytes: [UInt8]) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)

@@ -95,14 +95,16 @@ import Testing
     func openAPI() async throws {
         let object = try JSONSerialization.jsonObject(with: Data(OpenAPI.document.utf8))
         let paths = try #require((object as? [String: Any])?["paths"] as? [String: [String: Any]])
-        try await AdminWorld.with { [names = Array(paths.keys)] world async throws in
+        try await AdminWorld.with { [described = paths.mapValues { Set($0.keys) }] world async throws in
             #expect(try await world.send("GET", "/v1/openapi.json").body == OpenAPI.document)
-            for path in names {
+            for path in described.keys {
                 let target = path.replacing("{name}", with: "n").replacing("{namespace}", with: "s").replacing(
-                    "{key}", with: "k")
-                let method =
-                    path == "/v1/reload" || path.hasSuffix("/invocations") && path != "/v1/invocations" ? "POST" : "GET"
-                let answer = try await world.send(method, target)
+                    "{key}", with: "k"
+                ).replacing("{id}", with: InvocationID().description)
+                let methods = ["GET", "POST", "PUT", "DELETE"].filter {
+                    described[path]?.contains($0.lowercased()) == true
+                }
+                let answer = try await world.send(try #require(methods.first), target)
                 #expect(!answer.body.contains("openapi.json lists"), "\(path)")
                 #expect(answer.status != 500, "\(path)")
             }

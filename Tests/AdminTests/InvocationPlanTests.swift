@@ -1,6 +1,7 @@
 import Admin
 import Events
 import Manifests
+import Storage
 import Testing
 
 @Suite struct InvocationPlanTests {
@@ -175,6 +176,24 @@ import Testing
         #expect(body == [0, 255])
     }
 
+    @Test("a request for the queue keeps its head and body, and says when and how urgently")
+    func queuedRequest() throws {
+        let manifest = Self.manifest(Self.route(.literal("orders"), .parameter("id")))
+        let plan = try Self.plan(manifest) {
+            ($0.path, $0.data, $0.async, $0.after, $0.priority) = ("/orders/7?x=1", "hello", true, "1m", 0)
+        }
+        guard case .enqueue(let new) = plan else {
+            Issue.record("not for the queue")
+            return
+        }
+        let invocation = new.invocation(of: "orders", id: Self.id)
+        #expect(invocation.request?.path == "/orders/7" && invocation.request?.query == "x=1")
+        #expect(invocation.request?.parameters == [HeaderField("id", "7")] && invocation.kind == .http)
+        #expect(invocation.event.data == Array("hello".utf8) && invocation.event.type == "apus.http.request")
+        #expect(invocation.due == Self.now.advanced(by: .seconds(60)) && invocation.urgency == 0)
+        #expect(!invocation.mayRepeat && invocation.event.id == Self.id.description)
+    }
+
     private static let followers = manifest(
         .state(StateTrigger(prefix: "a", namespace: "n")), .state(StateTrigger(prefix: "b", namespace: "n")))
 
@@ -186,7 +205,12 @@ import Testing
             ("none of the function's routes: /as/written", http, { $0.path = "/nowhere" }),
             ("does not take PUT", http, { ($0.path, $0.method) = ("/orders/1", "put") }),
             ("it has: http", http, { $0.trigger = .timer }),
-            ("cannot be queued", http, { ($0.path, $0.async) = ("/orders/1", true) }),
+            ("add 'async'", http, { ($0.path, $0.after) = ("/orders/1", "1s") }),
+            ("0 to 7", http, { ($0.path, $0.async, $0.priority) = ("/orders/1", true, 8) }),
+            ("a duration", http, { ($0.path, $0.async, $0.after) = ("/orders/1", true, "soon") }),
+            ("RFC 3339", http, { ($0.path, $0.async, $0.at) = ("/orders/1", true, "tomorrow") }),
+            ("not both", http, { ($0.path, $0.async, $0.at, $0.after) = ("/orders/1", true, "x", "1s") }),
+            ("366 days", http, { ($0.path, $0.async, $0.after) = ("/orders/1", true, "400d") }),
             ("'base64' is not base64", http, { $0.base64 = "%" }),
             ("event.subject", Self.manifest(.file(FileTrigger(watch: "/in"))), { _ in }),
             ("no trigger", Self.manifest(), { _ in }),

@@ -70,6 +70,27 @@ struct QueryPlanTests {
         _ = try await store.nextDue()
         _ = try await store.queueCounts()
         _ = try await store.recent(function: nil, state: nil, limit: 1)
+        try await useRecords(of: store)
+    }
+
+    private func useRecords(of store: Store) async throws {
+        let request = QueuedRequestTests.request()
+        _ = try await store.enqueue([request])
+        _ = try await store.runOne("f", .done(result: InvocationResult(body: [1])))
+        _ = try await store.record(of: request.id)
+        _ = try await store.result(of: request.id)
+        let waiting = NewInvocation.sample("w", due: .at(2_000_000_000))
+        _ = try await store.enqueue([waiting])
+        _ = try await store.cancel(waiting.id, reason: "")
+        let dead = try await store.dead(DeadFilter(function: "f", before: .now()), limit: 1)
+        for letter in dead { _ = try await store.reviveDead(letter.id) }
+        _ = try await store.runOne("f", .dead(outcome: .failed, reason: ""), now: .now())
+        _ = try await store.reviveDead(DeadFilter())
+        _ = try await store.runOne("f", .dead(outcome: .failed, reason: ""), now: .now())
+        _ = try await store.dropDead(DeadFilter())
+        var retention = Retention()
+        (retention.doneRows, retention.resultBytes) = (0, 0)
+        _ = try await store.prune(retention, now: .now())
     }
 }
 

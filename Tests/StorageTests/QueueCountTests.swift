@@ -6,7 +6,7 @@ import Testing
 struct QueueCountTests {
     /// What may happen to a queue.
     enum Step: CaseIterable {
-        case enqueue, repeated, lease, giveBack, done, retry, dead, prune, lateSettle
+        case enqueue, repeated, lease, giveBack, done, retry, dead, prune, lateSettle, cancel, revive, drop
     }
 
     @Test("they match a model after any operation, and survive pruning and a restart", arguments: 1...4)
@@ -50,8 +50,28 @@ private struct Model {
         case .lateSettle:
             guard let late = settled.last else { return }
             #expect(try await store.commit(Commit(effects: nil, settle: (late.lease, .done))) == .leaseLost)
+        case .cancel: try await cancel(store)
+        case .revive: try await takeDead(store, to: \.waiting) { try await store.reviveDead($0) }
+        case .drop: try await takeDead(store, to: \.done) { try await store.dropDead($0) }
         case nil: break
         }
+    }
+
+    private mutating func cancel(_ store: Store) async throws {
+        guard let victim = running.popLast() else { return }
+        #expect(try await store.cancel(victim.invocation.id, reason: "") == .running)
+        settled.append(victim)
+        counts[victim.invocation.function]?.running -= 1
+        counts[victim.invocation.function]?.done += 1
+    }
+
+    private mutating func takeDead(
+        _ store: Store, to state: WritableKeyPath<QueueCounts, Int>, _ take: (InvocationID) async throws -> Bool
+    ) async throws {
+        guard let letter = try await store.dead(DeadFilter(), limit: 1).first else { return }
+        #expect(try await take(letter.id))
+        counts[letter.function]?.dead -= 1
+        counts[letter.function]?[keyPath: state] += 1
     }
 
     private func event(_ number: Int) -> NewInvocation {

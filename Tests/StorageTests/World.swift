@@ -58,6 +58,14 @@ extension Store {
         return leased
     }
 
+    /// Removes what was done before `time`, and the instants of timers that nobody asks for.
+    func prune(doneBefore time: WallTime) async throws -> Int {
+        try await pruneInstants()
+        var retention = Retention()
+        retention.done = .zero
+        return try await prune(retention, now: time).done
+    }
+
     /// Handles one instant.
     func fire(timer key: String, due: WallTime, invocation: NewInvocation?, skipIfBusy: Bool) async throws
         -> FireResult

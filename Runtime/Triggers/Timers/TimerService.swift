@@ -15,6 +15,7 @@ package final class TimerService: Service {
     private let notify: @Sendable () -> Void
     private let logger: Logger
     private let plan = Mutex<TimerPlan?>(nil)
+    private let held = Mutex(HeldFires())
     private let isStopped = Atomic(false)
 
     /// - Parameter notify: called after something was enqueued.
@@ -33,6 +34,7 @@ package final class TimerService: Service {
         let definitions = try TimerDefinition.all(of: manifests)
         let now = clock.now
         let handled = try await register(definitions, at: now)
+        held.withLock { $0.replace(definitions) }
         plan.withLock { plan in
             // A reload is no downtime: what is due meanwhile is on time.
             plan = TimerPlan(
@@ -73,12 +75,24 @@ package final class TimerService: Service {
         return handled
     }
 
+    /// How soon instants that found no room are tried again.
+    private static let roomWait = Duration.seconds(1)
+
     /// Again and again, because time passes meanwhile, until nothing is due.
     private func fireWhatIsDue() async {
+        var isFirst = true
         while !isStopped.load(ordering: .relaxed) {
             let (now, uptime) = (clock.now, clock.uptime)
-            let (fires, next) = plan.withLock { ($0?.take(at: now, uptime: uptime) ?? [], $0?.nextDue) }
-            guard !fires.isEmpty else { return clock.arm(at: next) }
+            let (due, next) = plan.withLock { ($0?.take(at: now, uptime: uptime) ?? [], $0?.nextDue) }
+            let (fires, isHolding) = held.withLock { held in
+                let fires = isFirst ? held.takeAll(with: due, now: now) : held.join(due, now: now)
+                return (fires, !held.isEmpty)
+            }
+            isFirst = false
+            guard !fires.isEmpty else {
+                let again = isHolding ? now.advanced(by: Self.roomWait) : nil
+                return clock.arm(at: [next, again].compactMap(\.self).min())
+            }
             for start in stride(from: 0, to: fires.count, by: Self.batch) {
                 await record(Array(fires[start..<min(start + Self.batch, fires.count)]))
             }
@@ -94,6 +108,13 @@ package final class TimerService: Service {
         while !isStopped.load(ordering: .relaxed) {
             do {
                 let results = try await store.fire(fires)
+                let now = clock.now
+                let full = zip(fires, results).filter { $0.1 == .full }.map(\.0)
+                let newlyHeld = full.isEmpty ? [] : held.withLock { $0.hold(full, now: now) }
+                for key in newlyHeld {
+                    logger.warning(
+                        "timer has to wait: the queue of its function is full", metadata: ["trigger": "\(key)"])
+                }
                 log(fires, results)
                 if results.contains(.enqueued) { notify() }
                 return
@@ -113,7 +134,7 @@ package final class TimerService: Service {
             case .enqueued: logger.debug("timer is due", metadata: metadata)
             case .skippedBusy:
                 logger.notice("timer is skipped, because an earlier invocation is not done", metadata: metadata)
-            case .full: logger.warning("timer has to wait, because its function's queue is full", metadata: metadata)
+            case .full: logger.debug("timer finds no room in its function's queue", metadata: metadata)
             case .noted: logger.notice("missed time of a timer is dropped", metadata: metadata)
             case .duplicate: logger.debug("timer has fired for this time before", metadata: metadata)
             }

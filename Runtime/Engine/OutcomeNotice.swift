@@ -1,0 +1,139 @@
+package import Events
+import Logging
+import Manifests
+package import Storage
+import Workers
+
+/// Tells a destination how a queued invocation ended: `on: { success:, failure: }` of its function. Pure.
+struct OutcomeNotice: Sendable {
+    /// Bytes of the event's data and of the result that go along; what is longer is left out, and the notice says so.
+    static let mostData = 256 << 10
+
+    let leased: LeasedInvocation
+    let settlement: Settlement
+
+    init(of leased: LeasedInvocation, ended settlement: Settlement) {
+        self.leased = leased
+        self.settlement = settlement
+    }
+
+    /// Where it goes to; `nil` when it does not end the invocation or nobody wants to hear of it.
+    func target(in destinations: Destinations) -> String? {
+        switch settlement {
+        case .done: destinations.success
+        case .dead: destinations.failure
+        case .retry, .postponed: nil
+        }
+    }
+
+    /// One for each receiver; `nil` at the end of a chain of messages: a loop must come to an end.
+    func invocations(
+        to target: String, listeners: Subscriptions.Listeners, now: WallTime
+    ) -> [NewInvocation]? {
+        let depth = leased.invocation.event.extensions[Event.depthAttribute].flatMap { Int($0) } ?? 0
+        guard depth < Event.deepestChain else { return nil }
+        let id = leased.invocation.id
+        let event = Event(
+            id: "\(id)-\(outcome.rawValue)", source: "/functions/\(leased.invocation.function)", type: type,
+            subject: id.description, time: now, dataContentType: "application/json",
+            extensions: [Event.depthAttribute: String(depth + 1), Outbox.targetAttribute: target],
+            data: Array(json.utf8))
+        return listeners.receivers(of: event).map {
+            NewInvocation(
+                function: $0.function, kind: .topic, trigger: $0.trigger, event: event, due: now, mayRepeat: false)
+        }
+    }
+
+    private var type: String {
+        if case .done = settlement { "apus.invocation.succeeded" } else { "apus.invocation.failed" }
+    }
+
+    private var outcome: Outcome {
+        switch settlement {
+        case .done: .succeeded
+        case .dead(let outcome, _), .retry(_, let outcome, _), .postponed(_, let outcome, _): outcome
+        }
+    }
+
+    // MARK: The data
+
+    private var json: String {
+        let invocation = leased.invocation
+        var fields = [
+            Self.field("invocation", invocation.id.description), Self.field("function", invocation.function),
+            Self.field("trigger", invocation.trigger), "\"attempts\":\(leased.attempt)",
+            Self.field("outcome", outcome.rawValue),
+        ]
+        if case .dead(_, let reason) = settlement { fields.append(Self.field("reason", reason)) }
+        let attributes = invocation.event.attributes.map { Self.field($0.name, $0.value) }
+        fields.append("\"event\":{" + attributes.joined(separator: ",") + "}")
+        if let request = invocation.request {
+            fields.append("\"request\":{\(Self.field("method", request.method)),\(Self.field("path", request.path))}")
+        }
+        fields += Self.bytes("data", invocation.event.data)
+        if case .done(let result?) = settlement { fields.append("\"result\":{" + Self.fields(of: result) + "}") }
+        return "{" + fields.joined(separator: ",") + "}"
+    }
+
+    private static func fields(of result: InvocationResult) -> String {
+        var fields: [String] = []
+        if let status = result.status { fields.append("\"status\":\(status)") }
+        let headers = result.headers.map { "{\(field("name", $0.name)),\(field("value", $0.value))}" }
+        if !headers.isEmpty { fields.append("\"headers\":[" + headers.joined(separator: ",") + "]") }
+        fields += result.isCut ? ["\"bodyIsLeftOut\":true"] : bytes("body", result.body)
+        return fields.joined(separator: ",")
+    }
+
+    private static func field(_ name: String, _ value: String) -> String {
+        Problem.quoted(name) + ":" + Problem.quoted(value)
+    }
+
+    /// As text where the bytes are UTF-8, as base64 otherwise, as CloudEvents does it
+    /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#31-handling-of-data).
+    private static func bytes(_ name: String, _ bytes: [UInt8]) -> [String] {
+        if bytes.isEmpty { return [] }
+        if bytes.count > mostData { return ["\"\(name)IsLeftOut\":true"] }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return [field(name + "_base64", CloudEventJSON.base64(bytes))]
+        }
+        return [field(name, text)]
+    }
+}
+
+extension InvocationEngine {
+    /// What tells the function's destinations that the invocation ends as `settlement` says.
+    func notices(
+        that settlement: Settlement, ends leased: LeasedInvocation, of manifest: Manifest
+    ) -> [NewInvocation] {
+        let notice = OutcomeNotice(of: leased, ended: settlement)
+        guard let target = notice.target(in: manifest.destinations) else { return [] }
+        if let invocations = notice.invocations(to: target, listeners: subscriptions.listeners(to: target), now: .now()) {
+            return invocations
+        }
+        logger.error(
+            "'\(target)' is not told of the end of this invocation: a chain of \(Event.deepestChain) messages led to it",
+            metadata: ["function": "\(manifest.name)", "invocation": "\(leased.invocation.id)"])
+        return []
+    }
+
+    /// Whether all who are told of outcomes of the function can take one more.
+    func hasRoomForNotices(of manifest: Manifest) -> Bool {
+        let targets = [manifest.destinations.success, manifest.destinations.failure].compactMap(\.self)
+        return targets.allSatisfy { target in
+            subscriptions.listeners(to: target).functions.allSatisfy {
+                $0 == manifest.name || store.hasRoom(for: $0)
+            }
+        }
+    }
+
+    /// Ends an asynchronous invocation, wherever it is on its way. The row is settled first, so that an attempt that
+    /// commits at the same moment has lost its lease.
+    package func cancel(_ id: InvocationID, reason: String) async throws -> Cancellation {
+        let cancellation = try await store.cancel(id, reason: reason)
+        if cancellation == .running { running.end(id) }
+        endings.ended(id)
+        // What was behind it in its line may be due.
+        queueChanged()
+        return cancellation
+    }
+}
