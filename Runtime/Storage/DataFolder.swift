@@ -21,7 +21,11 @@ struct DataFolder: ~Copyable {
         lock = try Self.lock(path + "/lock", of: path)
     }
 
-    deinit { close(lock) }
+    deinit {
+        // A process that is being started still has the descriptor until its `execve`, and the lock with it.
+        flock(lock, LOCK_UN)
+        close(lock)
+    }
 
     private static func create(_ path: String) throws {
         var parent = ""
