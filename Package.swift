@@ -26,7 +26,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Hosting", "Admin", "Triggers", "Manifests", "Schedules", "Events", "Telemetry", .parser, .nio,
+                "Hosting", "Admin", "Triggers", "Storage", "Manifests", "Schedules", "Events", "Telemetry", .parser,
+                .nio,
                 .nioPosix, .nioHTTP,
             ],
             path: "Runtime/CLI"),
@@ -161,7 +162,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox", "ContractWorker", .sqlite,
+                "CFaultControl", "FaultInjector", "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox",
+                "ContractWorker", .sqlite,
             ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.

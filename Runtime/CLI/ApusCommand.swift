@@ -35,5 +35,6 @@ struct ApusCommand: AsyncParsableCommand {
                     ListCommand.self, ShowCommand.self, InvocationCommand.self, DeadCommand.self, LogsCommand.self,
                     StateCommand.self,
                 ]),
+            CommandGroup(name: "Keep", subcommands: [BackupCommand.self, RestoreCommand.self]),
         ])
 }

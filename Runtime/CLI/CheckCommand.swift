@@ -7,7 +7,7 @@ import Manifests
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Looks over manifests and prints every problem.",
+        commandName: "check", abstract: "Looks over manifests, or a data folder, and prints every problem.",
         discussion: """
             Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the \
             manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
@@ -20,9 +20,15 @@ struct CheckCommand: AsyncParsableCommand {
             function does elsewhere, it does. The file holds what POST /v1/functions/NAME/invocations takes, such as \
             {"path": "/hello/Ada"} or {"trigger": "timer"}. Exits with 1 when there is a leak, or when no run succeeds.
 
+            With --data, verifies the database of that folder instead, without changing anything, also while its host \
+            runs: that the file is whole, that each row of the queue is in exactly one state, that the counts are those of \
+            the rows, that no instant has fired twice, and more. Prints each violation to standard error. Exits with 65 \
+            when there is any, or when it is no database of this Apus, 66 when there is none.
+
             Examples:
 
               apus check
+              apus check --data .apus
               apus check manifests/hello.yaml shop/
               apus check --leaks hello --event hello.json
               apus check --leaks cart --event bob.json --before ada.json   does Bob see what Ada did?
@@ -34,6 +40,11 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Print nothing when all is well.")
     var quiet = false
 
+    @Option(
+        help: ArgumentHelp("Verify the database of this data folder instead.", valueName: "folder"),
+        completion: .directory)
+    var data: String?
+
     @Option(help: ArgumentHelp("Look for what workers of this function keep between calls.", valueName: "function"))
     var leaks: String?
 
@@ -43,15 +54,15 @@ struct CheckCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Another that reused workers run first; may be repeated.", valueName: "file"))
     var before: [String] = []
 
-    @Flag(help: "Print what --leaks finds as JSON.")
+    @Flag(help: "Print what --leaks or --data finds as JSON.")
     var json = false
 
     func validate() throws {
         if leaks != nil, event == nil { throw ValidationError("--leaks needs --event, the event to run") }
+        if leaks != nil, data != nil { throw ValidationError("--leaks and --data are two checks; ask for one") }
         guard leaks == nil else { return }
-        if event != nil || !before.isEmpty || json {
-            throw ValidationError("--event, --before and --json belong to --leaks")
-        }
+        if event != nil || !before.isEmpty { throw ValidationError("--event and --before belong to --leaks") }
+        if json, data == nil { throw ValidationError("--json belongs to --leaks and --data") }
     }
 
     private static func summary(of count: Int) -> String {
@@ -60,6 +71,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
+            if let data { return try checkData(data) }
             let result = ManifestLoader.load(manifests)
             for problem in result.problems { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }

@@ -92,7 +92,8 @@ extension InvocationEngine {
         return status
     }
 
-    /// Where the queued request stands once it has ended, or when `longest` is over.
+    /// Where the queued request stands once it has ended, when `longest` is over, or when the host is about to stop: one
+    /// that was accepted must not be answered as if it had not been.
     package func status(
         of id: InvocationID, endedWithin longest: Duration, on lane: Lane
     ) async throws(Problem) -> InvocationStatus {
@@ -102,7 +103,7 @@ extension InvocationEngine {
         while true {
             let status = try await status(of: id)
             let left = end - .now
-            guard !status.isEnded, left > .zero, !Task.isCancelled else { return status }
+            guard !status.isEnded, left > .zero, !endings.isStopping, !Task.isCancelled else { return status }
             await signal.wait(longest: left, on: lane.loop)
         }
     }

@@ -12,7 +12,8 @@ extension Problem {
             self.init(
                 status: 507, code: "storage-full", title: "No space is left for the state",
                 detail: Self.detail(of: error), retryAfter: 10)
-        case .inUse, .newerVersion, .foreign, .damaged, .inaccessible, .readOnly, .disk, .closed, .failed, nil:
+        case .inUse, .newerVersion, .olderVersion, .missing, .exists, .foreign, .damaged, .inaccessible, .readOnly,
+            .disk, .closed, .failed, nil:
             self.init(
                 status: 503, code: error?.mayBeApplied == true ? "storage-uncertain" : "storage-unavailable",
                 title: "The state cannot be stored now", detail: Self.detail(of: error), retryAfter: 5)

@@ -59,6 +59,7 @@ package final class QueueDispatcher: Service {
     @discardableResult
     package func stop() -> ContinuousClock.Instant {
         isStopping.store(true, ordering: .releasing)
+        engine.endings.stop()
         engine.queueChanged()
         return deadline.withLock { deadline in
             let end = deadline ?? .now + drainTime

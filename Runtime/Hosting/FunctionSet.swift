@@ -11,7 +11,10 @@ actor FunctionSet: Service {
     /// For a request whose route led to a function that is gone by the time its body is there.
     private static let farewell = Duration.seconds(10)
 
-    private struct Member {
+    /// A reload waits for new workers so long; then calls wait for them.
+    private static let longestStart = Duration.seconds(30)
+
+    fileprivate struct Member {
         var function: HostedFunction
         var handler: HandlerStamp?
         /// Keeps the pool's warm workers until it is drained.
@@ -42,33 +45,87 @@ actor FunctionSet: Service {
         budget = WorkerBudget(limit: maxWorkers)
     }
 
-    /// Makes `manifests` the running set. Invocations that run finish on the workers that they have.
+    /// A set that is to run next.
+    struct Successor: Sendable {
+        fileprivate var members: [String: Member] = [:]
+        fileprivate var change: SetChange
+    }
+
+    /// Makes what is new of a set of `manifests`. A function whose workers run now gets new ones first, so that no call
+    /// waits for their start, or fails because they do not.
     ///
-    /// - Parameter route: leads requests to the new set; called when it is there, and before anything of the old one goes.
-    /// - Returns: what is different now.
-    @discardableResult
-    func apply(_ manifests: [Manifest], route: @Sendable () -> Void = {}) -> SetChange {
-        var change = SetChange(functions: manifests.count)
-        guard !isStopping else { return change }
-        var next: [String: Member] = [:]
+    /// - Throws: `StartFailure` when such a function's new workers do not start; then nothing has changed.
+    func prepare(_ manifests: [Manifest]) async throws -> Successor {
+        var next = Successor(change: SetChange(functions: manifests.count))
+        guard !isStopping else { return next }
+        var handovers: [(old: Pool, new: Member)] = []
         for manifest in manifests {
             let handler = HandlerStamp(of: manifest.handler)
             let member = members[manifest.name]
             if let member, member.function.manifest == manifest, member.handler == handler {
-                next[manifest.name] = member
-            } else {
-                next[manifest.name] = start(manifest, handler: handler)
-                change.note(manifest.name, isNew: member == nil)
+                next.members[manifest.name] = member
+                continue
             }
+            let new = start(manifest, handler: handler)
+            next.members[manifest.name] = new
+            next.change.note(manifest.name, isNew: member == nil)
+            if let member { handovers.append((member.function.pool, new)) }
         }
-        let replaced = members.filter { next[$0.key]?.function !== $0.value.function }
-        let gone = replaced.filter { next[$0.key] == nil }
+        let failures = await warmUp(handovers)
+        guard failures.isEmpty else {
+            discard(next)
+            throw StartFailure(.manifests, failures.sorted().joined(separator: "\n"))
+        }
+        return next
+    }
+
+    /// Makes `next` the running set. Invocations that run finish on the workers that they have.
+    ///
+    /// - Parameter route: leads requests to the new set; called when it is there, and before anything of the old one goes.
+    /// - Returns: what is different now.
+    @discardableResult
+    func apply(_ next: Successor, route: @Sendable () -> Void) -> SetChange {
+        guard !isStopping else {
+            discard(next)
+            return next.change
+        }
+        var change = next.change
+        let replaced = members.filter { next.members[$0.key]?.function !== $0.value.function }
+        let gone = replaced.filter { next.members[$0.key] == nil }
         change.removed = gone.keys.sorted()
-        members = next
-        engine.replace(functions: next.values.map(\.function), leaving: gone.values.map(\.function))
+        members = next.members
+        engine.replace(functions: members.values.map(\.function), leaving: gone.values.map(\.function))
         route()
         for (name, member) in replaced { retire(member, after: gone[name] == nil ? .zero : Self.farewell) }
         return change
+    }
+
+    /// Gives up what was prepared and does not run.
+    func discard(_ next: Successor) {
+        for (name, member) in next.members where members[name]?.function !== member.function {
+            retire(member, after: .zero)
+        }
+    }
+
+    /// Returns why workers do not start, one line a function.
+    private func warmUp(_ handovers: [(old: Pool, new: Member)]) async -> [String] {
+        // Those that are being started are the shutdown's, too.
+        for (_, new) in handovers { retiring[ObjectIdentifier(new.function.pool)] = new.function.pool }
+        let failures = await withTaskGroup(of: String?.self) { group in
+            for (old, new) in handovers {
+                let pool = new.function.pool
+                let count = old.snapshot.workers.count
+                guard count > 0 else { continue }
+                group.addTask {
+                    await pool.warmUp(count, within: Self.longestStart).map {
+                        "function '\(pool.manifest.name)' has changed, and its new workers do not start: \($0)"
+                    }
+                }
+            }
+            return await group.reduce(into: [String]()) { if let failure = $1 { $0.append(failure) } }
+        }
+        for (_, new) in handovers where !isStopping { retiring[ObjectIdentifier(new.function.pool)] = nil }
+        return failures
     }
 
     /// What the programs of the running set were when it was applied, by function.

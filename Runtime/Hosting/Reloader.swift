@@ -83,8 +83,14 @@ actor Reloader {
     func apply(_ manifests: [Manifest]) async throws -> SetChange {
         let problems = SelfFeeding(manifests, data: data).problems + sandboxes.problems(in: manifests)
         guard problems.isEmpty else { throw StartFailure(.manifests, problems.joined(separator: "\n")) }
-        try await timers.update(manifests)
-        let change = await functions.apply(sandboxes.applied(to: manifests)) { [gateway] in gateway.update(manifests) }
+        let next = try await functions.prepare(sandboxes.applied(to: manifests))
+        do {
+            try await timers.update(manifests)
+        } catch {
+            await functions.discard(next)
+            throw error
+        }
+        let change = await functions.apply(next) { [gateway] in gateway.update(manifests) }
         try await files.update(manifests)
         return change
     }

@@ -59,8 +59,8 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
     private static func kind(of code: StorageError.Code) -> Kind {
         switch code {
         case .inUse: .dataInUse
-        case .inaccessible, .full, .readOnly, .disk: .dataUnwritable
-        case .newerVersion, .foreign, .damaged: .dataUnreadable
+        case .inaccessible, .full, .readOnly, .disk, .exists: .dataUnwritable
+        case .newerVersion, .olderVersion, .missing, .foreign, .damaged: .dataUnreadable
         case .closed, .failed: .host
         }
     }

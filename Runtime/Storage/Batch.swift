@@ -108,7 +108,8 @@ final class Batch {
         let failure = StorageError.wrapping(error, path: path, systemError: systemError)
         guard isCommitting, var failure = failure as? StorageError else { return failure }
         // Another error than that of a sync comes before the last frame, without which the others count for nothing.
-        failure.mayBeApplied = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
+        let code = (error as? DatabaseError)?.extendedResultCode
+        failure.mayBeApplied = code == .SQLITE_IOERR_FSYNC || code == .SQLITE_IOERR_DIR_FSYNC
         return failure
     }
 

@@ -16,9 +16,12 @@ final class Connection: @unchecked Sendable {
     private var statements: [String: OpaquePointer] = [:]
 
     /// Opens `path` for reading.
-    init(reading path: String, options: Options) throws {
+    ///
+    /// - Parameter recovers: undoes a transaction that was cut short by a crash, which a reader may not.
+    init(reading path: String, options: Options, recovers: Bool = false) throws {
         var handle: OpaquePointer?
-        let code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+        let mode = recovers ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY
+        let code = sqlite3_open_v2(path, &handle, mode | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let handle else {
             sqlite3_close(handle)
             throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "cannot open \(path)")
@@ -75,8 +78,15 @@ final class Connection: @unchecked Sendable {
 
     var isInsideTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// The `errno` of the last call to the system that failed, where that was the reason.
-    var systemError: Int32 { sqlite3_system_errno(handle) }
+    /// The `errno` of the last call to the system that failed, where that was the reason. SQLite itself keeps none for
+    /// a commit that fails, but the file of the WAL does.
+    var systemError: Int32 {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+        var error: Int32 = 0
+        if let file { _ = file.pointee.pMethods?.pointee.xFileControl?(file, SQLITE_FCNTL_LAST_ERRNO, &error) }
+        return error == 0 ? sqlite3_system_errno(handle) : error
+    }
 
     /// What `body` makes of each row, in order.
     func all<Result>(_ sql: String, _ values: Binding..., body: (Columns) throws -> Result) throws -> [Result] {

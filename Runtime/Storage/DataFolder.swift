@@ -64,8 +64,7 @@ struct DataFolder: ~Copyable {
 
     /// Of the last system call.
     private static func inaccessible(_ what: String) -> StorageError {
-        let code = errno == ENOSPC || errno == EDQUOT ? StorageError.Code.full : .inaccessible
-        return StorageError(code, "\(what): \(String(cString: strerror(errno)))")
+        Files.failure(what)
     }
 }
 

@@ -4,11 +4,21 @@ import GRDB
 enum Schema {
     /// Refuses a file that is not ours or of a later version, before anything is changed.
     static func inspect(_ path: String) throws {
-        let file = try Connection(reading: path, options: Options())
+        do {
+            try inspect(Connection(reading: path, options: Options()), path)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_READONLY {
+            // A host has died while it made the file, and left a journal that is to be rolled back
+            // (https://www.sqlite.org/rescode.html#readonly_rollback).
+            try inspect(Connection(reading: path, options: Options(), recovers: true), path)
+        }
+    }
+
+    private static func inspect(_ file: Connection, _ path: String) throws {
         let id = try file.first("PRAGMA application_id") { $0.integer(0) }
         let version = try file.first("PRAGMA user_version") { $0.integer(0) } ?? 0
-        // A host may have died between making the file and filling it.
-        if try version == 0 && !file.exists("SELECT 1 FROM sqlite_master LIMIT 1") { return }
+        // A host may have died between making the file and filling it. The migrator's own table comes first.
+        let others = "SELECT 1 FROM sqlite_master WHERE tbl_name <> 'grdb_migrations' LIMIT 1"
+        if try version == 0 && id == 0 && !file.exists(others) { return }
         guard id == Migrations.applicationID else {
             throw StorageError(
                 .foreign, "\(path) is not an Apus database; move it away or choose another data folder")

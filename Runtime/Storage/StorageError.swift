@@ -13,6 +13,12 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case inUse
         /// A later version of Apus made the data folder.
         case newerVersion
+        /// An earlier version of Apus made the database, and what is asked for needs this one's.
+        case olderVersion
+        /// There is no such file.
+        case missing
+        /// There is such a file already.
+        case exists
         /// The file is not one of Apus.
         case foreign
         /// The file is damaged.
@@ -94,7 +100,8 @@ extension StorageError {
             return "the disk under \(path) fails\(reason); the kernel's log may say why"
         case .inaccessible:
             return "\(path) cannot be opened for writing; check the owner and mode of the file and its folder"
-        case .inUse, .newerVersion, .closed, .failed: return "\(path) could not be used"
+        case .inUse, .newerVersion, .olderVersion, .missing, .exists, .closed, .failed:
+            return "\(path) could not be used"
         }
     }
 }

@@ -14,16 +14,16 @@ package enum StoreHealth: Sendable {
 }
 
 /// When a store that fails tries to write again.
-struct ProbeSchedule {
+package struct ProbeSchedule {
     private static let first = Duration.milliseconds(100)
     private static let longest = Duration.seconds(2)
 
     /// How long to wait before the next try; `nil`: none will help.
-    private(set) var wait: Duration?
+    package private(set) var wait: Duration?
 
-    init(after error: StorageError) { wait = Self.isHopeless(error) ? nil : Self.first }
+    package init(after error: StorageError) { wait = Self.isHopeless(error) ? nil : Self.first }
 
-    mutating func failed(with error: StorageError) {
+    package mutating func failed(with error: StorageError) {
         wait = Self.isHopeless(error) ? nil : wait.map { min($0 * 2, Self.longest) }
     }
 

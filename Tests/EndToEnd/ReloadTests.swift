@@ -124,6 +124,53 @@ struct ReloadTests {
         }
     }
 
+    @Test(
+        "new workers start before the old ones go: none that calls waits for a handler that starts slowly, or not at all"
+    )
+    func handover() async throws {
+        func script(_ text: String, before: String = "") -> String {
+            """
+            import apus, os, time
+            \(before)
+
+            @apus.http
+            def answer(request, context):
+                return "\(text)"
+
+            apus.run()
+            """
+        }
+        // Longer than a call may wait for a worker.
+        let manifest = """
+            name: script
+            handler: { command: [python3, script.py], contract: apus }
+            triggers: [{ http: { path: /script } }]
+            limits: { wait: 2s }
+            """
+        try await ApusHost.with(
+            ["script": manifest],
+            prepare: { folder in
+                try script("one").write(toFile: folder + "/manifests/script.py", atomically: true, encoding: .utf8)
+            }
+        ) { host in
+            let path = host.folder + "/manifests/script.py"
+            #expect(try host.get("/script").text == "one")
+            let load = Load(port: host.port, path: "/script")
+            let counts = try await load.run(keeping: 1, connecting: 1) {
+                try script("broken", before: "raise SystemExit(3)")
+                    .write(toFile: path, atomically: true, encoding: .utf8)
+                let refused = try host.cli("reload")
+                #expect(refused.status == 78)
+                #expect(refused.error.contains("function 'script' has changed, and its new workers do not start: "))
+                try script("two", before: "time.sleep(4)").write(toFile: path, atomically: true, encoding: .utf8)
+                #expect(try host.cli("reload").output == "1 function\nchanged: script\n")
+            }
+            #expect(counts.failed == 0, "\(counts.failures)")
+            #expect(counts.bodies["broken"] == nil)
+            #expect(try host.get("/script").text == "two")
+        }
+    }
+
     @Test("a request whose function is taken away while its body comes is still served")
     func removedDuringUpload() async throws {
         let manifests = ["worker": Self.worker(), "other": Self.worker(name: "other", path: "/echo")]

@@ -150,6 +150,18 @@ struct QueuedRequestTests {
         }
     }
 
+    @Test("nobody waits for what a host that stops will not run")
+    func stops() async throws {
+        try await World.with(.contractWorker()) { world async throws in
+            let request = Self.request(world, "echo", after: .seconds(3600))
+            _ = try await Self.accept(request, in: world)
+            async let status = world.engine.status(
+                of: request.id, endedWithin: .seconds(3600), on: World.lanes[0])
+            QueueDispatcher(engine: world.engine, lanes: World.lanes, drain: .zero).stop()
+            #expect(try await status.state == "waiting")
+        }
+    }
+
     @Test("events of other triggers, and unknown ids, are a 404")
     func unknown() async throws {
         try await World.with(.contractWorker()) { world async throws in

@@ -76,6 +76,32 @@ struct DataFolderTests {
         }
     }
 
+    @Test("a file that a host was making when it died is made anew: the journal of its first transaction is left")
+    func diedInFirstTransaction() async throws {
+        try await withTemporaryFolder { folder in
+            let other = folder + "/other"
+            try await changing(folder) { database in
+                try database.execute(sql: "BEGIN IMMEDIATE; CREATE TABLE t (x)")
+                try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+                for name in ["apus.db", "apus.db-journal"] {
+                    try FileManager.default.copyItem(atPath: "\(folder)/\(name)", toPath: "\(other)/\(name)")
+                }
+                try database.execute(sql: "ROLLBACK")
+            }
+            try Store(directory: other).close()
+        }
+    }
+
+    @Test("a file that a host was making when it died is made anew: nothing but the migrator's table is there")
+    func diedBeforeFirstMigration() async throws {
+        try await withTemporaryFolder { folder in
+            try await changing(folder) {
+                try $0.execute(sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+            }
+            try Store(directory: folder).close()
+        }
+    }
+
     @Test("a database of something else is refused and left as it is")
     func foreign() async throws {
         try await withTemporaryFolder { folder in

@@ -32,6 +32,44 @@ struct PoolStateTests {
             ])
     }
 
+    @Test("that takes over from another starts as many workers before the first call, up to its maximum")
+    func warming() {
+        var bench = PoolBench { policy, _ in policy.max = 2 }
+        bench.note(bench.state.warmUp(5, now: bench.now))
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        #expect(bench.state.warmth(bench.now) == .coming)
+        bench.ready(2)
+        #expect(bench.state.warmth(bench.now) == .there)
+        // One that ends from here on is started again by a call, as ever.
+        bench.exits(1)
+        bench.pass(.seconds(60))
+        #expect(!bench.takeSeen().contains { if case .start = $0 { true } else { false } })
+    }
+
+    @Test("says why its workers do not start before the first call, and starts no more of them then")
+    func coldHandler() {
+        var bench = PoolBench()
+        bench.note(bench.state.warmUp(2, now: bench.now))
+        #expect(bench.takeSeen() == [.start(1, lane: 0), .start(2, lane: 0)])
+        bench.exits(1, "exit status 3")
+        #expect(bench.state.warmth(bench.now) == .failed("exit status 3"))
+        bench.exits(2, "exit status 3")
+        bench.pass(.seconds(60))
+        #expect(bench.takeSeen().isEmpty)
+    }
+
+    @Test("waits for no worker before the first call where there is no slot, or where it is told to end")
+    func noSlots() {
+        var bench = PoolBench()
+        bench.grantsSlots = false
+        bench.note(bench.state.warmUp(1, now: bench.now))
+        #expect(bench.state.warmth(bench.now) == .there)
+        bench.grant()
+        #expect(bench.state.warmth(bench.now) == .coming)
+        bench.note(bench.state.drain(bench.now))
+        #expect(bench.state.warmth(bench.now) == .there)
+    }
+
     @Test("starts a worker on a lane that crowds the worker of another")
     func crowding() {
         var bench = PoolBench(lanes: 2) { policy, _ in policy.concurrency = 100 }

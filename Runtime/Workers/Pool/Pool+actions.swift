@@ -13,9 +13,23 @@ extension Pool {
         let now = PoolState.Instant.now
         let effects = contents.withLock { contents -> [Effect] in
             let actions = mutate(&contents, now)
-            return actions.isEmpty ? [] : actions.compactMap { prepare($0, &contents, now) }
+            let effects = actions.isEmpty ? [] : actions.compactMap { prepare($0, &contents, now) }
+            guard contents.warming != nil, let warmed = warmed(&contents, now) else { return effects }
+            return effects + [warmed]
         }
         for effect in effects { effect() }
+    }
+
+    /// Tells who waits for the first worker, once there is something to tell.
+    private func warmed(_ contents: inout Contents, _ now: PoolState.Instant) -> Effect? {
+        let failure: String?
+        switch contents.state.warmth(now) {
+        case .coming: return nil
+        case .there: failure = nil
+        case .failed(let reason): failure = reason
+        }
+        let continuation = contents.takeWarming()
+        return { continuation?.resume(returning: failure) }
     }
 
     /// Looks up what an action needs, under the lock, and gives what is to be done without it.

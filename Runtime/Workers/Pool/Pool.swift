@@ -26,8 +26,15 @@ package final class Pool: Sendable {
         /// Who waits for the end of draining.
         var spectators: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var lastSpectator: UInt64 = 0
+        /// Who waits for the first worker that starts without a call.
+        var warming: CheckedContinuation<String?, Never>?
 
         var isDrained: Bool { state.isDraining && state.workers.isEmpty }
+
+        mutating func takeWarming() -> CheckedContinuation<String?, Never>? {
+            defer { warming = nil }
+            return warming
+        }
     }
 
     let lanes: [Lane]
@@ -97,6 +104,26 @@ package final class Pool: Sendable {
         change { $0.state.keepMinimum($1) }
         await drained(orCancelled: true)
     }
+
+    /// Starts workers before the first call comes, and returns when one is ready, or when waiting is of no use. For one
+    /// caller, before the pool is given to others.
+    ///
+    /// - Parameters:
+    ///   - count: at most so many.
+    ///   - limit: how long to wait.
+    /// - Returns: why none starts; `nil` when one has, or when that takes longer.
+    package func warmUp(_ count: Int, within limit: Duration) async -> String? {
+        let timeout = lanes[0].loop.scheduleTask(in: .nanoseconds(limit.nanoseconds)) { self.stopWarming() }
+        defer { timeout.cancel() }
+        return await withCheckedContinuation { continuation in
+            change { $0.state.warmUp(count, now: $1) }
+            // Not before: until slots are granted, nothing starts, and nothing would be waited for.
+            contents.withLock { $0.warming = continuation }
+            change { _, _ in [] }
+        }
+    }
+
+    private func stopWarming() { contents.withLock { $0.takeWarming() }?.resume(returning: nil) }
 
     /// Takes no more calls, waits for those that run, at most `within`, then stops every worker and waits for its exit.
     package func drain(within: Duration) async {

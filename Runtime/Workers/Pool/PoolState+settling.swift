@@ -33,7 +33,7 @@ extension PoolState {
         let forMinimum = keepsMinimum ? policy.min - live : 0
         let forLane = crowdingLane == nil ? 0 : 1
         let forRetirement = retiring - starting
-        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane, forRetirement)))
+        return max(0, min(policy.max - workers.count, max(forCalls, forMinimum, forLane, forRetirement, headStart - live)))
     }
 
     mutating func arm(_ deadline: Instant, _ actions: inout [Action]) {

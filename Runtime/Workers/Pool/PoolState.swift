@@ -88,6 +88,8 @@ package struct PoolState: Sendable {
     var started = 0
     var isDraining = false
     var keepsMinimum = false
+    /// Workers to be started before the first is ready, without a call.
+    var headStart = 0
     /// Only where each call gets a new worker.
     var spares = SpareDemand()
     private var lastWorker = 0
@@ -216,6 +218,7 @@ package struct PoolState: Sendable {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
         workers[id]?.idleSince = now
+        headStart = 0
         backoff.started()
         var actions: [Action] = []
         if isDraining {
@@ -249,6 +252,7 @@ package struct PoolState: Sendable {
         let diedUnused = record.phase == .ready && record.running == 0 && record.invocations == 0
         if record.phase == .starting || diedUnused || couldNotStart {
             backoff.failed(reason, now: now)
+            headStart = 0
             if live == 0 { failAll(startFailure(now), &actions) }
         }
         settle(now, &actions)

@@ -1,5 +1,5 @@
 import CFaultControl
-package import FaultChecking
+import FaultChecking
 import Foundation
 import Support
 
@@ -19,8 +19,16 @@ package struct Sweep: Sendable {
     /// - Parameters:
     ///   - call: of those that write to the data folder or to a socket, from the start of the host on; 1 for the first.
     ///   - folder: a new one.
-    /// - Returns: `nil` when the host had less to do than that.
-    package func verdict(killingAt call: Int, _ disk: Disk, in folder: String) async throws -> Verdict? {
+    /// - Returns: no kill when the host had less to do than that.
+    package func report(killingAt call: Int, _ disk: Disk, in folder: String) async throws -> Round.Report {
+        var report = Round.Report(folder: folder)
+        guard let verdict = try await verdict(killingAt: call, disk, in: folder) else { return report }
+        report.kills.hosts = 1
+        report.verdicts["sweep"] = verdict
+        return report
+    }
+
+    private func verdict(killingAt call: Int, _ disk: Disk, in folder: String) async throws -> Verdict? {
         var random = SeededGenerator(seed: seed, stream: "\(call)")
         let place = try Place(preparing: folder, build: build)
         let bank = try BankWorkload(place)

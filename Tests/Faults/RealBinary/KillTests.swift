@@ -35,10 +35,10 @@ struct KillTests {
         var sum = Verdict()
         // Every seventh; `make soak` takes all.
         for call in stride(from: Int.random(in: 1...7), to: 10_000, by: 7) {
-            let verdict = try await withTemporaryFolder { folder in
-                try await sweep.verdict(killingAt: call, call % 2 == 0 ? .injected : .powerCuts, in: folder)
+            let report = try await withTemporaryFolder { folder in
+                try await sweep.report(killingAt: call, call % 2 == 0 ? .injected : .powerCuts, in: folder)
             }
-            guard let verdict else { break }
+            guard let verdict = report.verdicts["sweep"] else { break }
             #expect(verdict.findings.isEmpty, "seed \(sweep.seed), call \(call)")
             sum += verdict
         }

@@ -27,6 +27,9 @@ struct SoakCommand: AsyncParsableCommand {
     @Option(help: "Seconds of a round.")
     var round = 60.0
 
+    @Option(name: .customLong("sweep"), help: "How many system calls are swept over after each round.")
+    var callsInRow = 20
+
     @Option(help: "What the host is to do wrong, such as versions: to show that the harness finds it.")
     var weaken: String?
 
@@ -49,28 +52,48 @@ struct SoakCommand: AsyncParsableCommand {
         let end = ContinuousClock.now + .seconds(minutes * 60)
         var summary = Summary()
         var number = 0
+        var nextCall = 1
         while ContinuousClock.now < end {
-            let report = try await makeRound(number, until: end).run(in: "\(folder)/apus-soak-\(seed)-\(number)")
-            summary.add(report)
+            let folder = "\(folder)/apus-soak-\(seed)-\(number)"
+            note(try await makeRound(number, until: end).run(in: folder), &summary)
             say("round \(number): \(summary.line)")
             number += 1
-            if report.findings.isEmpty {
-                try? FileManager.default.removeItem(atPath: report.folder)
-            } else {
-                for finding in report.findings.prefix(20) { say("  \(finding)") }
-                say("  see \(report.folder): data, logs, history/*.jsonl; replay with --seed \(seed)")
-            }
+            if weaken == nil, disk != .lying { try await sweep(&nextCall, &summary) }
         }
         say(summary.table)
         if !summary.isClean { throw ExitCode(1) }
     }
+
+    /// A few of the system calls, from where the last sweep has ended.
+    private func sweep(_ call: inout Int, _ summary: inout Summary) async throws {
+        let sweep = Sweep(seed: seed, build: build)
+        for _ in 0..<callsInRow {
+            let folder = "\(folder)/apus-sweep-\(seed)-\(call)"
+            let report = try await sweep.report(killingAt: call, call % 2 == 0 ? .injected : .powerCuts, in: folder)
+            if report.kills.hosts == 0 { say("sweep: the host died at each of \(call - 1) system calls") }
+            call = report.kills.hosts == 0 ? 1 : call + 1
+            note(report, &summary)
+        }
+    }
+
+    private func note(_ report: Round.Report, _ summary: inout Summary) {
+        summary.add(report)
+        guard !report.findings.isEmpty else {
+            try? FileManager.default.removeItem(atPath: report.folder)
+            return
+        }
+        for finding in report.findings.prefix(20) { say("  \(finding)") }
+        say("  see \(report.folder): data, logs, history/*.jsonl; replay with --seed \(seed)")
+    }
+
+    private var build: String { URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path }
 
     private func makeRound(_ number: Int, until end: ContinuousClock.Instant) -> Round {
         let left = max(.seconds(5), end - .now)
         var round = Round(
             seed: seed &+ UInt64(number), duration: min(.seconds(self.round), left),
             workloads: Workloads.all.filter { workloads.contains($0.name) },
-            build: URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path)
+            build: build)
         round.disk = disk ?? [.sound, .injected, .powerCuts][number % 3]
         round.patience = weaken != nil || disk == .lying ? .seconds(5) : .seconds(60)
         if let weaken { round.environment["APUS_WEAKEN"] = weaken }

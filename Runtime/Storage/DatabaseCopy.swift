@@ -1,0 +1,69 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// A copy of a database in one file, which is there under its name only when it is whole, checked and on disk.
+package struct DatabaseCopy: Sendable {
+    package var path: String
+    package var bytes: Int64
+
+    /// Copies the database of a data folder as it is at one instant. A host may run.
+    ///
+    /// - Throws: `StorageError`; `file` is then as it was before.
+    package init(backingUp directory: String, to file: String, replacing: Bool = false) throws {
+        try self.init(of: directory + "/apus.db", to: file, replacing: replacing)
+    }
+
+    init(of source: String, to file: String, replacing: Bool) throws {
+        guard access(source, F_OK) == 0 else { throw StorageError(.missing, "there is no \(source)") }
+        guard replacing || access(file, F_OK) != 0 else {
+            throw StorageError(.exists, "\(file) is there already; choose another name, or replace it with --force")
+        }
+        guard !Self.areSame(source, file) else {
+            throw StorageError(.exists, "\(file) is the database itself; choose another name")
+        }
+        let partial = file + ".partial"
+        unlink(partial)
+        do {
+            try Schema.inspect(source)
+            try Self.fill(partial, from: source)
+            try Self.check(partial)
+            bytes = try Files.sync(partial)
+            try Files.move(partial, to: file)
+            path = file
+        } catch {
+            unlink(partial)
+            throw StorageError.wrapping(error, path: source)
+        }
+    }
+
+    /// Reads at one instant, and leaves out what is free; a writer goes on meanwhile.
+    private static func fill(_ partial: String, from source: String) throws {
+        // For its owner alone, since SQLite would let everybody read it.
+        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Files.failure("\(partial) cannot be made") }
+        close(descriptor)
+        let file = try Connection(reading: source, options: Options())
+        do {
+            try file.run("VACUUM INTO ?", .text(partial))
+        } catch {
+            // Of the copy, unless the source is damaged.
+            throw StorageError.isDamage(error) ? error : StorageError.wrapping(error, path: partial)
+        }
+    }
+
+    private static func check(_ partial: String) throws {
+        try Schema.inspect(partial)
+        let file = try Connection(reading: partial, options: Options())
+        let damage = try DatabaseCheck.damage(in: file)
+        if let first = damage.first { throw StorageError(.damaged, "the copy is of no use: \(first)") }
+    }
+
+    private static func areSame(_ one: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+}

@@ -1,0 +1,52 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Files as wholes, so that a crash leaves the old ones or the new ones.
+enum Files {
+    /// Returns once the content is on disk. Gives the size.
+    @discardableResult
+    static func sync(_ path: String) throws -> Int64 {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("\(path) cannot be opened") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fsync(descriptor) == 0, fstat(descriptor, &status) == 0 else { throw failure("\(path) cannot be synced") }
+        return Int64(status.st_size)
+    }
+
+    /// Takes the place of what is at `new`; durable when it returns.
+    static func move(_ old: String, to new: String) throws {
+        guard rename(old, new) == 0 else { throw failure("\(old) cannot become \(new)") }
+        try sync(folder(of: new))
+    }
+
+    /// Gives `path` a second name, which must be free.
+    static func keep(_ path: String, as name: String) throws {
+        guard link(path, name) == 0 else { throw failure("\(path) cannot be kept as \(name)") }
+    }
+
+    /// What is not there is removed already.
+    static func remove(_ path: String) throws {
+        guard unlink(path) == 0 || errno == ENOENT else { throw failure("\(path) cannot be removed") }
+    }
+
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Of the last system call.
+    static func failure(_ what: String) -> StorageError {
+        let code: StorageError.Code =
+            switch errno {
+            case ENOSPC, EDQUOT: .full
+            case EROFS: .readOnly
+            case EIO: .disk
+            default: .inaccessible
+            }
+        return StorageError(code, "\(what): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,124 @@
+import Events
+import Foundation
+import GRDB
+import Storage
+import Support
+import Testing
+
+@Suite("Backups")
+struct BackupTests {
+    @Test("a backup of a store that is written to is one instant of it, in one file for its owner alone")
+    func online() async throws {
+        try await withStore { (store, data) async throws in
+            let writing = Task {
+                while !Task.isCancelled {
+                    _ = try await store.commit(Commit(effects: .writing(["a": .increment(1), "b": .increment(1)])))
+                }
+            }
+            #expect(try await eventually { try await store.text("a") ?? "0" > "1" })
+            let before = try #require(Int(try await store.text("a") ?? ""))
+            let copy = try DatabaseCopy(backingUp: data, to: data + ".backup")
+            writing.cancel()
+            try await writing.value
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: data + "/..").sorted() == ["data", "data.backup"])
+            let attributes = try FileManager.default.attributesOfItem(atPath: copy.path)
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
+            #expect(attributes[.size] as? Int64 ?? 0 == copy.bytes)
+
+            _ = try Restoration(of: copy.path, into: data + "2")
+            #expect(try DatabaseCheck(ofDataFolder: data + "2").violations == [])
+            try await reopening(data + "2") { (restored) async throws in
+                let count = try #require(Int(try await restored.text("a") ?? ""))
+                #expect(count >= before)
+                #expect(try await restored.text("b") == String(count))
+            }
+        }
+    }
+
+    @Test("a file that is there is left alone, unless it shall be replaced; the database itself always is")
+    func existing() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", "v")
+            let file = data + ".backup"
+            try "mine".write(toFile: file, atomically: true, encoding: .utf8)
+            let refusal = #expect(throws: StorageError.self) { try DatabaseCopy(backingUp: data, to: file) }
+            #expect(refusal?.code == .exists)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+            _ = try DatabaseCopy(backingUp: data, to: file, replacing: true)
+            let own = #expect(throws: StorageError.self) {
+                try DatabaseCopy(backingUp: data, to: data + "/apus.db", replacing: true)
+            }
+            #expect(own?.code == .exists)
+            #expect(try await store.text("k") == "v")
+        }
+    }
+
+    @Test("what is restored takes the place of what was there, which is kept with what its WAL held")
+    func restore() async throws {
+        try await withTemporaryFolder { folder in
+            let (data, backup) = (folder + "/data", folder + "/backup")
+            let store = try Store(directory: data, pragmas: ["wal_autocheckpoint = 0"])
+            try await store.put("k", "old")
+            _ = try DatabaseCopy(backingUp: data, to: backup)
+            try await store.put("k", "new")
+            // As after a crash: the WAL has what the file has not.
+            let crashed = try copyOfDatabase(from: data, to: folder + "/crashed")
+            try store.close()
+            let kept = try #require(try Restoration(of: backup, into: crashed).kept)
+            try await reopening(crashed) { (store) async throws in #expect(try await store.text("k") == "old") }
+            #expect(FileManager.default.fileExists(atPath: kept))
+            _ = try Restoration(of: kept, into: folder + "/again")
+            try await reopening(folder + "/again") { (store) async throws in #expect(try await store.text("k") == "new")
+            }
+        }
+    }
+
+    @Test("a folder with a damaged database gets the backup all the same")
+    func damaged() async throws {
+        try await withTemporaryFolder { folder in
+            let (data, backup) = (folder + "/data", folder + "/backup")
+            let store = try Store(directory: data)
+            try await store.put("k", "v")
+            _ = try DatabaseCopy(backingUp: data, to: backup)
+            try store.close()
+            try Data(repeating: 0x41, count: 9000).write(to: URL(fileURLWithPath: data + "/apus.db"))
+            try Data(repeating: 0x42, count: 5000).write(to: URL(fileURLWithPath: data + "/apus.db-wal"))
+            let kept = try #require(try Restoration(of: backup, into: data).kept)
+            try await reopening(data) { (store) async throws in #expect(try await store.text("k") == "v") }
+            #expect(try Data(contentsOf: URL(fileURLWithPath: kept)) == Data(repeating: 0x41, count: 9000))
+        }
+    }
+
+    @Test("nothing is restored into a folder that is in use, nor from what is missing, foreign, newer or damaged")
+    func refusals() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", String(repeating: "v", count: 20_000))
+            let backup = data + ".backup"
+            _ = try DatabaseCopy(backingUp: data, to: backup)
+            func refusal(_ file: String, _ folder: String) -> StorageError.Code? {
+                let error = #expect(throws: StorageError.self) { try Restoration(of: file, into: folder) }
+                return error?.code
+            }
+            #expect(refusal(backup, data) == .inUse)
+            #expect(refusal(data + ".none", data + "2") == .missing)
+
+            let whole = try Data(contentsOf: URL(fileURLWithPath: backup))
+            try (whole.prefix(whole.count / 2) + Data(repeating: 7, count: whole.count / 2)).write(
+                to: URL(fileURLWithPath: data + ".damaged"))
+            #expect(refusal(data + ".damaged", data + "2") == .damaged)
+
+            let other = try DatabaseQueue(path: data + ".other")
+            try await other.write { try $0.execute(sql: "CREATE TABLE mine (x)") }
+            try other.close()
+            #expect(refusal(data + ".other", data + "2") == .foreign)
+
+            let newer = try DatabaseQueue(path: backup)
+            try await newer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
+            try newer.close()
+            #expect(refusal(backup, data + "2") == .newerVersion)
+            #expect(!FileManager.default.fileExists(atPath: data + "2/apus.db"))
+            #expect(!FileManager.default.fileExists(atPath: data + "2/restored.db.partial"))
+        }
+    }
+}
