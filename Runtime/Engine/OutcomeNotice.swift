@@ -107,9 +107,8 @@ extension InvocationEngine {
     ) -> [NewInvocation] {
         let notice = OutcomeNotice(of: leased, ended: settlement)
         guard let target = notice.target(in: manifest.destinations) else { return [] }
-        if let invocations = notice.invocations(to: target, listeners: subscriptions.listeners(to: target), now: .now()) {
-            return invocations
-        }
+        let listeners = subscriptions.listeners(to: target)
+        if let invocations = notice.invocations(to: target, listeners: listeners, now: .now()) { return invocations }
         logger.error(
             "'\(target)' is not told of the end of this invocation: a chain of \(Event.deepestChain) messages led to it",
             metadata: ["function": "\(manifest.name)", "invocation": "\(leased.invocation.id)"])

@@ -30,7 +30,7 @@ extension Store {
         return Array(found.sorted { $0.ended > $1.ended }.prefix(max(0, limit)).map(\.record))
     }
 
-    /// Lets a dead letter run again, as if it had just come: its attempts begin anew.
+    /// Lets a dead letter run again, as if it had just come: its attempts begin anew, and it is the last in its line.
     ///
     /// - Returns: whether it is a dead letter.
     /// - Throws: `QueueFull`.
@@ -140,6 +140,7 @@ extension WriteTransaction {
         try database.run(
             """
             UPDATE invocation SET state = 'waiting', ended = NULL, attempt = 0, due = ?2, since = ?2,
+                sequence = (SELECT max(sequence) + 1 FROM invocation),
                 blocked = line IS NOT NULL AND EXISTS (
                     SELECT 1 FROM invocation AS other
                     WHERE other.line = ?3 AND other.line IS NOT NULL AND other.ended IS NULL)
