@@ -126,7 +126,7 @@ import Testing
     func help() {
         let groups = ApusCommand.configuration.groupedSubcommands
         let commands = groups.flatMap(\.subcommands)
-        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 13)
+        #expect(Set(commands.map { $0.configuration.commandName ?? "" }).count == 15)
         for command in commands {
             #expect(!command.configuration.abstract.isEmpty, "\(command)")
             #expect(command.configuration.discussion.contains("\n  apus "), "\(command)")
