@@ -54,6 +54,7 @@ private struct QueueCost {
             let counter = StepCounter()
             let store = try Store(
                 directory: folder, pragmas: ["synchronous = OFF"], profile: { counter.add($1) })
+            store.setBounds(["f": QueueBounds(waiting: .max, bytes: .max)])
             try await fill(store, count)
             var cost = QueueCost()
             for round in 0..<rounds { try await cost.measureVerbs(of: store, round, counter) }
