@@ -57,7 +57,7 @@ struct RequestQueueTests {
             throw Problem(status: 500, code: "called", title: "It was called")
         }
         try await withGateway(respond: respond, queue: recorder.queue(Self.waiting)) { world async throws in
-            let response = try await world.answer(Self.post("\r\nPriority: u=1\r\nApus-After: 10s"))
+            let response = try await world.answer(Self.post("\r\nPriority: u=1\r\nApus-After: 1h"))
             let request = try #require(recorder.accepted.withLock { $0.first })
             #expect(response.status == 202)
             #expect(response.headers.first("Location") == "/_apus/invocations/\(request.id)")
