@@ -17,6 +17,7 @@ extension AdminRoutes {
         router.get("/v1/state") { _, _ in
             try await Response.json(NamespaceListDocument(namespaces: engine.store.namespaces()))
         }
+        router.get("/v1/storage") { _, _ in try Response.json(StorageDocument(engine.store.statistics)) }
         router.get("/v1/state/:namespace") { request, context in try await list(namespace(context), request) }
         router.get("/v1/state/:namespace/**") { request, context in
             try await value(namespace(context), key(request))

@@ -1,5 +1,5 @@
 import Events
-import Storage
+package import Storage
 import Workers
 
 /// What the admin API says of one function.
@@ -190,5 +190,21 @@ package struct ReloadDocument: Sendable, Codable, Equatable {
         self.added = added
         self.changed = changed
         self.removed = removed
+    }
+}
+
+/// How well what is written is gathered into transactions: `units` by `commits` is the mean size of one.
+package struct StorageDocument: Sendable, Codable {
+    /// Transactions since the host came up, each with one `fsync` when it changed anything.
+    package var commits: Int
+    /// What was asked for: effects of invocations, enqueued events, leases.
+    package var units: Int
+    /// Units that wait now.
+    package var waiting: Int
+
+    package init(_ statistics: WriterStatistics) {
+        commits = statistics.commits
+        units = statistics.units
+        waiting = statistics.waiting
     }
 }

@@ -287,6 +287,25 @@ package enum OpenAPI {
                 }
               }
             },
+            "/v1/storage": {
+              "get": {
+                "summary": "How well what is written is gathered into transactions",
+                "responses": {
+                  "200": {
+                    "description": "Since the host came up.",
+                    "content": { "application/json": { "schema": {
+                      "type": "object", "required": ["commits", "units", "waiting"],
+                      "properties": {
+                        "commits": { "type": "integer", "description": "Transactions, each with one fsync." },
+                        "units": { "type": "integer", "description": "What was asked for, each applied as one." },
+                        "waiting": { "type": "integer", "description": "Units that wait now." }
+                      }
+                    } } }
+                  },
+                  "default": { "$ref": "#/components/responses/Problem" }
+                }
+              }
+            },
             "/v1/state/{namespace}": {
               "parameters": [{ "$ref": "#/components/parameters/Namespace" }],
               "get": {

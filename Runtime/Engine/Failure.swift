@@ -27,6 +27,10 @@ final class FailedRun: Error {
     let failure: Failure
 
     init(_ failure: Failure) { self.failure = failure }
+
+    /// Its circuit breaker is open.
+    @inline(never)
+    convenience init(restingFor rest: Duration) { self.init(Failure(restingFor: rest)) }
 }
 
 extension Failure {

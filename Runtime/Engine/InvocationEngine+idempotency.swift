@@ -13,6 +13,7 @@ extension InvocationEngine {
     /// A repeat that comes while the first request runs waits for it as long as a call waits for a worker. The draft
     /// would have it answered 409 at once; but a client that repeats wants the answer, and one that is told to come back
     /// asks in a loop. After that it is a 409.
+    @inline(never)
     func respondOnce(
         to request: RequestHead, body: Body, key: IdempotencyKey, function name: String, id: InvocationID, on lane: Lane
     ) async throws(Problem) -> Reply {

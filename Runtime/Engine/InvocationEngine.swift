@@ -82,16 +82,9 @@ package final class InvocationEngine: Sendable {
     ) async throws(Problem) -> Reply {
         let invocation = Invocation(id: id, function: function.manifest.name, cause: .request(request))
         do throws(FailedRun) {
-            switch try await run(invocation, body: body, of: function, on: lane, keyed: keyed) {
-            case .response(let head, let body): return Reply(head: head, body: body)
-            case .redirect(let target): return Reply(redirect: target)
-            case .acknowledged, .result:
-                throw FailedRun(
-                    Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero)
-                )
-            }
+            return try Reply(await run(invocation, body: body, of: function, on: lane, keyed: keyed))
         } catch {
-            throw error.failure.problem(for: id)
+            throw problem(error, id)
         }
     }
 
@@ -109,6 +102,10 @@ package final class InvocationEngine: Sendable {
         }
     }
 
+    @inline(never)
+    private func problem(_ error: FailedRun, _ id: InvocationID) -> Problem { error.failure.problem(for: id) }
+
+    @inline(never)
     func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
         guard let function = table.withLock({ $0.functions[name] ?? $0.leaving[name] }) else {
             throw Problem(
@@ -131,30 +128,48 @@ package final class InvocationEngine: Sendable {
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
         do throws(FailedRun) {
-            if case .refused(let rest) = pass { throw FailedRun(Failure(restingFor: rest)) }
+            if case .refused(let rest) = pass { throw FailedRun(restingFor: rest) }
             let answer = try await perform(
                 invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed)
-            let reason = answer.failureReason(by: function.manifest.handler.contract)
-            let change = function.ended(
-                invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
-                verdict: reason == nil ? .works : .fails)
-            if let reason { log(reason, .failed, of: invocation, at: .error) }
-            if let change { log(change, of: function) }
+            note(answer, of: invocation, in: function, from: start, pass: pass)
             return answer
         } catch {
-            if error.failure.unstarted, let successor = self.function(named: invocation.function),
-                successor !== function
-            {
-                // A reload came while it was admitted or waited, and no handler has seen it yet.
-                function.passedOn(pass)
-                return try await run(
-                    invocation, body: body, of: successor, on: lane, leased: leased, keyed: keyed)
-            }
-            note(error.failure, of: invocation, in: function, from: start, pass: pass)
-            throw error
+            return try await run(
+                again: invocation, after: error, body: body, of: function, on: lane, leased: leased, keyed: keyed,
+                from: start, pass: pass)
         }
     }
 
+    /// Takes note of a run that failed; and gives what no handler has seen to the function's successor, if a reload came
+    /// while it was admitted or waited.
+    @inline(never)
+    private func run(
+        again invocation: Invocation, after error: FailedRun, body: Body, of function: HostedFunction, on lane: Lane,
+        leased: LeasedInvocation?, keyed: KeyedRequest?, from start: SteadyTime, pass: CircuitBreaker.Pass
+    ) async throws(FailedRun) -> Answer {
+        guard error.failure.unstarted, let successor = self.function(named: invocation.function), successor !== function
+        else {
+            note(error.failure, of: invocation, in: function, from: start, pass: pass)
+            throw error
+        }
+        function.passedOn(pass)
+        return try await run(invocation, body: body, of: successor, on: lane, leased: leased, keyed: keyed)
+    }
+
+    @inline(never)
+    private func note(
+        _ answer: Answer, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
+        pass: CircuitBreaker.Pass
+    ) {
+        let reason = answer.failureReason(by: function.manifest.handler.contract)
+        let change = function.ended(
+            invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+            verdict: reason == nil ? .works : .fails)
+        if let reason { log(reason, .failed, of: invocation, at: .error) }
+        if let change { log(change, of: function) }
+    }
+
+    @inline(never)
     private func note(
         _ failure: Failure, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
         pass: CircuitBreaker.Pass
@@ -168,42 +183,61 @@ package final class InvocationEngine: Sendable {
     /// Runs after the first are due to conflicts only.
     private static let mostRuns = 6
 
+    // An asynchronous function keeps room, in each call, for all that it may hold while it waits. What is rare has
+    // functions of its own, so that a request makes do with little.
+
     private func perform(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?,
-        keyed: KeyedRequest?
+        keyed: KeyedRequest?, run: Int = 1
     ) async throws(FailedRun) -> Answer {
-        for run in 1...Self.mostRuns {
-            let state = InvocationState(
-                store: store, namespace: function.manifest.namespace, invocation: invocation,
-                subscriptions: subscriptions, queue: queue)
-            var answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-            let effects = state.seal()
-            // Nobody waits for the answer of a queued one: it is judged and kept.
-            let result = leased == nil ? nil : try await answer.resultOfQueued()
-            let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
-            let kept = hasFailed ? nil : effects
-            var response: IdempotentResponse?
-            if let keyed, !hasFailed {
-                answer = try await answer.collected(upTo: Self.mostKept, limits: function.manifest.limits.time)
-                response = keyed.response(answer, of: invocation.id, now: .now())
-            }
-            // An invocation that has touched no state, came from no queue and has no key touches no disk.
-            if kept == nil, leased == nil, response == nil { return answer }
-            switch try await commit(kept, of: answer, result, response, in: function, leased: leased) {
-            case .committed:
-                let hasNotice = leased != nil && function.manifest.destinations.success != nil
-                if hasNotice || kept.map(store.enqueues) == true { queueChanged() }
-                if let keyed, let response { keyed.answered(response) }
-                return answer
-            case .repeated: throw answer.discarded(because: .repeated)
-            case .leaseLost: throw answer.discarded(because: .leaseLost)
-            case .conflicted:
-                guard run < Self.mostRuns, body.isReplayable else { throw answer.discarded(because: .conflicted) }
-                answer.discard()
-                try await pause(before: run + 1, limits: function.manifest.limits.time)
-            }
+        let state = InvocationState(
+            store: store, namespace: function.manifest.namespace, invocation: invocation,
+            subscriptions: subscriptions, queue: queue)
+        let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
+        let effects = state.seal()
+        // An invocation that has touched no state, came from no queue and has no key touches no disk.
+        if effects == nil, leased == nil, keyed == nil { return answer }
+        let mayRerun = run < Self.mostRuns && body.isReplayable
+        let settled = try await settle(
+            effects, leased, answer, of: function, as: invocation.id, keyed: keyed, mayRerun: mayRerun)
+        if let settled { return settled }
+        try await pause(before: run + 1, limits: function.manifest.limits.time)
+        return try await perform(
+            invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed, run: run + 1)
+    }
+
+    /// Writes what must be on the disk before the answer is given. Returns the answer; `nil` on a conflict, after which
+    /// another run follows.
+    @inline(never)
+    private func settle(
+        _ effects: Effects?, _ leased: LeasedInvocation?, _ answer: Answer, of function: HostedFunction,
+        as id: InvocationID,
+        keyed: KeyedRequest?, mayRerun: Bool
+    ) async throws(FailedRun) -> Answer? {
+        // Nobody waits for the answer of a queued one: it is judged and kept.
+        let result = leased == nil ? nil : try await answer.resultOfQueued()
+        let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
+        let kept = hasFailed ? nil : effects
+        var answer = answer
+        var response: IdempotentResponse?
+        if let keyed, !hasFailed {
+            answer = try await answer.collected(upTo: Self.mostKept, limits: function.manifest.limits.time)
+            response = keyed.response(answer, of: id, now: .now())
         }
-        throw FailedRun(.conflicted)
+        if kept == nil, leased == nil, response == nil { return answer }
+        switch try await commit(kept, of: answer, result, response, in: function, leased: leased) {
+        case .committed:
+            let hasNotice = leased != nil && function.manifest.destinations.success != nil
+            if hasNotice || kept.map(store.enqueues) == true { queueChanged() }
+            if let keyed, let response { keyed.answered(response) }
+            return answer
+        case .repeated: throw answer.discarded(because: .repeated)
+        case .leaseLost: throw answer.discarded(because: .leaseLost)
+        case .conflicted:
+            guard mayRerun else { throw answer.discarded(because: .conflicted) }
+            answer.discard()
+            return nil
+        }
     }
 
     private func call(
@@ -218,6 +252,7 @@ package final class InvocationEngine: Sendable {
         }
     }
 
+    @inline(never)
     private func failed(_ error: CallFailure, _ state: InvocationState, limits time: Duration) -> FailedRun {
         var failure = Failure(error, limits: time)
         if state.isTooDeep { failure.permanent = true }
@@ -246,6 +281,7 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Full jitter, doubling: runs that met once should not meet again.
+    @inline(never)
     private func pause(before run: Int, limits time: Duration) async throws(FailedRun) {
         do {
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<(500 << run))))
@@ -308,6 +344,16 @@ package struct Reply: Sendable {
     package init(redirect target: String) {
         self.init(head: ResponseHead(status: 302, headers: [HeaderField("Location", target)]), body: .empty)
         redirect = target
+    }
+
+    fileprivate init(_ answer: Answer) throws(FailedRun) {
+        switch answer {
+        case .response(let head, let body): self.init(head: head, body: body)
+        case .redirect(let target): self.init(redirect: target)
+        case .acknowledged, .result:
+            throw FailedRun(
+                Failure(CallFailure(.contractBroken, "an acknowledgement is no answer to a request"), limits: .zero))
+        }
     }
 }
 

@@ -34,6 +34,9 @@ final class GatewayLane {
     private var dateLine = DateLine()
     private var isSweeping = false
     private var buffer = ByteBuffer()
+    /// No bytes. NIO's own empty buffer is one for all threads, whose count of owners would travel between the processors
+    /// several times a request.
+    let nothing = ByteBufferAllocator().buffer(capacity: 1)
     private(set) var isDraining = false
 
     init(shared: GatewayShared, lane: Lane) {

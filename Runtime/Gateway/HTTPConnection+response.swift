@@ -29,6 +29,21 @@ final class OpenResponse {
     }
 }
 
+extension GatewayShared {
+    /// What is asked of the host itself: to keep a request for later, or how one is that it keeps.
+    @inline(never)
+    fileprivate func reply(
+        to request: AdmittedRequest, body: Body, id: InvocationID, on lane: Lane
+    ) async throws(Problem) -> Reply {
+        switch request.action {
+        case .run: try await respond(request.head, body, request.function, id, lane)
+        case .queue(let deferral, let trigger):
+            try await queue.accept(request, deferral, trigger: trigger, body: body, id: id, on: lane)
+        case .ask(let question): try await queue.answer(question, on: lane)
+        }
+    }
+}
+
 extension HTTPConnection {
     /// Bodies up to this are copied behind their head, into one buffer and one write.
     private static let joined = 16 << 10
@@ -43,31 +58,19 @@ extension HTTPConnection {
         let handle = ConnectionHandle(self)
         let number = exchange.number
         let shared = lane.shared
-        let respond = shared.respond
+        let (head, function) = (request.head, request.function)
+        let other = if case .run = request.action { AdmittedRequest?.none } else { request }
         let lane = self.lane.lane
         // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise. Begun at
         // once, since this is its lane's thread.
         let task = Task.immediate(executorPreference: lane) {
             do throws(Problem) {
-                var reply: Reply
-                switch request.action {
-                case .run: reply = try await respond(request.head, body, request.function, id, lane)
-                case .queue(let deferral, let trigger):
-                    reply = try await shared.queue.accept(
-                        request, deferral, trigger: trigger, body: body, id: id, on: lane)
-                case .ask(let question): reply = try await shared.queue.answer(question, on: lane)
-                }
-                if reply.redirect != nil {
-                    let answering: InvocationID
-                    (reply, answering) = try await shared.follow(reply, of: id, to: request.head, on: lane)
-                    handle.run { $0.answers(answering, number) }
-                }
-                if let answering = reply.invocation { handle.run { $0.answers(answering, number) } }
-                let head = reply.head
-                switch reply.body {
-                case .bytes(let bytes): handle.run { $0.finish(head, bytes, number) }
-                case .stream(let stream): await handle.send(head, stream, number)
-                }
+                let reply =
+                    if let other {
+                        try await shared.reply(to: other, body: body, id: id, on: lane)
+                    } else { try await shared.respond(head, body, function, id, lane) }
+                if handle.finish(reply, number) { return }
+                try await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
             } catch {
                 handle.run { $0.fail(error, number) }
             }
@@ -76,17 +79,19 @@ extension HTTPConnection {
     }
 
     /// Another invocation than the first one gives the response, which names it.
-    private func answers(_ invocation: InvocationID, _ number: Int) {
+    fileprivate func answers(_ invocation: InvocationID, _ number: Int) {
         if number == exchange.number { exchange.invocation = invocation }
     }
 
-    private func finish(_ head: ResponseHead, _ bytes: ByteBuffer, _ number: Int) {
+    @inline(never)
+    fileprivate func finish(_ head: ResponseHead, _ bytes: ByteBuffer, _ number: Int) {
         guard number == exchange.number else { return }
         respond(head, bytes)
         proceed()
     }
 
-    private func fail(_ problem: Problem, _ number: Int) {
+    @inline(never)
+    fileprivate func fail(_ problem: Problem, _ number: Int) {
         guard number == exchange.number else { return }
         answer(problem)
         proceed()
@@ -140,18 +145,19 @@ extension HTTPConnection {
             if 0 < length, length <= Self.joined { buffer.writeImmutableBuffer(bytes) }
         }
         if length > Self.joined {
-            context.write(Self.wrapOutboundOut(buffer), promise: nil)
-            context.writeAndFlush(Self.wrapOutboundOut(bytes), promise: nil)
+            queue(buffer, context)
+            queue(bytes, context)
+            context.flush()
         } else {
-            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+            send(buffer, context)
         }
         ended()
     }
 
     private func ended() {
-        let old = exchange
-        exchange = Exchange(number: old.number + 1, response: old.response)
-        old.stream?.fail(CancellationError())
+        let stream = exchange.stream
+        exchange.renew(exchange.response)
+        stream?.fail(CancellationError())
         if state.responseEnded(now: .now()) { closeGently() }
     }
 
@@ -168,7 +174,7 @@ extension HTTPConnection {
             plan.write(
                 to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
                 trailer: lane.responseTrailer())
-            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+            send(buffer, context)
             exchange.writing = OpenResponse(plan.framing)
             if case .upgrade = plan.framing { receiveUpgraded() }
             return plan.framing
@@ -196,7 +202,7 @@ extension HTTPConnection {
                 buffer = context.channel.allocator.buffer(capacity: chunk.readableBytes + 16)
                 buffer.writeChunk(chunk)
             }
-            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+            send(buffer, context)
         }
         if context.channel.isWritable { continuation.resume(returning: true) } else { writing.wait(continuation) }
     }
@@ -207,7 +213,7 @@ extension HTTPConnection {
         if case .chunked = writing.framing {
             var buffer = context.channel.allocator.buffer(capacity: 8)
             buffer.writeLastChunk(exchange.response.takesTrailers ? trailers : [])
-            context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+            send(buffer, context)
         }
         ended()
         proceed()
@@ -237,7 +243,8 @@ extension HTTPConnection {
         let flushed = context.eventLoop.makePromise(of: Void.self)
         let handle = ConnectionHandle(self)
         flushed.futureResult.whenSuccess { handle.run { $0.closeOutput() } }
-        context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer()), promise: flushed)
+        queue(lane.nothing, context, promise: flushed)
+        context.flush()
         read()
     }
 
@@ -264,8 +271,36 @@ struct ConnectionHandle: Sendable {
         }
     }
 
+    /// Sends a response that is there as a whole. `false` for any other.
+    fileprivate func finish(_ reply: Reply, _ number: Int) -> Bool {
+        guard reply.redirect == nil, reply.invocation == nil, case .bytes(let bytes) = reply.body else { return false }
+        let head = reply.head
+        run { $0.finish(head, bytes, number) }
+        return true
+    }
+
+    /// Sends what `finish` does not. Apart from the task of each call, which would keep room for all that this takes.
+    @inline(never)
+    fileprivate func give(
+        _ reply: Reply, of invocation: InvocationID, to request: RequestHead, _ number: Int, shared: GatewayShared,
+        on lane: Lane
+    ) async throws(Problem) {
+        var reply = reply
+        if reply.redirect != nil {
+            let answering: InvocationID
+            (reply, answering) = try await shared.follow(reply, of: invocation, to: request, on: lane)
+            run { $0.answers(answering, number) }
+        }
+        if let answering = reply.invocation {
+            run { $0.answers(answering, number) }
+            reply.invocation = nil
+        }
+        if finish(reply, number) { return }
+        if case .stream(let stream) = reply.body { await send(reply.head, stream, number) }
+    }
+
     /// Sends a response whose body is `stream`, at the pace of the client.
-    fileprivate func send(_ head: ResponseHead, _ stream: BodyStream, _ number: Int) async {
+    private func send(_ head: ResponseHead, _ stream: BodyStream, _ number: Int) async {
         let framing = await withCheckedContinuation { continuation in
             run { continuation.resume(returning: $0.open(head, number)) }
         }

@@ -18,7 +18,7 @@ extension HTTPConnection {
         guard input.readableBytes > 0 else { return }
         guard state.isSending, let stream = exchange.stream else { return state.pauseBody() }
         let bytes = input
-        input = ByteBuffer()
+        input = lane.nothing
         if stream.write(bytes) { resumeReading() } else { state.pauseBody() }
     }
 

@@ -11,11 +11,15 @@ final class HTTPConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     let lane: GatewayLane
+    /// The socket's; `nil` in tests without one.
+    let descriptor: CInt?
+    /// Bytes have gone into NIO's queue and were not seen to leave it.
+    var mayBeBehind = false
     /// Beyond the limit on connections: the first request is refused.
     private var isSurplus = false
     private var decoder: RequestDecoder
     /// Received, and not a whole part yet.
-    var input = ByteBuffer()
+    var input: ByteBuffer
     var state: ConnectionState
     var context: ChannelHandlerContext?
     var exchange = Exchange()
@@ -30,14 +34,30 @@ final class HTTPConnection: ChannelInboundHandler {
         var response = ResponseContext()
         var invocation: InvocationID?
         var admitted: AdmittedRequest?
-        var collected = ByteBuffer()
+        /// The body, where it is read as a whole before the call.
+        var collected: ByteBuffer?
         var stream: BodyStream?
         var task: Task<Void, Never>?
         var writing: OpenResponse?
+
+        /// Gives way to the next one. In place, since this happens twice for each request.
+        mutating func renew(_ response: ResponseContext) {
+            number += 1
+            self.response = response
+            invocation = nil
+            if admitted != nil { admitted = nil }
+            if collected != nil { collected = nil }
+            if stream != nil { stream = nil }
+            task = nil
+            if writing != nil { writing = nil }
+        }
     }
 
-    init(lane: GatewayLane) {
+    /// - Parameter descriptor: of the channel's socket, which stays the channel's.
+    init(lane: GatewayLane, descriptor: CInt? = nil) {
         self.lane = lane
+        self.descriptor = descriptor
+        input = lane.nothing
         decoder = RequestDecoder(lane.shared.configuration)
         state = ConnectionState(lane.shared.configuration, now: .now())
     }
@@ -77,7 +97,7 @@ final class HTTPConnection: ChannelInboundHandler {
             pump()
         }
         // The next read finds its buffer free.
-        if input.readableBytes == 0 || state.isClosing { input = ByteBuffer() }
+        if input.readableBytes == 0 || state.isClosing { input = lane.nothing }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -141,7 +161,7 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     /// Bytes that wait for the client.
-    private var unflushed: Int {
+    var unflushed: Int {
         guard let context else { return 0 }
         return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
@@ -173,7 +193,7 @@ final class HTTPConnection: ChannelInboundHandler {
         guard let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: 32)
         buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
-        context.writeAndFlush(Self.wrapOutboundOut(buffer), promise: nil)
+        send(buffer, context)
     }
 
     func read() {
@@ -197,11 +217,7 @@ final class HTTPConnection: ChannelInboundHandler {
         switch step {
         case .head(let head): begin(head)
         case .collect(var bytes):
-            if exchange.collected.readableBytes == 0 {
-                exchange.collected = bytes
-            } else {
-                exchange.collected.writeBuffer(&bytes)
-            }
+            if exchange.collected?.writeBuffer(&bytes) == nil { exchange.collected = bytes }
         case .stream(let bytes):
             if exchange.stream?.write(bytes) == false { state.pauseBody() }
         case .tooLarge(let limit): refuse(.bodyTooLarge(limit: limit))
@@ -210,7 +226,7 @@ final class HTTPConnection: ChannelInboundHandler {
                 stream.finish(trailers: trailers)
             } else if let admitted = exchange.admitted {
                 if admitted.body == .upgrade, state.awaitsUpgrade() { return callForUpgrade(admitted) }
-                call(admitted, body: .bytes(exchange.collected))
+                call(admitted, body: .bytes(exchange.collected ?? lane.nothing))
             }
         case .failure(let problem): refuse(problem)
         case .giveUp: closeGently()
@@ -219,7 +235,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func begin(_ head: ReceivedHead) {
         let shared = lane.shared
-        exchange = Exchange(number: exchange.number + 1, response: ResponseContext(head))
+        exchange.renew(ResponseContext(head))
         if isSurplus { return refuse(.tooManyConnections) }
         state.accepted(keepsAlive: exchange.response.keepsAlive)
         let admission = Admission(

@@ -159,12 +159,12 @@ package final class HTTPGateway: Service {
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value) }
+                channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value, descriptor) }
             }
             .withConnectedSocket(descriptor)
     }
 
-    private static func configure(_ channel: any Channel, _ lane: GatewayLane) throws {
-        try channel.pipeline.syncOperations.addHandler(HTTPConnection(lane: lane))
+    private static func configure(_ channel: any Channel, _ lane: GatewayLane, _ descriptor: CInt) throws {
+        try channel.pipeline.syncOperations.addHandler(HTTPConnection(lane: lane, descriptor: descriptor))
     }
 }

@@ -42,13 +42,14 @@ package struct NewInvocation: Sendable, Hashable {
     }
 }
 
-package struct LeasedInvocation: Sendable {
-    package var lease: Lease
-    package var invocation: NewInvocation
+/// An invocation that runs now. A class, since it stands, mostly as none, in the frames of every call.
+package final class LeasedInvocation: Sendable {
+    package let lease: Lease
+    package let invocation: NewInvocation
     /// 1 for the first.
-    package var attempt: Int
+    package let attempt: Int
     /// Where the time for its retries begins: when it was enqueued or due, or brought back from the dead letters.
-    package var since: WallTime
+    package let since: WallTime
 
     package init(lease: Lease, invocation: NewInvocation, attempt: Int, since: WallTime) {
         self.lease = lease

@@ -18,11 +18,10 @@ package struct ByteWriter: Sendable {
     }
 
     @inlinable package mutating func write(_ text: String) {
-        var text = text
-        text.withUTF8 { utf8 in
-            write(UInt32(utf8.count))
-            bytes.append(contentsOf: utf8)
-        }
+        write(UInt32(text.utf8.count))
+        // Native strings, which nearly all are, are appended without a copy of their own.
+        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { bytes.append(contentsOf: $0) }
+        if isDone == nil { bytes.append(contentsOf: text.utf8) }
     }
 
     @inlinable package mutating func write(_ data: [UInt8]) {
@@ -30,7 +29,7 @@ package struct ByteWriter: Sendable {
         bytes.append(contentsOf: data)
     }
 
-    package mutating func write(_ fields: [WireField]) {
+    @inlinable package mutating func write(_ fields: [some WirePair]) {
         write(UInt32(fields.count))
         for field in fields {
             write(field.name)
@@ -93,8 +92,14 @@ package struct ByteReader {
     }
 }
 
+/// A name and a value, in whatever type the sender has them.
+package protocol WirePair {
+    var name: String { get }
+    var value: String { get }
+}
+
 /// A name and a value: a header, a route parameter, an attribute of an event.
-package struct WireField: Sendable, Hashable {
+package struct WireField: WirePair, Sendable, Hashable {
     package var name: String
     package var value: String
 

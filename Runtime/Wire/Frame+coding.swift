@@ -26,14 +26,36 @@ private let endFlag: UInt8 = 0x01
 extension Frame {
     /// Appends the frame to `writer`.
     package func encode(into writer: inout ByteWriter) {
+        Self.encode(message.type, call, end: message.isEnd, into: &writer) { message.encodePayload(into: &$0) }
+    }
+
+    /// Appends a CALL as `encode` does, without what a `Message` would copy.
+    ///
+    /// - Parameters:
+    ///   - head: without what `content` appends: the request, or the event's attributes.
+    ///   - body: bytes that the sender puts behind it.
+    package static func encode(
+        call: UInt32, _ head: CallHead, body: Int, end: Bool, into writer: inout ByteWriter,
+        content: (inout ByteWriter) -> Void
+    ) {
+        encode(.call, call, end: end, body: body, into: &writer) { writer in
+            head.encodeStart(into: &writer)
+            content(&writer)
+        }
+    }
+
+    private static func encode(
+        _ type: FrameType, _ call: UInt32, end: Bool, body: Int = 0, into writer: inout ByteWriter,
+        payload: (inout ByteWriter) -> Void
+    ) {
         let start = writer.bytes.count
         writer.write(UInt32(0))
-        writer.write(message.type.rawValue)
-        writer.write(message.isEnd ? endFlag : 0)
+        writer.write(type.rawValue)
+        writer.write(end ? endFlag : 0)
         writer.write(UInt16(0))
         writer.write(call)
-        message.encodePayload(into: &writer)
-        writer.replace(at: start, with: UInt32(writer.bytes.count - start - Frame.headerSize))
+        payload(&writer)
+        writer.replace(at: start, with: UInt32(writer.bytes.count - start - Frame.headerSize + body))
     }
 }
 
@@ -129,21 +151,28 @@ extension WireBody {
 
 extension CallHead {
     func encode(into writer: inout ByteWriter) {
+        encodeStart(into: &writer)
+        if let request { writer.write(request) } else { writer.write(attributes) }
+    }
+
+    /// What it says of every call.
+    func encodeStart(into writer: inout ByteWriter) {
         writer.write(kind.rawValue)
         writer.write(invocation.high.bigEndian)
         writer.write(invocation.low.bigEndian)
         writer.write(attempt)
         writer.write(time)
-        if let request {
-            writer.write(request.method)
-            writer.write(request.path)
-            writer.write(request.query)
-            writer.write(request.remoteAddress)
-            writer.write(request.parameters)
-            writer.write(request.headers)
-        } else {
-            writer.write(attributes)
-        }
+    }
+}
+
+extension ByteWriter {
+    @inlinable package mutating func write(_ request: some WireRequestHead) {
+        write(request.method)
+        write(request.path)
+        write(request.query)
+        write(request.remoteAddress)
+        write(request.parameters)
+        write(request.headers)
     }
 }
 

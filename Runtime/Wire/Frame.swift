@@ -130,7 +130,18 @@ package struct WireID: Sendable, Hashable {
     }
 }
 
-package struct WireRequest: Sendable, Hashable {
+/// An HTTP request before its body, in whatever type the sender has it.
+package protocol WireRequestHead {
+    associatedtype Field: WirePair
+    var method: String { get }
+    var path: String { get }
+    var query: String { get }
+    var remoteAddress: String { get }
+    var parameters: [Field] { get }
+    var headers: [Field] { get }
+}
+
+package struct WireRequest: WireRequestHead, Sendable, Hashable {
     package var method: String
     package var path: String
     package var query: String

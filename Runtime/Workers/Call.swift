@@ -2,14 +2,16 @@ package import Events
 package import NIOCore
 
 /// One run of an invocation by a worker.
-package struct Call: Sendable {
-    package var invocation: Invocation
+///
+/// A class for the same reason as `Invocation`.
+package final class Call: Sendable {
+    package let invocation: Invocation
     /// Of an HTTP request; empty for events, whose data is in the event.
-    package var body: Body
+    package let body: Body
     /// How long it may run, from the moment in which a worker has it.
-    package var time: Duration
+    package let time: Duration
     /// State, on behalf of the handler. Operations of one call come one after the other, in the handler's order.
-    package var operate: @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
+    package let operate: @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
 
     package init(
         invocation: Invocation, body: Body, time: Duration,
@@ -44,7 +46,9 @@ package enum Body: Sendable {
 }
 
 /// Why a call has no answer.
-package struct CallFailure: Error, Sendable, Equatable, CustomStringConvertible {
+///
+/// A class, since each asynchronous caller keeps room for what may be thrown to it: for a word instead of all of it.
+package final class CallFailure: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// The handler threw; `permanent` says that another try is useless.
         case handlerFailed
@@ -66,14 +70,14 @@ package struct CallFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case stopping
     }
 
-    package var code: Code
+    package let code: Code
     /// For the log and for operators; never shown to HTTP clients when it comes from the handler.
-    package var message: String
-    package var permanent: Bool
+    package let message: String
+    package let permanent: Bool
     /// When another try makes sense.
-    package var retryAfter: Duration?
+    package let retryAfter: Duration?
     /// What the function itself said, where its contract has words for it.
-    package var functionError: FunctionError?
+    package let functionError: FunctionError?
 
     package init(
         _ code: Code, _ message: String, permanent: Bool = false, retryAfter: Duration? = nil,
@@ -87,4 +91,11 @@ package struct CallFailure: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     package var description: String { message }
+}
+
+extension CallFailure: Equatable {
+    package static func == (left: CallFailure, right: CallFailure) -> Bool {
+        left.code == right.code && left.message == right.message && left.permanent == right.permanent
+            && left.retryAfter == right.retryAfter && left.functionError == right.functionError
+    }
 }

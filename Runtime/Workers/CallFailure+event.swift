@@ -8,7 +8,7 @@ extension CallFailure {
     /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md §2.2).
     ///
     /// - Parameter who: for the log, such as `the server`.
-    init?(of who: String, answering status: Int, _ headers: [HeaderField], now: WallTime) {
+    convenience init?(of who: String, answering status: Int, _ headers: [HeaderField], now: WallTime) {
         if (200...299).contains(status) { return nil }
         let passing = [408, 409, 425, 429].contains(status) || status >= 500
         self.init(

@@ -123,6 +123,7 @@ import Testing
             #expect(read.head.lowercased().contains("etag: \""))
             #expect(try await world.store.value("order/1/ä ", in: "shop")?.value == Array("hello\n".utf8))
             #expect(try await world.send("GET", "/v1/state").body == "{\"namespaces\":[\"shop\"]}\n")
+            #expect(try await world.send("GET", "/v1/storage").body == "{\"commits\":1,\"units\":1,\"waiting\":0}\n")
             #expect(try await world.send("DELETE", key).status == 204)
             #expect(try await world.send("GET", key).status == 404)
             #expect(try await world.send("DELETE", key).status == 404)

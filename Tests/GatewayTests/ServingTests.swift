@@ -54,6 +54,23 @@ import Workers
         }
     }
 
+    @Test("answers that the socket does not take at once come whole and in order")
+    func fullSocket() async throws {
+        let respond: HTTPGateway.Respond = { head, _, _, _, _ in
+            Reply(
+                head: ResponseHead(status: 200),
+                body: .bytes(ByteBuffer(repeating: UInt8(Int(head.query) ?? 0), count: 16_000)))
+        }
+        try await withGateway(respond: respond) { world in
+            let client = try world.client()
+            try await client.send((0..<200).map { "GET /hello?\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+            for number in 0..<200 {
+                let body = try await client.receive().body
+                #expect(body.count == 16_000 && body.allSatisfy { $0 == UInt8(number) })
+            }
+        }
+    }
+
     @Test("a request that comes byte by byte is the same request")
     func bytewise() async throws {
         try await withGateway { world in

@@ -25,11 +25,20 @@ final class FakeHost: Sendable {
             ended.finish()
         }
         let (stream, sink) = AsyncStream.makeStream(of: Frame.self)
-        Thread.detachNewThread { [socket] in Self.read(from: socket, into: sink) }
+        // A descriptor of its own: it may still read when the other is closed, and its number is another's by then.
+        let reading = dup(socket)
+        precondition(reading >= 0)
+        Thread.detachNewThread {
+            Self.read(from: reading, into: sink)
+            close(reading)
+        }
         frames.withLock { $0 = stream.makeAsyncIterator() }
     }
 
-    deinit { close(socket) }
+    deinit {
+        hangUp()
+        close(socket)
+    }
 
     private static func read(from socket: Int32, into sink: AsyncStream<Frame>.Continuation) {
         var bytes: [UInt8] = []

@@ -53,7 +53,9 @@ struct PoolBench {
         note(state.workerExited(worker, reason: reason, now: now))
     }
 
+    /// A call ends, the quiet way where there is one, as the shell does it.
     mutating func release(_ worker: Int, surrenders: Bool = false) {
+        if !surrenders, state.releaseQuietly(worker, now: now) { return }
         note(state.release(worker, surrenders: surrenders, now: now))
     }
 

@@ -322,6 +322,33 @@ struct PoolStateTests {
         #expect(bench.state.room(bench.now, slots: 0) == 1)
     }
 
+    @Test("a call that ends quietly leaves what any other leaves", arguments: 0..<20)
+    func quietly(_: Int) {
+        var quiet = PoolBench(lanes: 2) { policy, _ in
+            policy.max = 3
+            policy.concurrency = 2
+            policy.retireInvocations = 40
+        }
+        quiet.warm(3)
+        var other = quiet
+        var random = SystemRandomNumberGenerator()
+        var running: [Int] = []
+        for _ in 0..<200 {
+            if running.isEmpty || Bool.random(using: &random) {
+                let lane = Int.random(in: 0...1, using: &random)
+                let (ours, theirs) = (quiet.call(lane: lane), other.call(lane: lane))
+                #expect(ours.worker == theirs.worker)
+                if let worker = ours.worker { running.append(worker) }
+            } else {
+                let worker = running.remove(at: Int.random(in: 0..<running.count, using: &random))
+                quiet.release(worker)
+                other.note(other.state.release(worker, now: other.now))
+            }
+            #expect(quiet.takeSeen() == other.takeSeen())
+            #expect(quiet.timer == other.timer)
+        }
+    }
+
     @Test("backs off when a ready worker cannot start a process for its call")
     func unstartable() {
         var bench = PoolBench { policy, _ in policy.max = 1 }

@@ -25,9 +25,8 @@ extension ApusConnection {
         repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
         call.id = lastCall
         calls[lastCall] = call
-        let (body, end) = call.upload.next() ?? (ByteBuffer(), false)
-        let head = CallHead(call.call)
-        send(Frame(call: call.id, .call(head, body: .bytes([]), end: end)), body: body)
+        let (body, end) = call.upload.next() ?? (nothing, false)
+        send(call, body: body, end: end)
         watch(call.deadline)
         if call.upload.stream != nil { pump(call) } else { sendUpload(of: call) }
     }
@@ -227,30 +226,18 @@ extension ApusConnection {
 }
 
 extension CallHead {
-    init(_ call: Call) {
-        let invocation = call.invocation
-        let id = WireID(high: invocation.id.high, low: invocation.id.low)
-        let time = UInt64(max(0, call.time.nanoseconds / 1000))
-        let attempt = UInt32(clamping: invocation.attempt)
-        switch invocation.cause {
-        case .request(let head):
-            self.init(kind: .http, invocation: id, attempt: attempt, time: time, request: WireRequest(head))
-        case .event(let kind, let event):
-            self.init(
-                kind: kind.wireKind, invocation: id, attempt: attempt, time: time,
-                attributes: event.attributes.map { WireField($0.name, $0.value) })
-        }
+    /// Without the request or the event's attributes.
+    init(startOf call: Call) {
+        let id = call.invocation.id
+        self.init(
+            kind: call.invocation.trigger.wireKind, invocation: WireID(high: id.high, low: id.low),
+            attempt: UInt32(clamping: call.invocation.attempt), time: UInt64(max(0, call.time.nanoseconds / 1000)))
     }
 }
 
-extension WireRequest {
-    fileprivate init(_ head: RequestHead) {
-        self.init(
-            method: head.method, path: head.path, query: head.query, remoteAddress: head.remoteAddress,
-            parameters: head.parameters.map { WireField($0.name, $0.value) },
-            headers: head.headers.map { WireField($0.name, $0.value) })
-    }
-}
+extension HeaderField: WirePair {}
+
+extension RequestHead: WireRequestHead {}
 
 extension TriggerKind {
     var wireKind: CallHead.Kind {

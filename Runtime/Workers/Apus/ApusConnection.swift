@@ -44,7 +44,9 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var lastEnded: (invocation: InvocationID, at: NIODeadline)?
 
     private var channelContext: ChannelHandlerContext?
-    private var input = ByteBuffer()
+    /// Shared with nobody, unlike NIO's own empty buffer, whose count of owners all threads change.
+    let nothing = ByteBufferAllocator().buffer(capacity: 1)
+    private var input: ByteBuffer
     private var outbox = ByteWriter(reserving: 4096)
     private var isReading = false
     private var flushIsDue = false
@@ -61,6 +63,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     init(_ process: HandlerProcess, reports: WorkerReports) {
         self.process = process
         self.reports = reports
+        input = nothing
         process.currentInvocation = { [weak self] in self?.currentInvocation }
     }
 
@@ -149,7 +152,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         } catch {
             breakContract("\(error)")
         }
-        if input.readableBytes == 0 || phase == .broken { input = ByteBuffer() }
+        if input.readableBytes == 0 || phase == .broken { input = nothing }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -176,9 +179,9 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         let frame = try input.withUnsafeReadableBytes { try Frame.decode(from: $0, at: &size) }
         guard let frame else { return false }
         // The frame's own bytes: slices of them outlive what `input` does next.
-        let whole = input.readSlice(length: size) ?? ByteBuffer()
+        let whole = input.readSlice(length: size) ?? nothing
         receive(frame) { range in
-            whole.getSlice(at: whole.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+            whole.getSlice(at: whole.readerIndex + range.lowerBound, length: range.count) ?? nothing
         }
         return true
     }
@@ -239,6 +242,19 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         scheduleFlush()
     }
 
+    /// Adds the frame that begins a call, with the first bytes of its body.
+    func send(_ call: ApusCall, body: ByteBuffer, end: Bool) {
+        guard let context = channelContext else { return }
+        let head = CallHead(startOf: call.call)
+        Frame.encode(call: call.id, head, body: body.readableBytes, end: end, into: &outbox) { writer in
+            switch call.call.invocation.cause {
+            case .request(let request): writer.write(request)
+            case .event(_, let event): writer.write(event.attributes)
+            }
+        }
+        add(body, context)
+    }
+
     /// Adds a frame that carries an empty body, with `body` in its place.
     func send(_ frame: Frame, body: ByteBuffer) {
         guard let context = channelContext else { return }
@@ -246,6 +262,10 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         frame.encode(into: &outbox)
         let payload = outbox.bytes.count - start - Frame.headerSize
         outbox.replace(at: start, with: UInt32(payload + body.readableBytes))
+        add(body, context)
+    }
+
+    private func add(_ body: ByteBuffer, _ context: ChannelHandlerContext) {
         if body.readableBytes <= 16 << 10 {
             outbox.bytes.append(contentsOf: body.readableBytesView)
         } else {

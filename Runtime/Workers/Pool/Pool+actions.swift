@@ -43,8 +43,7 @@ extension Pool {
             guard let lease = contents.waiters.removeValue(forKey: waiter), let worker = contents.workers[id] else {
                 return nil
             }
-            let leased = LeasedWorker(id: id, worker: worker)
-            return { lease.resume(returning: .success(leased)) }
+            return { lease.resume(returning: .success(worker)) }
         case .fail(let waiter, let failure):
             guard let lease = contents.waiters.removeValue(forKey: waiter) else { return nil }
             return { lease.resume(returning: .failure(failure)) }
@@ -145,8 +144,18 @@ extension Pool {
 
     private func released(_ id: PoolState.WorkerID) {
         let hasSurplus = budget.pressure(on: identity) == .surplus
-        change { $0.state.release(id, surrenders: hasSurplus, now: $1) }
+        if hasSurplus || !releaseQuietly(id) { change { $0.state.release(id, surrenders: hasSurplus, now: $1) } }
         // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
         if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
+    }
+
+    /// The common way, which does without a list of actions.
+    private func releaseQuietly(_ id: PoolState.WorkerID) -> Bool {
+        let now = PoolState.Instant.now
+        let (isReleased, notify) = contents.withLock { contents in
+            contents.state.releaseQuietly(id, now: now) ? (true, contents.onRoom) : (false, nil)
+        }
+        notify?()
+        return isReleased
     }
 }

@@ -9,12 +9,7 @@ import Synchronization
 package final class Pool: Sendable {
     package let manifest: Manifest
 
-    typealias Lease = CheckedContinuation<Result<LeasedWorker, CallFailure>, Never>
-
-    struct LeasedWorker: Sendable {
-        let id: PoolState.WorkerID
-        let worker: any Worker
-    }
+    typealias Lease = CheckedContinuation<Result<any Worker, CallFailure>, Never>
 
     struct Contents: Sendable {
         var state: PoolState
@@ -84,9 +79,9 @@ package final class Pool: Sendable {
     package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer {
         while true {
             let index = lanes.firstIndex { $0 === lane } ?? 0
-            let leased = if let free = takeFree(lane: index) { free } else { try await standInLine(lane: index).get() }
+            let worker = if let free = takeFree(lane: index) { free } else { try await standInLine(lane: index).get() }
             // `nil`: it had ended before it got the call.
-            if let answer = try await leased.worker.perform(call) { return answer }
+            if let answer = try await worker.perform(call) { return answer }
         }
     }
 
@@ -148,16 +143,18 @@ package final class Pool: Sendable {
     // MARK: Leases
 
     /// The common way, in which nobody waits.
-    private func takeFree(lane: Int) -> LeasedWorker? {
-        let (leased, isCrowding) = contents.withLock { contents -> (LeasedWorker?, Bool) in
+    private func takeFree(lane: Int) -> (any Worker)? {
+        let (worker, isCrowding) = contents.withLock { contents -> ((any Worker)?, Bool) in
             guard !contents.state.isDraining, let id = contents.state.takeFree(lane: lane) else { return (nil, false) }
-            return (contents.workers[id].map { LeasedWorker(id: id, worker: $0) }, contents.state.needsRelief)
+            return (contents.workers[id], contents.state.needsRelief)
         }
         if isCrowding { change { $0.state.relieve($1) } }
-        return leased
+        return worker
     }
 
-    private func standInLine(lane: Int) async -> Result<LeasedWorker, CallFailure> {
+    /// Apart from `perform`, so that a call that need not wait keeps no room for what waiting takes.
+    @inline(never)
+    private func standInLine(lane: Int) async -> Result<any Worker, CallFailure> {
         let id = contents.withLock { contents in
             contents.lastWaiter += 1
             return contents.lastWaiter

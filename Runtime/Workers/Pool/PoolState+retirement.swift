@@ -14,6 +14,12 @@ extension PoolState {
     /// Workers that serve until another is ready.
     var retiring: Int { workers.values.count { $0.phase == .ready && $0.retirement != nil } }
 
+    /// Whether the end of another call changes nothing for the worker: its time is not over, and it need not be weighed.
+    func staysReady(_ record: Record, _ now: Instant) -> Bool {
+        record.phase == .ready && record.retirement == nil && record.invocations + 1 < policy.retireInvocations
+            && now - record.started < policy.retireAge && (policy.retireMemory == nil || record.weighsSoon)
+    }
+
     /// Decides after a call whether the worker is to go, and whether to find out how large it is.
     func noteRetirement(of id: WorkerID, _ record: inout Record, _ now: Instant, _ actions: inout [Action]) {
         guard record.phase == .ready, record.retirement == nil else { return }

@@ -158,6 +158,21 @@ package struct PoolState: Sendable {
         return (true, actions)
     }
 
+    /// The common end of a call, of a worker that goes on, with nobody waiting: there is room, and nothing else to be done.
+    /// `false`, with nothing changed, for any other: `release` decides.
+    package mutating func releaseQuietly(_ id: WorkerID, now: Instant) -> Bool {
+        guard waiting.isEmpty, !isDraining, var record = workers[id], staysReady(record, now) else { return false }
+        // The last call makes the worker idle, which the timer must know of.
+        if record.running == 1, timer.map({ now + policy.idle < $0 }) ?? true { return false }
+        if record.running >= policy.concurrency { free[record.lane].append(id) }
+        record.running -= 1
+        record.invocations += 1
+        record.idleSince = now
+        backoff.succeeded()
+        workers[id] = record
+        return true
+    }
+
     /// A call of worker `id` has ended.
     ///
     /// - Parameter surrenders: it is stopped for others even if calls wait here.

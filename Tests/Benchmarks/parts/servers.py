@@ -135,15 +135,15 @@ def need(*tools):
 
 
 @contextlib.contextmanager
-def started(contenders, answer=ANSWER, method="GET", body=None):
-    """Starts each of them, makes sure that it answers, and gives their ports."""
+def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada"):
+    """Starts each of them, makes sure that it answers, with `answer` if there is one, and gives their ports."""
     with contextlib.ExitStack() as stack:
         ports = {}
         for name, start in contenders.items():
             folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apus-bench-")))
             port, process = stack.enter_context(start(folder))
-            found = wait_until_serving(port, "/hello/Ada", process, method, body)
-            if found != answer:
+            found = wait_until_serving(port, path, process, method, body)
+            if answer not in (None, found):
                 sys.exit(f"{name} answers {found!r} instead of {answer!r}")
             ports[name] = port
         yield ports
