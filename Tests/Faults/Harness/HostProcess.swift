@@ -54,10 +54,22 @@ package final class HostProcess {
             return isReady
         }
         guard host != nil || !process.isRunning else {
-            throw HostFailure("the host does not get ready within a minute; see \(logPath)")
+            throw HostFailure("the host does not get ready within a minute; see \(logPath); \(threads)")
         }
         board.set(host)
         return host != nil
+    }
+
+    /// What each of its threads does, as the kernel sees it (proc_pid_wchan(5), proc_pid_syscall(5)).
+    private var threads: String {
+        let tasks = "/proc/\(pid)/task"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return names.map { name in
+            ["comm", "wchan", "syscall"].map { file in
+                ((try? String(contentsOfFile: "\(tasks)/\(name)/\(file)", encoding: .utf8)) ?? "")
+                    .trimmingCharacters(in: .whitespacesAndNewlines)
+            }.joined(separator: " ")
+        }.joined(separator: "; ")
     }
 
     /// SIGKILL, and waits for the end.
