@@ -5,7 +5,7 @@ BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 # What the examples and the tests in Python run in.
 PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
-TEST_PACKAGES := golang-github-robfig-cron-dev rsync faketime curl git strace
+TEST_PACKAGES := golang-github-robfig-cron-dev rsync curl git strace
 BENCH_PACKAGES := nginx-light wrk python3
 
 SOURCES := Package.swift Runtime Functions Tests
@@ -46,10 +46,10 @@ test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks 
 	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	# All at once, the tests would open thousands of files and hundreds of threads. Those with the real binary hold a
 	# thread each while they wait for a program: they run by themselves, and no more at a time than there are threads.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --skip '^(EndToEnd|Faults)\.'
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 swift test --skip-build --filter '^EndToEnd\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 Tests/swift-test --skip '^(EndToEnd|Faults)\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 Tests/swift-test --skip-build --filter '^EndToEnd\.'
 	# These load the whole machine: one after the other.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 swift test --skip-build --filter '^Faults\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 Tests/swift-test --skip-build --filter '^Faults\.'
 
 soak: test-packages ## Kills hosts and workers for 20 minutes and checks what came of it; SOAK='--minutes 5 --seed 1'
 	swift build --build-tests

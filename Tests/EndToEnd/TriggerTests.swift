@@ -32,12 +32,12 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
             )
-            try await ApusHost.with(["tick": manifest], environment: try Self.clock("2026-06-01 10:30:00")) { host in
+            try await ApusHost.with(["tick": manifest], environment: try Faults.clock(at: "2026-06-01T10:30:00Z")) { host in
                 let isKnown = await eventually { host.log.contains("serves 1 function on http://") }
                 #expect(isKnown)
                 host.kill()
                 // 11:00, 12:00 and 13:00 pass while nobody is there.
-                try await host.start(environment: try Self.clock("2026-06-01 13:30:00"))
+                try await host.start(environment: try Faults.clock(at: "2026-06-01T13:30:00Z"))
                 if expected > 0 {
                     let isMade = await eventually { Self.lines(record).count >= expected }
                     #expect(isMade)
@@ -54,9 +54,9 @@ struct TriggerTests {
         "a host that lives through both changes of the clocks follows the rules",
         arguments: [
             // 02:30 does not exist on 29 March: it runs once, right after the gap.
-            ("2026-03-28 23:00:00", "2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"),
+            ("2026-03-28T23:00:00Z", "2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"),
             // 02:30 comes twice on 25 October: it runs at the first.
-            ("2026-10-24 23:00:00", "2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"),
+            ("2026-10-24T23:00:00Z", "2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"),
         ])
     func daylightSaving(start: String, first: String, second: String) async throws {
         try await withTemporaryFolder { folder in
@@ -64,26 +64,13 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "nightly", triggers: #"{ timer: { cron: "30 2 * * *", zone: Europe/Berlin } }"#, into: record)
             // Ten seconds of the test are ten hours of the host.
-            try await ApusHost.with(["nightly": manifest], environment: try Self.clock(start, speed: 3600)) { _ in
+            try await ApusHost.with(["nightly": manifest], environment: try Faults.clock(at: start, speed: 3600)) { _ in
                 let hasPassed = await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
                 #expect(hasPassed)
                 let fired = Self.lines(record).prefix(2).map { $0.split(separator: " ")[1] }
                 #expect(fired == [first[...], second[...]])
             }
         }
-    }
-
-    /// Gives a process a wall clock of its own (libfaketime, Debian's `faketime`); what it measures durations by stays
-    /// real.
-    private static func clock(_ start: String, speed: Int = 1) throws -> [String: String] {
-        let library = try run("/bin/sh", ["-c", "ls /usr/lib/*/faketime/libfaketime.so.1"]).output
-        try #require(!library.isEmpty, "libfaketime is missing; `make test` installs it")
-        return [
-            "LD_PRELOAD": library.trimmingCharacters(in: .whitespacesAndNewlines), "TZ": "UTC",
-            "FAKETIME": "@\(start) x\(speed)", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            // Unset, the library adds it to the environment before main, where Swift looks for the arguments.
-            "FAKETIME_SHARED": "/none /none",
-        ]
     }
 
     // MARK: Files
@@ -161,7 +148,7 @@ struct TriggerTests {
                 limits: { time: 1h }
                 sandbox: { write: [\(folder)] }
                 """
-            try await ApusHost.with(["once": manifest], environment: try Self.clock("2025-12-31 23:59:59")) { host in
+            try await ApusHost.with(["once": manifest], environment: try Faults.clock(at: "2025-12-31T23:59:59Z")) { host in
                 let isRunning = await eventually { Self.lines(record).count == 1 }
                 #expect(isRunning)
                 host.kill()

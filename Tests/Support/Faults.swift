@@ -61,6 +61,17 @@ package final class Faults: @unchecked Sendable {
         ]
     }
 
+    /// Gives a process a wall clock of its own; what it measures durations by stays real.
+    ///
+    /// - Parameters:
+    ///   - start: in ISO 8601 with the zone, such as `2026-06-01T10:30:00Z`; the process begins at that time.
+    ///   - speed: seconds that pass in a real one.
+    package static func clock(at start: String, speed: Int = 1) throws -> [String: String] {
+        let date = try Date(start, strategy: .iso8601)
+        let seconds = Int(date.timeIntervalSince1970)
+        return ["LD_PRELOAD": library, "TZ": "UTC", "APUS_FAULTS_CLOCK": "\(seconds) \(speed)"]
+    }
+
     /// What `PowerCut` reads.
     package var undoLog: String { folder + ".undo" }
 
