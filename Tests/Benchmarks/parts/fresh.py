@@ -4,10 +4,13 @@ import pathlib
 import subprocess
 import tempfile
 
-from parts.servers import BUILD, ROOT, apus, free_port, interleaved, need, running, started, table
+from parts.report import Table, at_least, compared
+from parts.servers import BUILD, ROOT, apus, driven, free_port, need, running, started
 
 CONNECTIONS = 4
 YARDSTICK = "NIO, fork-exec-wait"
+FILTER = "apus, cat"
+SWIFT = "apus, static Swift"
 BODY = "Hello, Ada!\n"
 # What a stdio program of Apus finds, so that `cat` does the same everywhere.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_CTYPE": "C.UTF-8", "TZ": ":/etc/localtime"}
@@ -29,33 +32,28 @@ def c_watchdog(folder):
     return watchdog(folder, program)
 
 
-def filters(options, script):
-    contenders = {
-        YARDSTICK: lambda folder: watchdog(folder, BUILD / "Watchdog"),
-        "C threads, fork-exec-wait": c_watchdog,
-        "apus, stdio": lambda folder: apus(folder, "{ max: 8, instance: fresh }", "cat", "stdio"),
-        "apus, stdio, sandbox: off": lambda folder: apus(
-            folder, "{ max: 8, instance: fresh }", "cat", "stdio", "sandbox: off"),
-    }
-    with started(contenders, BODY, "POST", BODY) as ports:
-        table("a process for each request, cat (goal: at least 1.5)", options,
-              interleaved(ports, options, script), YARDSTICK)
-
-
-def handlers(options):
-    contenders = {
-        "apus, Swift, fresh": lambda folder: apus(folder, "{ max: 8, instance: fresh }"),
-        "apus, Swift, fresh, sandbox: off": lambda folder: apus(
-            folder, "{ max: 8, instance: fresh }", more="sandbox: off"),
-    }
-    with started(contenders) as ports:
-        table("a process for each request, static Swift", options, interleaved(ports, options), "apus, Swift, fresh")
+FRESH = "{ max: 8, instance: fresh }"
+CONTENDERS = {
+    YARDSTICK: lambda folder: watchdog(folder, BUILD / "Watchdog"),
+    "C threads, fork-exec-wait": c_watchdog,
+    FILTER: lambda folder: apus(folder, FRESH, "cat", "stdio"),
+    "apus, cat, sandbox: off": lambda folder: apus(folder, FRESH, "cat", "stdio", "sandbox: off"),
+    SWIFT: lambda folder: apus(folder, FRESH),
+    "apus, static Swift, sandbox: off": lambda folder: apus(folder, FRESH, more="sandbox: off"),
+}
 
 
 def measure(options):
     need("wrk", "cc", BUILD / "apus", BUILD / "Hello", BUILD / "Watchdog")
+    connections = options.connections or CONNECTIONS
     with tempfile.TemporaryDirectory(prefix="apus-bench-") as folder:
         script = pathlib.Path(folder) / "post.lua"
         script.write_text('wrk.method = "POST"\nwrk.body = "Hello, Ada!\\n"\n')
-        filters(options, script)
-    handlers(options)
+        with started(CONTENDERS, BODY, "POST", BODY) as ports:
+            results = driven(ports, options, connections, script=script)
+    compared(results, FILTER, {}, ratio="× apus, cat")
+    yield Table(
+        "A fresh process for each invocation",
+        compared(results, YARDSTICK, {FILTER: at_least(1.5, "ratio"), SWIFT: at_least(0.5, "× apus, cat")}),
+        f"`POST` of 12 bytes at {connections} connections, answered by `cat` (`stdio`) or by the static Swift function. "
+        f"The ratio is to *{YARDSTICK}*: a server on SwiftNIO that forks, executes and waits by the book.")

@@ -7,11 +7,12 @@ import pathlib
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from parts.report import interleaved
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build" / "release"
@@ -108,11 +109,11 @@ workers: {workers}
         yield port, process
 
 
-def wrk(port, connections, seconds, script=None):
-    """Requests a second, and the 50th and 99th percentile of the latency in milliseconds."""
+def wrk(port, connections, seconds, script=None, path="/hello/Ada", headers=()):
+    """Requests a second, and the 50th and 99th percentile of the latency in milliseconds. Ends the part when one fails."""
     output = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(["-s", str(script)] if script else []),
-         f"http://127.0.0.1:{port}/hello/Ada"],
+         *(word for header in headers for word in ("-H", header)), f"http://127.0.0.1:{port}{path}"],
         capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"requests failed:\n{output}")
@@ -121,11 +122,8 @@ def wrk(port, connections, seconds, script=None):
     def percentile(name):
         number, suffix = re.search(rf"{name}%\s+([\d.]+)(us|ms|s)", output).groups()
         return float(number) * unit[suffix]
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), percentile(50), percentile(99)
-
-
-def spread(values):
-    return f"{statistics.median(values):>10,.0f}  ({min(values):,.0f}–{max(values):,.0f})"
+    return {"requests/s": float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
+            "p50 ms": percentile(50), "p99 ms": percentile(99)}
 
 
 def need(*tools):
@@ -149,24 +147,9 @@ def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada
         yield ports
 
 
-def interleaved(ports, options, script=None):
-    """The rows of `wrk` for each, round by round, after one that does not count."""
-    results = {name: [] for name in ports}
+def driven(ports, options, connections, **load):
+    """What `wrk` finds at each of them, round by round, after a second that does not count."""
     for port in ports.values():
-        wrk(port, options.connections, 1, script)
-    for _ in range(options.rounds):
-        for name, port in ports.items():
-            results[name].append(wrk(port, options.connections, options.seconds, script))
-    return results
-
-
-def table(title, options, results, yardstick):
-    print(f"\n{title}, {options.connections} connections, {options.rounds} rounds of {options.seconds} s, "
-          f"{os.cpu_count()} cores; medians (least–greatest)\n")
-    print(f"{'':<34}{'requests/s':>12}{'':<22}{'p50 ms':>8}{'p99 ms':>8}{'ratio':>8}")
-    base = [row[0] for row in results[yardstick]]
-    for name, rows in results.items():
-        ratios = [row[0] / of for row, of in zip(rows, base)]
-        print(f"{name:<34}{spread([row[0] for row in rows]):<34}"
-              f"{statistics.median(row[1] for row in rows):>8.2f}{statistics.median(row[2] for row in rows):>8.2f}"
-              f"{statistics.median(ratios):>8.2f}")
+        wrk(port, connections, 1, **load)
+    return interleaved(options, {
+        name: lambda port=port: wrk(port, connections, options.seconds, **load) for name, port in ports.items()})
