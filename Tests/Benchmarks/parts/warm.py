@@ -5,8 +5,8 @@ from parts.servers import BUILD, apus, driven, need, nginx_proxy, started
 YARDSTICK = "nginx proxy"
 CONTENDERS = {
     YARDSTICK: nginx_proxy,
-    "apus, concurrency 64": lambda folder: apus(folder, "{ concurrency: 64 }"),
-    "apus, 8 × concurrency 1": lambda folder: apus(folder, "{ max: 8, concurrency: 1 }"),
+    "apus, concurrency 64": lambda home: apus(home, "{ concurrency: 64 }"),
+    "apus, 8 × concurrency 1": lambda home: apus(home, "{ max: 8, concurrency: 1 }"),
 }
 # The goals are for 32 connections.
 GOALS = {
