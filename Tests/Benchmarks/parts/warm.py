@@ -20,6 +20,6 @@ def measure(options):
         for connections in [options.connections] if options.connections else [32, 1, 256]:
             results = driven(ports, options, connections)
             yield Table(
-                f"Warm HTTP, closed loop, {connections} connections",
+                f"Warm HTTP, closed loop, {connections} connection{'s'[:connections > 1]}",
                 compared(results, YARDSTICK, GOALS.get(connections, {})),
                 "`GET /hello/Ada` answers 12 bytes; each connection waits for its answer before it asks again.")
