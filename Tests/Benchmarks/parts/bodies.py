@@ -45,15 +45,15 @@ def measure(options):
     need("nginx", "wrk", BUILD / "ContractWorker")
     found = []
     options.seconds = min(options.seconds, SECONDS)
-    with temporary_folder() as home, started(CONTENDERS, answer=None, path="/hello/count", method="POST") as ports:
+    with temporary_folder() as home, started(CONTENDERS, answer=None, path="/hello/count", method="POST") as servers:
         for words, size in SIZES.items():
             connections = options.connections or (MANY if size < 1 << 20 else FEW)
-            results = driven(ports, options, connections, path=f"/hello/bytes?size={size}")
+            results = driven(servers, options, connections, path=f"/hello/bytes?size={size}")
             found.append(row(f"response of {words}", results))
             if size:
                 script = home / f"{size}.lua"
                 script.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {size})\n')
-                results = driven(ports, options, connections, path="/hello/count", script=script)
+                results = driven(servers, options, connections, path="/hello/count", script=script)
                 found.append(row(f"request of {words}", results))
     yield Table(
         "Bodies", found,

@@ -63,8 +63,8 @@ def measure(options):
     }
     columns = ("p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
     results = {name: {column: [] for column in columns} for name in (YARDSTICK, *contenders)}
-    with started(contenders) as serving:
-        clients = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in serving.items()}
+    with started(contenders) as servers:
+        clients = {name: http.client.HTTPConnection("127.0.0.1", server.port) for name, server in servers.items()}
         admins = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in ports.items()}
         for _ in range(options.rounds):
             found = sampled(clients, admins)

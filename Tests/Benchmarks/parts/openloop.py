@@ -11,10 +11,10 @@ SHARES = {0.5: "half", 0.25: "a quarter", 0.75: "three quarters"}
 GOALS = {0.5: {"apus, concurrency 64": at_most(1.5, "p99 ratio")}}
 
 
-def load(program, port, rate, options, connections):
+def load(program, server, rate, options, connections):
     """The percentiles in milliseconds of `rate` requests a second, and the longest latency."""
     found = json.loads(subprocess.run(
-        [program, str(port), "/hello/Ada", str(rate), str(options.seconds), str(connections)],
+        [program, str(server.port), "/hello/Ada", str(rate), str(options.seconds), str(connections)],
         capture_output=True, text=True, check=True).stdout)
     return {f"{name} ms": found[name] for name in ("p50", "p99", "p99.9", "max")}
 
@@ -22,14 +22,15 @@ def load(program, port, rate, options, connections):
 def measure(options):
     need("nginx", "wrk", "cc")
     connections = options.connections or CONNECTIONS
-    with temporary_folder() as home, started(CONTENDERS) as ports:
+    with temporary_folder() as home, started(CONTENDERS) as servers:
         program = compiled(home, "load.c")
-        wrk(ports[YARDSTICK], connections, 1)
-        most = wrk(ports[YARDSTICK], connections, options.seconds)["requests/s"]
+        wrk(servers[YARDSTICK], connections, 1)
+        most = wrk(servers[YARDSTICK], connections, options.seconds)["requests/s"]
         for share, words in SHARES.items():
             rate = round(most * share)
             results = interleaved(options, {
-                name: lambda port=port: load(program, port, rate, options, connections) for name, port in ports.items()})
+                name: lambda server=server: load(program, server, rate, options, connections)
+                for name, server in servers.items()})
             base = results[YARDSTICK]["p99 ms"]
             for columns in results.values():
                 columns["p99 ratio"] = ratios(columns["p99 ms"], base)

@@ -52,8 +52,8 @@ GOALS = {"apus, concurrency 64": [at_least(0.8, "× nginx proxy"), at_least(1.5,
 def measure(options):
     need("nginx", "wrk", "uwsgi", "/usr/bin/python3")
     connections = options.connections or CONNECTIONS
-    with started(CONTENDERS) as ports:
-        results = driven(ports, options, connections)
+    with started(CONTENDERS) as servers:
+        results = driven(servers, options, connections)
     compared(results, PROXY, {}, ratio="× nginx proxy")
     yield Table(
         f"Python, {connections} connections", compared(results, UWSGI, GOALS, ratio="× uwsgi"),

@@ -16,9 +16,9 @@ GOALS = {
 
 def measure(options):
     need("nginx", "wrk", BUILD / "apus", BUILD / "Hello")
-    with started(CONTENDERS) as ports:
+    with started(CONTENDERS) as servers:
         for connections in [options.connections] if options.connections else [32, 1, 256]:
-            results = driven(ports, options, connections)
+            results = driven(servers, options, connections)
             yield Table(
                 f"Warm HTTP, closed loop, {connections} connection{'s'[:connections > 1]}",
                 compared(results, YARDSTICK, GOALS.get(connections, {})),
