@@ -121,7 +121,7 @@ def measure(options):
     need("wrk", "cc", BUILD / "apus", BUILD / "Hello", WORKER)
     connections = options.connections or CONNECTIONS
     with temporary_folder() as home:
-        program = compiled(home, "commits.c", libraries=["sqlite3"])
+        program = compiled("commits.c", libraries=["sqlite3"])
         loads = {name: Load(name, home, connections) for name in (YARDSTICK, *SCRIPTS, DRAIN)}
         starts = {name: load.start for name, load in loads.items()}
         with started(starts, answer=None, path="/hello/pid") as servers:

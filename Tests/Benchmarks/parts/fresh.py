@@ -21,7 +21,7 @@ def watchdog(home, program):
 
 
 def c_watchdog(home):
-    return watchdog(home, compiled(home, "watchdog.c", "CWatchdog/run.c"))
+    return watchdog(home, compiled("watchdog.c", "CWatchdog/run.c"))
 
 
 FRESH = "{ max: 8, instance: fresh }"

@@ -154,13 +154,16 @@ def wrk(server, connections, seconds, script=None, path="/hello/Ada", headers=()
             "p50 ms": percentile(50), "p99 ms": percentile(99), "CPU µs": used * 1e6 / requests}
 
 
-def compiled(folder, *sources, libraries=()):
-    """The program that these C sources of this folder make."""
-    program = folder / pathlib.Path(sources[0]).stem
+def compiled(*sources, libraries=()):
+    """The program that these C sources of this folder make; compiled when they have changed."""
     home = ROOT / "Tests" / "Benchmarks"
-    subprocess.run(
-        ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *(home / name for name in sources),
-         *(f"-l{name}" for name in libraries)], check=True)
+    paths = [home / name for name in sources]
+    program = ROOT / ".build" / "benchmarks" / paths[0].stem
+    if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in paths):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *paths,
+             *(f"-l{name}" for name in libraries)], check=True)
     return program
 
 
