@@ -17,6 +17,7 @@ from parts.report import interleaved
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build" / "release"
 ANSWER = "Hello, Ada!\n"
+GREETING = 'location / { return 200 "Hello, Ada!\\n"; }'
 
 
 def free_port():
@@ -56,13 +57,12 @@ def running(*command, **options):
             process.wait()
 
 
-@contextlib.contextmanager
-def nginx(folder, name, body):
-    """One nginx with one worker, whose http block is `body`. It knows the directives of its echo module."""
-    home = folder / name
+def nginx_configuration(home, body):
+    """The path of one, in its folder, for an nginx with one worker. `body` is its http block; it may use the directives of
+    the echo module."""
     home.mkdir()
-    config = home / "nginx.conf"
-    config.write_text(f"""
+    path = home / "nginx.conf"
+    path.write_text(f"""
         load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
         user {getpass.getuser()}; daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
         events {{ worker_connections 4096; }}
@@ -72,17 +72,21 @@ def nginx(folder, name, body):
             uwsgi_temp_path {home}; scgi_temp_path {home};
             {body}
         }}""")
-    with running("nginx", "-c", str(config), "-p", str(home)) as process:
-        yield process
+    return path
+
+
+def nginx(home, body):
+    return running("nginx", "-c", str(nginx_configuration(home, body)), "-p", str(home))
 
 
 @contextlib.contextmanager
-def nginx_proxy(folder, locations='location / { return 200 "Hello, Ada!\\n"; }', more=""):
-    """nginx as reverse proxy to an nginx that answers the same bytes on a Unix socket. `more` is for the proxy."""
-    upstream, port = folder / "upstream.sock", free_port()
-    with nginx(folder, "upstream", f"server {{ listen unix:{upstream}; {locations} }}"):
-        with nginx(folder, "proxy", f"""
-            upstream backend {{ server unix:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
+def nginx_proxy(folder, locations=GREETING, more="", tcp=False):
+    """nginx as reverse proxy to an nginx that answers the same bytes, on a Unix socket or, with `tcp`, on loopback. `more` is
+    for the proxy."""
+    upstream, port = f"127.0.0.1:{free_port()}" if tcp else f"unix:{folder}/upstream.sock", free_port()
+    with nginx(folder / "upstream", f"server {{ listen {upstream}; {locations} }}"):
+        with nginx(folder / "proxy", f"""
+            upstream backend {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
             server {{ listen 127.0.0.1:{port}; {more}
                       location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
             """) as process:
