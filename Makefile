@@ -6,7 +6,7 @@ BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
 TEST_PACKAGES := golang-github-robfig-cron-dev rsync curl git strace
-BENCH_PACKAGES := nginx-light wrk python3
+BENCH_PACKAGES := nginx-light wrk python3 gcc uwsgi-core uwsgi-plugin-python3
 
 SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
@@ -55,8 +55,8 @@ soak: test-packages ## Kills hosts and workers for 20 minutes and checks what ca
 	swift build --build-tests
 	.build/debug/Soak $(SOAK)
 
-bench: bench-packages build ## Measures Apus beside nginx
-	Tests/Benchmarks/run
+bench: bench-packages build ## Measures Apus beside nginx, uwsgi and SQLite; BENCH='warm --quick'
+	Tests/Benchmarks/run $(BENCH)
 
 format: ## Formats the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
