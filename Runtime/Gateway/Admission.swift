@@ -5,7 +5,7 @@ package import Manifests
 package enum Admission: Sendable {
     case call(AdmittedRequest)
     /// The gateway answers itself. `closes`: the rest of the connection cannot be trusted, or is not worth reading.
-    case answer(Problem, closes: Bool)
+    indirect case answer(Problem, closes: Bool)
     /// `204` with `Allow`.
     case options([String])
 }
@@ -22,9 +22,9 @@ package struct AdmittedRequest: Sendable {
     package enum Action: Sendable {
         case run
         /// `trigger`: which of the function's.
-        case queue(Deferral, trigger: Int)
+        indirect case queue(Deferral, trigger: Int)
         /// Asks the host, and no function.
-        case ask(StatusRequest)
+        indirect case ask(StatusRequest)
     }
 }
 

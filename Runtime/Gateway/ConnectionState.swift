@@ -1,11 +1,11 @@
 package import Events
 package import NIOCore
 
-/// What came in on a connection.
+/// What came in on a connection. Small, since each request has several: what is large and rare is behind a reference.
 package enum Input: Sendable {
     case part(RequestPart)
     /// Nothing after this can be understood.
-    case failure(Problem)
+    indirect case failure(Problem)
 }
 
 /// Where one connection stands. Decides; `HTTPConnection` acts.
@@ -22,7 +22,7 @@ package struct ConnectionState: Sendable {
         case tooLarge(limit: Int64)
         /// The request is complete; what came after its body.
         case end([HeaderField])
-        case failure(Problem)
+        indirect case failure(Problem)
         /// The connection is not worth the rest of the body that nobody wants.
         case giveUp
     }
