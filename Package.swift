@@ -191,6 +191,7 @@ let package = Package(
         .executableTarget(
             name: "Watchdog", dependencies: ["CWatchdog", .nio, .nioPosix, .nioHTTP],
             path: "Tests/Benchmarks/Watchdog"),
+        .executableTarget(name: "Recorder", dependencies: ["Apus"], path: "Tests/Benchmarks/Recorder"),
         // The handler that the contract suite and the end-to-end tests drive: it does what its request asks for.
         .executableTarget(name: "ContractWorker", dependencies: ["Apus"], path: "Tests/ContractWorker"),
     ]
