@@ -236,11 +236,14 @@ for target in package.targets where target.type != .system {
 }
 
 // Less to load and to relocate when a program starts: what Swift's runtime needs of libstdc++ and libgcc is linked in, by
-// the toolchain's own linker.
+// the toolchain's own linker, and no symbol is kept for others to find.
 for target in package.targets where target.type == .executable {
     target.linkerSettings = [
         .unsafeFlags(
-            ["-use-ld=lld", "-L\(Context.packageDirectory)/packaging/linking", "-Xclang-linker", "-static-libgcc"],
+            [
+                "-use-ld=lld", "-L\(Context.packageDirectory)/packaging/linking", "-Xclang-linker", "-static-libgcc",
+                "-Xlinker", "--no-export-dynamic",
+            ],
             .when(platforms: [.linux], configuration: .release))
     ]
 }
