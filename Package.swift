@@ -226,3 +226,13 @@ for target in package.targets where target.type != .system {
             .treatAllWarnings(as: .error),
         ]
 }
+
+// Less to load and to relocate when a program starts: what Swift's runtime needs of libstdc++ and libgcc is linked in, by
+// the toolchain's own linker.
+for target in package.targets where target.type == .executable {
+    target.linkerSettings = [
+        .unsafeFlags(
+            ["-use-ld=lld", "-L\(Context.packageDirectory)/packaging/linking", "-Xclang-linker", "-static-libgcc"],
+            .when(platforms: [.linux], configuration: .release))
+    ]
+}

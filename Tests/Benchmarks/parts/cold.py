@@ -57,9 +57,9 @@ def measure(options):
     need(BUILD / "apus", PROGRAM)
     ports = {name: free_port() for name in ("apus", "apus, sandbox: off")}
     contenders = {
-        "apus": lambda folder: apus(folder, MANIFEST_WORKERS, admin=ports["apus"]),
-        "apus, sandbox: off": lambda folder: apus(
-            folder, MANIFEST_WORKERS, more="sandbox: off", admin=ports["apus, sandbox: off"]),
+        "apus": lambda home: apus(home, MANIFEST_WORKERS, admin=ports["apus"]),
+        "apus, sandbox: off": lambda home: apus(
+            home, MANIFEST_WORKERS, more="sandbox: off", admin=ports["apus, sandbox: off"]),
     }
     columns = ("p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
     results = {name: {column: [] for column in columns} for name in (YARDSTICK, *contenders)}

@@ -1,11 +1,8 @@
 """A fresh process for each invocation: Apus beside servers that run a program for each request by the book."""
 import contextlib
-import pathlib
-import subprocess
-import tempfile
 
 from parts.report import Table, at_least, compared
-from parts.servers import BUILD, ROOT, apus, driven, free_port, need, running, started
+from parts.servers import BUILD, apus, compiled, driven, free_port, need, running, started, temporary_folder
 
 CONNECTIONS = 4
 YARDSTICK = "NIO, fork-exec-wait"
@@ -17,37 +14,32 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_CTYPE": "C.UTF-8", "T
 
 
 @contextlib.contextmanager
-def watchdog(folder, program):
+def watchdog(home, program):
     port = free_port()
     with running(str(program), str(port), "/bin/cat", env=ENVIRONMENT) as process:
         yield port, process
 
 
-def c_watchdog(folder):
-    program = folder / "watchdog"
-    sources = ROOT / "Tests" / "Benchmarks"
-    subprocess.run(
-        ["cc", "-O2", "-pthread", f"-I{sources}/CWatchdog/include", "-o", program, sources / "watchdog.c",
-         sources / "CWatchdog" / "run.c"], check=True)
-    return watchdog(folder, program)
+def c_watchdog(home):
+    return watchdog(home, compiled(home, "watchdog.c", "CWatchdog/run.c"))
 
 
 FRESH = "{ max: 8, instance: fresh }"
 CONTENDERS = {
-    YARDSTICK: lambda folder: watchdog(folder, BUILD / "Watchdog"),
+    YARDSTICK: lambda home: watchdog(home, BUILD / "Watchdog"),
     "C threads, fork-exec-wait": c_watchdog,
-    FILTER: lambda folder: apus(folder, FRESH, "cat", "stdio"),
-    "apus, cat, sandbox: off": lambda folder: apus(folder, FRESH, "cat", "stdio", "sandbox: off"),
-    SWIFT: lambda folder: apus(folder, FRESH),
-    "apus, static Swift, sandbox: off": lambda folder: apus(folder, FRESH, more="sandbox: off"),
+    FILTER: lambda home: apus(home, FRESH, "cat", "stdio"),
+    "apus, cat, sandbox: off": lambda home: apus(home, FRESH, "cat", "stdio", "sandbox: off"),
+    SWIFT: lambda home: apus(home, FRESH),
+    "apus, static Swift, sandbox: off": lambda home: apus(home, FRESH, more="sandbox: off"),
 }
 
 
 def measure(options):
     need("wrk", "cc", BUILD / "apus", BUILD / "Hello", BUILD / "Watchdog")
     connections = options.connections or CONNECTIONS
-    with tempfile.TemporaryDirectory(prefix="apus-bench-") as folder:
-        script = pathlib.Path(folder) / "post.lua"
+    with temporary_folder() as home:
+        script = home / "post.lua"
         script.write_text('wrk.method = "POST"\nwrk.body = "Hello, Ada!\\n"\n')
         with started(CONTENDERS, BODY, "POST", BODY) as ports:
             results = driven(ports, options, connections, script=script)

@@ -12,12 +12,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
 from parts.report import Row, Table, at_most
-from parts.servers import BUILD, free_port, need, running, wait_until_serving
+from parts.servers import BUILD, free_port, need, running, temporary_folder, wait_until_serving
 
 CONNECTIONS = 32
 PROGRAMS = pathlib.Path(os.environ.get("APUS_BUILD", BUILD))
@@ -180,10 +179,9 @@ def restarts(folder, seconds):
 def measure(options):
     need("wrk", PROGRAMS / "apus", PROGRAMS / "Hello")
     seconds = options.rounds * options.seconds
-    with tempfile.TemporaryDirectory(prefix="apus-bench-") as folder:
-        folder = pathlib.Path(folder)
-        reloaded = reloads(folder, seconds, options.connections or CONNECTIONS)
-        restarted = restarts(folder / "restarts", seconds)
+    with temporary_folder() as home:
+        reloaded = reloads(home, seconds, options.connections or CONNECTIONS)
+        restarted = restarts(home / "restarts", seconds)
     yield Table(
         "Reloads and restarts under load",
         [Row("ten reloads a second", reloaded, [at_most(0, "failed")]),

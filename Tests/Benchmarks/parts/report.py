@@ -19,9 +19,12 @@ class Goal:
     bound: float
     is_least: bool
 
-    def verdict(self, median):
-        reached = median >= self.bound if self.is_least else median <= self.bound
-        return f"{self.column} {'≥' if self.is_least else '≤'} {self.bound:g} {'reached' if reached else '**missed**'}"
+    def verdict(self, values):
+        median = statistics.median(values)
+        return "reached" if (median >= self.bound if self.is_least else median <= self.bound) else "**missed**"
+
+    def __str__(self):
+        return f"{self.column} {'≥' if self.is_least else '≤'} {self.bound:g}"
 
 
 def at_least(bound, column):
@@ -41,7 +44,7 @@ class Row:
 
     @property
     def verdicts(self):
-        return [goal.verdict(statistics.median(self.values[goal.column])) for goal in self.goals]
+        return [f"{goal} {goal.verdict(self.values[goal.column])}" for goal in self.goals]
 
 
 @dataclasses.dataclass
@@ -56,25 +59,36 @@ class Table:
         return list(dict.fromkeys(column for row in self.rows for column in row.values))
 
     def markdown(self):
-        """Padded, so that it reads well on a terminal, too."""
         judges = any(row.goals for row in self.rows)
         lines = [["", *self.columns, *(["goal"] if judges else [])]]
         for row in self.rows:
             cells = [summary(row.values.get(column, [])) for column in self.columns]
             lines.append([row.name, *cells, *(["; ".join(row.verdicts)] if judges else [])])
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        left = {0, len(self.columns) + 1}
-        marks = ["-" * (width - 1) + ("-" if place in left else ":") for place, width in enumerate(widths)]
-        text = ["| " + " | ".join(
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths))) + " |" for line in [lines[0], marks, *lines[1:]]]
-        return "\n".join([f"### {self.title}", "", *([self.note, ""] if self.note else []), *text, ""])
+        text = aligned(lines, {0, len(self.columns) + 1})
+        return "\n".join([f"### {self.title}", "", *([self.note, ""] if self.note else []), text, ""])
 
     def json(self):
         """A row a line, so that people can read it."""
         rows = ",\n".join("   " + json.dumps(dataclasses.asdict(row), ensure_ascii=False) for row in self.rows)
         head = json.dumps({"title": self.title, "note": self.note}, ensure_ascii=False)[1:-1]
         return f'  {{{head}, "rows": [\n{rows}]}}'
+
+
+def aligned(lines, left):
+    """A table in Markdown that reads well on a terminal, too: the columns `left` begin at the left, the others end at the
+    right. The first line is the head."""
+    widths = [max(3, *map(len, column)) for column in zip(*lines)]
+    marks = ["-" * (width - 1) + ("-" if place in left else ":") for place, width in enumerate(widths)]
+    return "\n".join("| " + " | ".join(
+        cell.ljust(width) if place in left else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(line, widths))) + " |" for line in [lines[0], marks, *lines[1:]])
+
+
+def goals(tables):
+    """All goals and what became of them."""
+    found = [(f"{table.title}: {row.name}", str(goal), summary(row.values[goal.column]),
+              goal.verdict(row.values[goal.column])) for table in tables for row in table.rows for goal in row.goals]
+    return "\n".join(["### Goals", "", aligned([("", "goal", "found", "verdict"), *found], {0, 1, 3}), ""])
 
 
 def table(document):

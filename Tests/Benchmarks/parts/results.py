@@ -6,6 +6,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 from parts.report import table
 from parts.servers import ROOT
@@ -29,14 +30,26 @@ def machine():
     }
 
 
-def write(parts, options):
-    """Writes the tables of each part, and returns the file's path."""
+def busy():
+    """The share of the machine that others take now, for half a second."""
+    def times():
+        values = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(values), values[3] + values[4]
+    total, idle = times()
+    time.sleep(0.5)
+    total, idle = times()[0] - total, times()[1] - idle
+    return max(0, 1 - idle / total)
+
+
+def write(parts, options, others):
+    """Writes the tables of each part, and returns the file's path. `others` is the share of the machine that others took
+    before a part began, at most."""
     now = datetime.datetime.now(datetime.timezone.utc)
     changed = git("status", "--porcelain", "--untracked-files=no")
     commit = (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("-changed" if changed else "")
     head = {
         "commit": commit, "date": now.isoformat(timespec="minutes"), "machine": machine(),
-        "rounds": options.rounds, "seconds": options.seconds,
+        "rounds": options.rounds, "seconds": options.seconds, "busy": round(others, 2),
     }
     bodies = ",\n".join(
         f'{json.dumps(name)}: [\n' + ",\n".join(found.json() for found in tables) + "]"

@@ -17,6 +17,7 @@ from parts.report import interleaved
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build" / "release"
 ANSWER = "Hello, Ada!\n"
+GREETING = 'location / { return 200 "Hello, Ada!\\n"; }'
 
 
 def free_port():
@@ -56,13 +57,13 @@ def running(*command, **options):
             process.wait()
 
 
-@contextlib.contextmanager
-def nginx(folder, name, body):
-    """One nginx with one worker, whose http block is `body`."""
-    home = folder / name
+def nginx_configuration(home, body):
+    """The path of one, in its folder, for an nginx with one worker. `body` is its http block; it may use the directives of
+    the echo module."""
     home.mkdir()
-    config = home / "nginx.conf"
-    config.write_text(f"""
+    path = home / "nginx.conf"
+    path.write_text(f"""
+        load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
         user {getpass.getuser()}; daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
         events {{ worker_connections 4096; }}
         http {{
@@ -71,42 +72,55 @@ def nginx(folder, name, body):
             uwsgi_temp_path {home}; scgi_temp_path {home};
             {body}
         }}""")
-    with running("nginx", "-c", str(config), "-p", str(home)) as process:
-        yield process
+    return path
+
+
+def nginx(home, body):
+    return running("nginx", "-c", str(nginx_configuration(home, body)), "-p", str(home))
 
 
 @contextlib.contextmanager
-def nginx_proxy(folder):
-    """nginx as reverse proxy to an nginx that answers the same bytes on a Unix socket."""
-    upstream, port = folder / "upstream.sock", free_port()
-    answer = ANSWER.replace("\n", "\\n")
-    with nginx(folder, "upstream", f"""
-            server {{ listen unix:{upstream}; location / {{ return 200 "{answer}"; }} }}"""):
-        with nginx(folder, "proxy", f"""
-            upstream backend {{ server unix:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-            server {{ listen 127.0.0.1:{port};
+def nginx_proxy(folder, locations=GREETING, more="", tcp=False):
+    """nginx as reverse proxy to an nginx that answers the same bytes, on a Unix socket or, with `tcp`, on loopback. `more` is
+    for the proxy."""
+    upstream, port = f"127.0.0.1:{free_port()}" if tcp else f"unix:{folder}/upstream.sock", free_port()
+    with nginx(folder / "upstream", f"server {{ listen {upstream}; {locations} }}"):
+        with nginx(folder / "proxy", f"""
+            upstream backend {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
+            server {{ listen 127.0.0.1:{port}; {more}
                       location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
             """) as process:
             yield port, process
 
 
 @contextlib.contextmanager
-def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", admin=None):
-    """Apus with one function. `more` are further lines of its manifest."""
-    manifests = folder / "manifests"
-    manifests.mkdir()
-    (manifests / "hello.yaml").write_text(f"""
-name: hello
-handler: {{ command: [{command}], contract: {contract} }}
-triggers: [{{ http: {{ path: "/hello/{{name?}}" }} }}]
-workers: {workers}
-{more}
-""")
+def host(folder, manifests, admin=None):
+    """Apus with these manifests, {name: text}, and its defaults in all else."""
+    home = folder / "manifests"
+    home.mkdir()
+    for name, text in manifests.items():
+        (home / f"{name}.yaml").write_text(text)
     port = free_port()
-    with running(str(BUILD / "apus"), "serve", str(manifests), "--data", str(folder / "data"),
+    with running(str(BUILD / "apus"), "serve", str(home), "--data", str(folder / "data"),
                  "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin or free_port()}",
                  stderr=subprocess.DEVNULL) as process:
         yield port, process
+
+
+def manifest(name, workers, command=f"{BUILD}/Hello", contract="apus", more=""):
+    """That of a function which answers below /NAME. `more` are further lines."""
+    return f"""
+name: {name}
+handler: {{ command: [{command}], contract: {contract} }}
+triggers: [{{ http: {{ path: "/{name}/{{name?}}" }} }}]
+workers: {workers}
+{more}
+"""
+
+
+def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", admin=None):
+    """Apus with one function, hello."""
+    return host(folder, {"hello": manifest("hello", workers, command, contract, more)}, admin)
 
 
 def wrk(port, connections, seconds, script=None, path="/hello/Ada", headers=()):
@@ -126,6 +140,23 @@ def wrk(port, connections, seconds, script=None, path="/hello/Ada", headers=()):
             "p50 ms": percentile(50), "p99 ms": percentile(99)}
 
 
+def compiled(folder, *sources, libraries=()):
+    """The program that these C sources of this folder make."""
+    program = folder / pathlib.Path(sources[0]).stem
+    home = ROOT / "Tests" / "Benchmarks"
+    subprocess.run(
+        ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *(home / name for name in sources),
+         *(f"-l{name}" for name in libraries)], check=True)
+    return program
+
+
+@contextlib.contextmanager
+def temporary_folder():
+    """That ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="apus-bench-") as name:
+        yield pathlib.Path(name)
+
+
 def need(*tools):
     for tool in tools:
         if shutil.which(str(tool)) is None:
@@ -138,8 +169,7 @@ def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada
     with contextlib.ExitStack() as stack:
         ports = {}
         for name, start in contenders.items():
-            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apus-bench-")))
-            port, process = stack.enter_context(start(folder))
+            port, process = stack.enter_context(start(stack.enter_context(temporary_folder())))
             found = wait_until_serving(port, path, process, method, body)
             if answer not in (None, found):
                 sys.exit(f"{name} answers {found!r} instead of {answer!r}")
@@ -147,9 +177,11 @@ def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada
         yield ports
 
 
-def driven(ports, options, connections, **load):
-    """What `wrk` finds at each of them, round by round, after a second that does not count."""
-    for port in ports.values():
-        wrk(port, connections, 1, **load)
-    return interleaved(options, {
-        name: lambda port=port: wrk(port, connections, options.seconds, **load) for name, port in ports.items()})
+def driven(ports, options, connections, own=None, **load):
+    """What `wrk` finds at each of them, round by round, after a second that does not count. `own` has arguments of `wrk`
+    that are for one of them, {name: {…}}."""
+    def drive(name, seconds):
+        return wrk(ports[name], connections, seconds, **load, **(own or {}).get(name, {}))
+    for name in ports:
+        drive(name, 1)
+    return interleaved(options, {name: lambda name=name: drive(name, options.seconds) for name in ports})

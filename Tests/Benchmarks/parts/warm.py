@@ -5,8 +5,8 @@ from parts.servers import BUILD, apus, driven, need, nginx_proxy, started
 YARDSTICK = "nginx proxy"
 CONTENDERS = {
     YARDSTICK: nginx_proxy,
-    "apus, concurrency 64": lambda folder: apus(folder, "{ concurrency: 64 }"),
-    "apus, 8 × concurrency 1": lambda folder: apus(folder, "{ max: 8, concurrency: 1 }"),
+    "apus, concurrency 64": lambda home: apus(home, "{ concurrency: 64 }"),
+    "apus, 8 × concurrency 1": lambda home: apus(home, "{ max: 8, concurrency: 1 }"),
 }
 # The goals are for 32 connections.
 GOALS = {
@@ -20,6 +20,6 @@ def measure(options):
         for connections in [options.connections] if options.connections else [32, 1, 256]:
             results = driven(ports, options, connections)
             yield Table(
-                f"Warm HTTP, closed loop, {connections} connections",
+                f"Warm HTTP, closed loop, {connections} connection{'s'[:connections > 1]}",
                 compared(results, YARDSTICK, GOALS.get(connections, {})),
                 "`GET /hello/Ada` answers 12 bytes; each connection waits for its answer before it asks again.")
