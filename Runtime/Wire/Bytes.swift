@@ -39,7 +39,7 @@ package struct ByteWriter: Sendable {
 
     /// Overwrites four bytes at `offset`, which must lie inside what was written.
     package mutating func replace(at offset: Int, with number: UInt32) {
-        for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: number >> (8 * UInt32(index))) }
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self) }
     }
 }
 

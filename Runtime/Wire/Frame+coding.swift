@@ -49,10 +49,8 @@ extension Frame {
         payload: (inout ByteWriter) -> Void
     ) {
         let start = writer.bytes.count
-        writer.write(UInt32(0))
-        writer.write(type.rawValue)
-        writer.write(end ? endFlag : 0)
-        writer.write(UInt16(0))
+        // The length, which is written below, then type and flags, and two bytes of zero.
+        writer.write(UInt64(type.rawValue) << 32 | UInt64(end ? endFlag : 0) << 40)
         writer.write(call)
         payload(&writer)
         writer.replace(at: start, with: UInt32(writer.bytes.count - start - Frame.headerSize + body))
