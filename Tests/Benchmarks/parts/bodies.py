@@ -1,13 +1,11 @@
 """Bodies of requests and responses of many sizes, beside nginx, which streams them as Apus does."""
 import contextlib
 
-from parts.report import Row, Table, ratios
+from parts.report import Row, Table, brief, ratios
 from parts.servers import BUILD, apus, driven, need, nginx_proxy, started, temporary_folder
 
 # Of 10 MiB, few: else the bodies on their way fill the memory.
 MANY, FEW = 32, 4
-# Of a round, at most: there are many.
-SECONDS = 1
 YARDSTICK, NATIVE = "nginx", "apus"
 SIZES = {"0 bytes": 0, "1 KiB": 1 << 10, "100 KiB": 100 << 10, "10 MiB": 10 << 20}
 STREAMED = "client_max_body_size 16m; proxy_request_buffering off; proxy_max_temp_file_size 0;"
@@ -44,19 +42,18 @@ def row(name, results):
 def measure(options):
     need("nginx", "wrk", BUILD / "ContractWorker")
     found = []
-    options.seconds = min(options.seconds, SECONDS)
-    with temporary_folder() as home, started(CONTENDERS, answer=None, path="/hello/count", method="POST") as ports:
+    options = brief(options)
+    with temporary_folder() as home, started(CONTENDERS, answer=None, path="/hello/count", method="POST") as servers:
         for words, size in SIZES.items():
             connections = options.connections or (MANY if size < 1 << 20 else FEW)
-            results = driven(ports, options, connections, path=f"/hello/bytes?size={size}")
+            results = driven(servers, options, connections, path=f"/hello/bytes?size={size}")
             found.append(row(f"response of {words}", results))
             if size:
                 script = home / f"{size}.lua"
                 script.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {size})\n')
-                results = driven(ports, options, connections, path="/hello/count", script=script)
+                results = driven(servers, options, connections, path="/hello/count", script=script)
                 found.append(row(f"request of {words}", results))
     yield Table(
         "Bodies", found,
         f"At {MANY} connections, those of 10 MiB at {FEW}. nginx passes bodies on as they come, as Apus does "
-        "(`proxy_request_buffering off`, no temporary files); its upstream sends files and reads what it is sent. Rounds "
-        f"of {options.seconds} s.")
+        "(`proxy_request_buffering off`, no temporary files); its upstream sends files and reads what it is sent.")

@@ -1,6 +1,7 @@
 """The first request to a function without workers, beside the start and end of the same program."""
 import http.client
 import json
+import math
 import os
 import statistics
 import time
@@ -9,7 +10,7 @@ from parts.report import Table, at_most, rows
 from parts.servers import BUILD, apus, free_port, need, started
 
 YARDSTICK = "posix_spawn to exit"
-SAMPLES = 20  # a round
+SAMPLES = 100  # a round
 PROGRAM = str(BUILD / "Hello")
 MANIFEST_WORKERS = "{ idle: 1ms }"
 
@@ -38,7 +39,8 @@ def answered(client, admin):
 
 
 def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+    """What `share` of the values do not exceed."""
+    return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
 def sampled(clients, admins):
@@ -63,8 +65,8 @@ def measure(options):
     }
     columns = ("p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
     results = {name: {column: [] for column in columns} for name in (YARDSTICK, *contenders)}
-    with started(contenders) as serving:
-        clients = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in serving.items()}
+    with started(contenders) as servers:
+        clients = {name: http.client.HTTPConnection("127.0.0.1", server.port) for name, server in servers.items()}
         admins = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in ports.items()}
         for _ in range(options.rounds):
             found = sampled(clients, admins)

@@ -9,8 +9,8 @@ CONNECTIONS = 32
 def measure(options):
     need("nginx", "wrk")
     connections = options.connections or CONNECTIONS
-    with started(CONTENDERS) as ports:
-        results = driven(ports, options, connections, headers=["Connection: close"])
+    with started(CONTENDERS) as servers:
+        results = driven(servers, options, connections, headers=["Connection: close"])
     yield Table(
         f"Fresh connections, {connections} at a time", compared(results, YARDSTICK, {}),
         "Each request has `Connection: close`; the next one makes a connection of its own.")

@@ -72,7 +72,7 @@ class Load:
 
     def __init__(self, name, home, connections):
         self.name, self.script, self.connections = name, home / f"{name}.lua", connections
-        self.admin, self.port = Admin(), None
+        self.admin, self.server = Admin(), None
         self.script.write_text(SCRIPTS.get(name, ""))
 
     def start(self, home):
@@ -83,14 +83,14 @@ class Load:
         if self.name == "read a key":
             # So that there is something to read.
             self.script.write_text(SCRIPTS["read and write a key"])
-            wrk(self.port, 1, 1, self.script)
+            wrk(self.server, 1, 1, self.script)
             self.script.write_text(SCRIPTS[self.name])
         self.measure(1)
 
     def measure(self, seconds):
         """The columns of `wrk`, and how many units a transaction, with one `fsync`, took together meanwhile."""
         before = self.admin.commits()
-        columns = wrk(self.port, self.connections, seconds, self.script)
+        columns = wrk(self.server, self.connections, seconds, self.script)
         units, commits = (after - earlier for after, earlier in zip(self.admin.commits(), before))
         return {**columns, "units a commit": units / commits if commits else 0}
 
@@ -100,7 +100,7 @@ class Load:
         moment = datetime.datetime.fromtimestamp(due, datetime.timezone.utc).isoformat()
         self.script.write_text(queued(f'wrk.headers["Apus-At"] = "{moment}"'))
         before = self.admin.queue()["enqueued"]
-        wrk(self.port, self.connections, 1, self.script)
+        wrk(self.server, self.connections, 1, self.script)
         if time.time() > due:
             sys.exit("enqueueing for a second took two")
         while time.time() < due + 60:
@@ -121,12 +121,12 @@ def measure(options):
     need("wrk", "cc", BUILD / "apus", BUILD / "Hello", WORKER)
     connections = options.connections or CONNECTIONS
     with temporary_folder() as home:
-        program = compiled(home, "commits.c", libraries=["sqlite3"])
+        program = compiled("commits.c", libraries=["sqlite3"])
         loads = {name: Load(name, home, connections) for name in (YARDSTICK, *SCRIPTS, DRAIN)}
         starts = {name: load.start for name, load in loads.items()}
-        with started(starts, answer=None, path="/hello/pid") as ports:
+        with started(starts, answer=None, path="/hello/pid") as servers:
             for name, load in loads.items():
-                load.port = ports[name]
+                load.server = servers[name]
                 load.warm()
             results = interleaved(options, {
                 **{name: lambda load=load: load.measure(options.seconds)

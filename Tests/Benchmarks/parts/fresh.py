@@ -21,7 +21,7 @@ def watchdog(home, program):
 
 
 def c_watchdog(home):
-    return watchdog(home, compiled(home, "watchdog.c", "CWatchdog/run.c"))
+    return watchdog(home, compiled("watchdog.c", "CWatchdog/run.c"))
 
 
 FRESH = "{ max: 8, instance: fresh }"
@@ -41,8 +41,8 @@ def measure(options):
     with temporary_folder() as home:
         script = home / "post.lua"
         script.write_text('wrk.method = "POST"\nwrk.body = "Hello, Ada!\\n"\n')
-        with started(CONTENDERS, BODY, "POST", BODY) as ports:
-            results = driven(ports, options, connections, script=script)
+        with started(CONTENDERS, BODY, "POST", BODY) as servers:
+            results = driven(servers, options, connections, script=script)
     compared(results, FILTER, {}, ratio="× apus, cat")
     yield Table(
         "A fresh process for each invocation",

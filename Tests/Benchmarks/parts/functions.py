@@ -29,12 +29,12 @@ def measure(options):
     contenders = {YARDSTICK: (nginx_proxy, 1),
                   **{f"apus, {count} function{'s'[:count > 1]}": (functions(count), count) for count in COUNTS}}
     with temporary_folder() as home, started(
-            {name: start for name, (start, _) in contenders.items()}, path="/f1/Ada") as ports:
+            {name: start for name, (start, _) in contenders.items()}, path="/f1/Ada") as servers:
         own = {}
         for name, (_, count) in contenders.items():
             own[name] = {"script": home / f"{count}.lua"}
             own[name]["script"].write_text(SCRIPT.format(count=count))
-        results = driven(ports, options, connections, own)
+        results = driven(servers, options, connections, own)
     yield Table(
         f"Many functions, {connections} connections", compared(results, YARDSTICK, {}),
         "Requests go to the functions in turn; each function has one worker, with `concurrency: 64`.")

@@ -7,6 +7,7 @@ A part is a module with `measure(options)`, a generator of `Table`s. `options` h
         results = interleaved(options, {"nginx": …, "apus": …})     # functions that return {column: value}
         yield Table("Warm HTTP", compared(results, "nginx", {"apus": at_least(1.15, "ratio")}))
 """
+import copy
 import dataclasses
 import json
 import statistics
@@ -109,6 +110,13 @@ def summary(values):
 def number(value):
     """With three digits or more."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def brief(options):
+    """The same with rounds of a second at most: for what has no goal, so that a run ends in time."""
+    found = copy.copy(options)
+    found.seconds = min(options.seconds, 1)
+    return found
 
 
 def interleaved(options, contenders):

@@ -1,5 +1,6 @@
 """The servers that are measured, and how."""
 import contextlib
+import dataclasses
 import getpass
 import http.client
 import os
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from parts.processes import children, processor_seconds
 from parts.report import interleaved
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -58,8 +60,8 @@ def running(*command, **options):
 
 
 def nginx_configuration(home, body):
-    """The path of one, in its folder, for an nginx with one worker. `body` is its http block; it may use the directives of
-    the echo module."""
+    """The path of one, in its folder, for an nginx with one worker. `body` is its http block; it may use the directives
+    of the echo module."""
     home.mkdir()
     path = home / "nginx.conf"
     path.write_text(f"""
@@ -81,14 +83,15 @@ def nginx(home, body):
 
 @contextlib.contextmanager
 def nginx_proxy(folder, locations=GREETING, more="", tcp=False):
-    """nginx as reverse proxy to an nginx that answers the same bytes, on a Unix socket or, with `tcp`, on loopback. `more` is
-    for the proxy."""
+    """nginx as reverse proxy to an nginx that answers the same bytes, on a Unix socket or, with `tcp`, on loopback. `more`
+    is for the proxy."""
     upstream, port = f"127.0.0.1:{free_port()}" if tcp else f"unix:{folder}/upstream.sock", free_port()
     with nginx(folder / "upstream", f"server {{ listen {upstream}; {locations} }}"):
         with nginx(folder / "proxy", f"""
             upstream backend {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
             server {{ listen 127.0.0.1:{port}; {more}
-                      location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+                      location / {{ proxy_pass http://backend; proxy_http_version 1.1;
+                                    proxy_set_header Connection ""; }} }}
             """) as process:
             yield port, process
 
@@ -123,12 +126,22 @@ def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", ad
     return host(folder, {"hello": manifest("hello", workers, command, contract, more)}, admin)
 
 
-def wrk(port, connections, seconds, script=None, path="/hello/Ada", headers=()):
-    """Requests a second, and the 50th and 99th percentile of the latency in milliseconds. Ends the part when one fails."""
+@dataclasses.dataclass
+class Server:
+    """What has been started: the port that it listens on, and its processes without their descendants."""
+    port: int
+    processes: set
+
+
+def wrk(server, connections, seconds, script=None, path="/hello/Ada", headers=()):
+    """Requests a second, percentiles of the latency, and the processor time of the server's processes for a request. Ends
+    the part when a request fails."""
+    before = processor_seconds(server.processes)
     output = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(["-s", str(script)] if script else []),
-         *(word for header in headers for word in ("-H", header)), f"http://127.0.0.1:{port}{path}"],
+         *(word for header in headers for word in ("-H", header)), f"http://127.0.0.1:{server.port}{path}"],
         capture_output=True, text=True, check=True).stdout
+    used = processor_seconds(server.processes) - before
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"requests failed:\n{output}")
     unit = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -136,17 +149,21 @@ def wrk(port, connections, seconds, script=None, path="/hello/Ada", headers=()):
     def percentile(name):
         number, suffix = re.search(rf"{name}%\s+([\d.]+)(us|ms|s)", output).groups()
         return float(number) * unit[suffix]
+    requests = int(re.search(r"(\d+) requests in", output).group(1))
     return {"requests/s": float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
-            "p50 ms": percentile(50), "p99 ms": percentile(99)}
+            "p50 ms": percentile(50), "p99 ms": percentile(99), "CPU µs": used * 1e6 / requests}
 
 
-def compiled(folder, *sources, libraries=()):
-    """The program that these C sources of this folder make."""
-    program = folder / pathlib.Path(sources[0]).stem
+def compiled(*sources, libraries=()):
+    """The program that these C sources of this folder make; compiled when they have changed."""
     home = ROOT / "Tests" / "Benchmarks"
-    subprocess.run(
-        ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *(home / name for name in sources),
-         *(f"-l{name}" for name in libraries)], check=True)
+    paths = [home / name for name in sources]
+    program = ROOT / ".build" / "benchmarks" / paths[0].stem
+    if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in paths):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *paths,
+             *(f"-l{name}" for name in libraries)], check=True)
     return program
 
 
@@ -165,23 +182,24 @@ def need(*tools):
 
 @contextlib.contextmanager
 def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada"):
-    """Starts each of them, makes sure that it answers, with `answer` if there is one, and gives their ports."""
+    """Starts each of them, makes sure that it answers, with `answer` if there is one, and gives their servers."""
     with contextlib.ExitStack() as stack:
-        ports = {}
+        servers = {}
         for name, start in contenders.items():
+            others = children()
             port, process = stack.enter_context(start(stack.enter_context(temporary_folder())))
             found = wait_until_serving(port, path, process, method, body)
             if answer not in (None, found):
                 sys.exit(f"{name} answers {found!r} instead of {answer!r}")
-            ports[name] = port
-        yield ports
+            servers[name] = Server(port, children() - others)
+        yield servers
 
 
-def driven(ports, options, connections, own=None, **load):
+def driven(servers, options, connections, own=None, **load):
     """What `wrk` finds at each of them, round by round, after a second that does not count. `own` has arguments of `wrk`
     that are for one of them, {name: {…}}."""
     def drive(name, seconds):
-        return wrk(ports[name], connections, seconds, **load, **(own or {}).get(name, {}))
-    for name in ports:
+        return wrk(servers[name], connections, seconds, **load, **(own or {}).get(name, {}))
+    for name in servers:
         drive(name, 1)
-    return interleaved(options, {name: lambda name=name: drive(name, options.seconds) for name in ports})
+    return interleaved(options, {name: lambda name=name: drive(name, options.seconds) for name in servers})

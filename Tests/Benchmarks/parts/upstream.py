@@ -33,8 +33,8 @@ CONTENDERS = {
 def measure(options):
     need("nginx", "wrk")
     connections = options.connections or CONNECTIONS
-    with started(CONTENDERS) as ports:
-        results = driven(ports, options, connections)
+    with started(CONTENDERS) as servers:
+        results = driven(servers, options, connections)
     yield Table(
         f"An HTTP server behind Apus, {connections} connections", compared(results, YARDSTICK, {}),
         "The upstream is nginx on a TCP port of loopback for both; for Apus it is a function with `contract: http`.")
