@@ -1,14 +1,15 @@
 import Events
 import Foundation
 
-// Columns of JSON. They are written by hand: an encoder would cost an event more than its insert does.
+// Columns of JSON.
 
 /// The extension attributes of an event: an object, or NULL when there are none.
 enum ExtensionAttributes {
-    static func encode(_ attributes: [String: String]) -> String? {
+    static func encode(_ attributes: [String: String]) -> [UInt8]? {
         if attributes.isEmpty { return nil }
-        let fields = attributes.map { Problem.quoted($0.key) + ":" + Problem.quoted($0.value) }
-        return "{" + fields.joined(separator: ",") + "}"
+        return JSONWriter.object { json in
+            for (name, value) in attributes { json.field(name, value) }
+        }
     }
 
     static func decode(_ column: String?) throws -> [String: String] {
@@ -19,9 +20,15 @@ enum ExtensionAttributes {
 
 /// Header fields: an array of pairs, since their order matters and their names may repeat.
 enum HeaderColumn {
-    static func encode(_ fields: [HeaderField]) -> String {
-        let pairs = fields.map { "[" + Problem.quoted($0.name) + "," + Problem.quoted($0.value) + "]" }
-        return "[" + pairs.joined(separator: ",") + "]"
+    static func encode(_ fields: [HeaderField]) -> [UInt8] { JSONWriter.array { write(fields, to: &$0) } }
+
+    fileprivate static func write(_ fields: [HeaderField], to json: inout JSONWriter) {
+        for field in fields {
+            json.array {
+                $0.string(field.name)
+                $0.string(field.value)
+            }
+        }
     }
 
     static func decode(_ column: String) throws -> [HeaderField] {
@@ -47,12 +54,16 @@ enum RequestColumn {
         var address: String
     }
 
-    static func encode(_ head: RequestHead?) -> String? {
+    static func encode(_ head: RequestHead?) -> [UInt8]? {
         guard let head else { return nil }
-        return "{\"method\":" + Problem.quoted(head.method) + ",\"path\":" + Problem.quoted(head.path)
-            + ",\"query\":" + Problem.quoted(head.query) + ",\"parameters\":" + HeaderColumn.encode(head.parameters)
-            + ",\"headers\":" + HeaderColumn.encode(head.headers) + ",\"address\":"
-            + Problem.quoted(head.remoteAddress) + "}"
+        return JSONWriter.object { json in
+            json.field("method", head.method)
+            json.field("path", head.path)
+            json.field("query", head.query)
+            json.field("parameters", array: { HeaderColumn.write(head.parameters, to: &$0) })
+            json.field("headers", array: { HeaderColumn.write(head.headers, to: &$0) })
+            json.field("address", head.remoteAddress)
+        }
     }
 
     static func decode(_ column: String?) throws -> RequestHead? {

@@ -72,7 +72,7 @@ extension WriteTransaction {
             INSERT OR REPLACE INTO result (sequence, function, status, headers, body, cut, expires)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, .integer(place.sequence), .text(place.function),
-            result.status.map { .integer(Int64($0)) } ?? .null, .text(HeaderColumn.encode(result.headers)),
+            result.status.map { .integer(Int64($0)) } ?? .null, .utf8(HeaderColumn.encode(result.headers)),
             .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: results)))
         var change = QueueTotals()
         change.resultBytes = Int64(result.body.count)

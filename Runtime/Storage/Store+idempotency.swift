@@ -49,7 +49,7 @@ extension Connection {
                 expires = excluded.expires
             WHERE expires <= ?10
             """, .text(response.function), .text(response.key), .blob(response.fingerprint), .id(response.invocation),
-            .integer(Int64(response.status)), .text(HeaderColumn.encode(response.headers)), .blob(response.body),
+            .integer(Int64(response.status)), .utf8(HeaderColumn.encode(response.headers)), .blob(response.body),
             .optional(response.redirect), .time(response.expires), .time(now)) == 1
     }
 }
