@@ -1,5 +1,4 @@
 import Events
-import Foundation
 
 // Columns of JSON.
 
@@ -12,9 +11,13 @@ enum ExtensionAttributes {
         }
     }
 
-    static func decode(_ column: String?) throws -> [String: String] {
+    static func decode(_ column: [UInt8]?) throws -> [String: String] {
         guard let column else { return [:] }
-        return try JSONDecoder().decode([String: String].self, from: Data(column.utf8))
+        var attributes: [String: String] = [:]
+        try JSONReader.read(column) { json in
+            try json.object { json, name in attributes[name] = try json.string() }
+        }
+        return attributes
     }
 }
 
@@ -31,13 +34,14 @@ enum HeaderColumn {
         }
     }
 
-    static func decode(_ column: String) throws -> [HeaderField] {
-        try fields(JSONDecoder().decode([[String]].self, from: Data(column.utf8)))
+    static func decode(_ column: [UInt8]) throws -> [HeaderField] {
+        try JSONReader.read(column) { try read(from: &$0) }
     }
 
-    fileprivate static func fields(_ pairs: [[String]]) throws -> [HeaderField] {
-        try pairs.map { pair in
-            guard pair.count == 2 else { throw StorageError(.damaged, "a header field of \(pair.count) parts") }
+    fileprivate static func read(from json: inout JSONReader) throws -> [HeaderField] {
+        try json.array { json in
+            let pair = try json.array { try $0.string() }
+            guard pair.count == 2 else { throw json.mismatch("a name and a value") }
             return HeaderField(pair[0], pair[1])
         }
     }
@@ -45,15 +49,6 @@ enum HeaderColumn {
 
 /// The head of an HTTP request: an object, or NULL for every other event.
 enum RequestColumn {
-    private struct Document: Decodable {
-        var method: String
-        var path: String
-        var query: String
-        var parameters: [[String]]
-        var headers: [[String]]
-        var address: String
-    }
-
     static func encode(_ head: RequestHead?) -> [UInt8]? {
         guard let head else { return nil }
         return JSONWriter.object { json in
@@ -66,12 +61,42 @@ enum RequestColumn {
         }
     }
 
-    static func decode(_ column: String?) throws -> RequestHead? {
+    static func decode(_ column: [UInt8]?) throws -> RequestHead? {
         guard let column else { return nil }
-        let document = try JSONDecoder().decode(Document.self, from: Data(column.utf8))
+        return try JSONReader.read(column) { try read(from: &$0) }
+    }
+
+    private static func read(from json: inout JSONReader) throws -> RequestHead {
+        var (method, path, query, address) = (String?.none, String?.none, String?.none, String?.none)
+        var (parameters, headers) = ([HeaderField](), [HeaderField]())
+        try json.object { json, name in
+            switch name {
+            case "method": method = try json.string()
+            case "path": path = try json.string()
+            case "query": query = try json.string()
+            case "parameters": parameters = try HeaderColumn.read(from: &json)
+            case "headers": headers = try HeaderColumn.read(from: &json)
+            case "address": address = try json.string()
+            default: throw json.mismatch("no '\(name)'")
+            }
+        }
+        guard let method, let path, let query, let address else { throw json.mismatch("all parts of a request before") }
         return RequestHead(
-            method: document.method, path: document.path, query: document.query,
-            parameters: try HeaderColumn.fields(document.parameters),
-            headers: try HeaderColumn.fields(document.headers), remoteAddress: document.address)
+            method: method, path: path, query: query, parameters: parameters, headers: headers, remoteAddress: address)
+    }
+}
+
+extension JSONReader {
+    /// Reads all of a column.
+    fileprivate static func read<Value>(_ column: [UInt8], _ value: (inout JSONReader) throws -> Value) throws -> Value
+    {
+        var json = JSONReader(column)
+        do {
+            let value = try value(&json)
+            try json.end()
+            return value
+        } catch let error as Mismatch {
+            throw StorageError(.damaged, "a column of JSON cannot be read", underlying: error)
+        }
     }
 }

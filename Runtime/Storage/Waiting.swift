@@ -1,5 +1,6 @@
 import Dispatch
 import Events
+import Foundation
 import Synchronization
 
 /// The units that wait for the writer.
@@ -104,6 +105,7 @@ struct Gathering {
     private(set) var expected = 1
     /// A part of what the last commit took, so that patience that is in vain costs little.
     private(set) var patience = Duration.zero
+    static let pat = Int(ProcessInfo.processInfo.environment["PAT"] ?? "25")!
 
     /// - Parameters:
     ///   - batch: units in the last transaction.
@@ -111,6 +113,6 @@ struct Gathering {
     ///   - time: what the transaction took.
     mutating func ended(batch: Int, waiting: Int, in time: Duration) {
         expected = batch + waiting
-        patience = min(time / 4, .milliseconds(2))
+        patience = min(time * Self.pat / 100, .milliseconds(2))
     }
 }
