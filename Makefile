@@ -6,7 +6,7 @@ BUILD_PACKAGES := libsqlite3-dev libcurl4-openssl-dev zlib1g-dev tzdata
 PYTHON_PACKAGES := python3-venv
 # What the tests compare with or drive besides.
 TEST_PACKAGES := golang-github-robfig-cron-dev rsync curl git strace
-BENCH_PACKAGES := nginx-light wrk python3
+BENCH_PACKAGES := nginx-light wrk python3 gcc uwsgi-core uwsgi-plugin-python3
 
 SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
@@ -44,19 +44,20 @@ test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks 
 	swift build --build-tests
 	$(RELEASE) --product Hello
 	python3 -m unittest discover --start-directory Tests/PythonSDKTests
+	python3 -m unittest discover --start-directory Tests/Benchmarks
 	# All at once, the tests would open thousands of files and hundreds of threads. Those with the real binary hold a
 	# thread each while they wait for a program: they run by themselves, and no more at a time than there are threads.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 Tests/swift-test --skip '^(EndToEnd|Faults)\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 Tests/swift-test --skip '^(EndToEnd|Faults|Counts)\.'
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 Tests/swift-test --skip-build --filter '^EndToEnd\.'
 	# These load the whole machine: one after the other.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 Tests/swift-test --skip-build --filter '^Faults\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 Tests/swift-test --skip-build --filter '^(Faults|Counts)\.'
 
 soak: test-packages ## Kills hosts and workers for 20 minutes and checks what came of it; SOAK='--minutes 5 --seed 1'
 	swift build --build-tests
 	.build/debug/Soak $(SOAK)
 
-bench: bench-packages build ## Measures Apus beside nginx
-	Tests/Benchmarks/run
+bench: bench-packages build ## Measures Apus beside nginx, uwsgi and SQLite; BENCH='warm --quick'
+	Tests/Benchmarks/run $(BENCH)
 
 format: ## Formats the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)

@@ -12,6 +12,7 @@ let package = Package(
         .library(name: "ApusTesting", targets: ["ApusTesting"]),
         // Put before libc by tests alone.
         .library(name: "FaultInjector", type: .dynamic, targets: ["FaultInjector"]),
+        .library(name: "CallCounter", type: .dynamic, targets: ["CallCounter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -179,6 +180,12 @@ let package = Package(
         .testTarget(
             name: "Faults", dependencies: ["FaultHarness", "FaultChecking", "FaultWorker", "CLI", "Support"],
             path: "Tests/Faults/RealBinary"),
+        // What a request costs, as counts that are the same on every machine. Nothing depends on the counter, so that it
+        // is no part of the test bundle: it takes the place of functions of libc, as the fault injector does.
+        .target(name: "CallCounter", path: "Tests/Counts/Counter"),
+        .testTarget(
+            name: "Counts", dependencies: ["FaultHarness", "Support", "CLI", "Hello", "ContractWorker"],
+            path: "Tests/Counts/RealBinary"),
         // What Apus is measured beside: programs run by the book.
         .target(name: "CWatchdog", path: "Tests/Benchmarks/CWatchdog"),
         .executableTarget(
@@ -225,4 +232,14 @@ for target in package.targets where target.type != .system {
             .enableUpcomingFeature("MemberImportVisibility"),
             .treatAllWarnings(as: .error),
         ]
+}
+
+// Less to load and to relocate when a program starts: what Swift's runtime needs of libstdc++ and libgcc is linked in, by
+// the toolchain's own linker.
+for target in package.targets where target.type == .executable {
+    target.linkerSettings = [
+        .unsafeFlags(
+            ["-use-ld=lld", "-L\(Context.packageDirectory)/packaging/linking", "-Xclang-linker", "-static-libgcc"],
+            .when(platforms: [.linux], configuration: .release))
+    ]
 }

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 package import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 import Workers
@@ -47,8 +48,9 @@ package final class AdminServer: Service {
         if let connections {
             bound.withLock { $0 = port }
             onListening(port)
-            return await AcceptedServer(router.buildResponder(), loop: services.lane.loop, logger: quiet)
-                .run(connections)
+            return await AcceptedServer(
+                router.buildResponder(), loop: MultiThreadedEventLoopGroup.singleton.any(), logger: quiet
+            ).run(connections)
         }
         let application = Application(
             router: router,
@@ -58,7 +60,8 @@ package final class AdminServer: Service {
                 bound.withLock { $0 = port }
                 onListening(port)
             },
-            eventLoopGroupProvider: .shared(services.lane.loop),
+            // Hummingbird's server may let go of its promises after it has ended, when the lanes are gone.
+            eventLoopGroupProvider: .shared(.singletonMultiThreadedEventLoopGroup),
             logger: quiet)
         try await application.run()
     }

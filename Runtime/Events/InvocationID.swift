@@ -56,18 +56,36 @@ extension InvocationID: CustomStringConvertible {
 
     /// Writes `description` to the beginning of `buffer`, which has room for it. Returns its length.
     package func write(to buffer: UnsafeMutableRawBufferPointer) -> Int {
-        var position = 0
-        for index in 0..<32 {
-            if index == 8 || index == 12 || index == 16 || index == 20 {
-                buffer[position] = UInt8(ascii: "-")
-                position += 1
-            }
-            let word = index < 16 ? high : low
-            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - index % 16 * 4)) & 0xF
-            buffer[position] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
-            position += 1
+        precondition(buffer.count >= Self.length)
+        func store(_ digits: UInt64, at offset: Int) {
+            buffer.storeBytes(of: digits.bigEndian, toByteOffset: offset, as: UInt64.self)
         }
-        return position
+        /// Four digits, a dash before them.
+        func store(half digits: UInt64, at offset: Int) {
+            buffer[offset] = UInt8(ascii: "-")
+            let half = UInt32(truncatingIfNeeded: digits)
+            buffer.storeBytes(of: half.bigEndian, toByteOffset: offset + 1, as: UInt32.self)
+        }
+        let middle = (Self.digits(high), Self.digits(low >> 32))
+        store(Self.digits(high >> 32), at: 0)
+        store(half: middle.0 >> 32, at: 8)
+        store(half: middle.0, at: 13)
+        store(half: middle.1 >> 32, at: 18)
+        store(half: middle.1, at: 23)
+        store(Self.digits(low), at: 28)
+        return Self.length
+    }
+
+    /// The eight hexadecimal digits of the low half of `word` in ASCII, the first in the most significant byte.
+    private static func digits(_ word: UInt64) -> UInt64 {
+        // A nibble a byte, spread in three steps.
+        var digits = word & 0xFFFF_FFFF
+        digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+        digits = (digits | digits << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 where a letter is needed.
+        let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return digits + 0x3030_3030_3030_3030 + letters * UInt64(UInt8(ascii: "a") - UInt8(ascii: "0") - 10)
     }
 }
 

@@ -5,7 +5,7 @@ package import Manifests
 package enum Admission: Sendable {
     case call(AdmittedRequest)
     /// The gateway answers itself. `closes`: the rest of the connection cannot be trusted, or is not worth reading.
-    case answer(Problem, closes: Bool)
+    indirect case answer(Problem, closes: Bool)
     /// `204` with `Allow`.
     case options([String])
 }
@@ -22,9 +22,9 @@ package struct AdmittedRequest: Sendable {
     package enum Action: Sendable {
         case run
         /// `trigger`: which of the function's.
-        case queue(Deferral, trigger: Int)
+        indirect case queue(Deferral, trigger: Int)
         /// Asks the host, and no function.
-        case ask(StatusRequest)
+        indirect case ask(StatusRequest)
     }
 }
 
@@ -69,7 +69,7 @@ extension Admission {
     ) {
         if head.target == "*" {
             self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
-        } else if let target = RequestTarget(head.target), let path = RequestPath(target.path) {
+        } else if let target = RequestTarget(head.target), let path = RequestPath(target.path[...]) {
             self =
                 path.segments.first == RoutePattern.reserved
                 ? Self.ask(head, target, path, configuration, remoteAddress)
@@ -89,7 +89,7 @@ extension Admission {
         case .options(let methods): return .options(methods)
         case .ask(let request):
             let requestHead = RequestHead(
-                method: head.method, path: String(target.path), remoteAddress: remoteAddress)
+                method: head.method, path: target.path, remoteAddress: remoteAddress)
             var admitted = AdmittedRequest(
                 function: "", head: requestHead,
                 body: head.fields.wholeBodyPlan(limit: Int64(configuration.discardedBody)),
@@ -103,18 +103,17 @@ extension Admission {
         _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ router: RouteTable,
         _ configuration: GatewayConfiguration, _ remoteAddress: String
     ) -> Admission {
-        let (method, fields) = (head.method, head.fields)
-        switch router.find(method, path) {
-        case .none: return .answer(.notFound, closes: fields.expectsContinue)
+        switch router.find(head.method, path) {
+        case .none: return .answer(.notFound, closes: head.fields.expectsContinue)
         case .methods(let allowed):
-            return method == "OPTIONS"
-                ? .options(allowed) : .answer(.methodNotAllowed(allowed), closes: fields.expectsContinue)
+            return head.method == "OPTIONS"
+                ? .options(allowed) : .answer(.methodNotAllowed(allowed), closes: head.fields.expectsContinue)
         case .route(let route, _):
             do throws(Problem) {
                 return .call(try admit(head, target, path, to: route, configuration, remoteAddress))
             } catch {
                 // A body that was announced, and is not wanted, would come next.
-                let closes = error.status == 413 || error.status == 417 || fields.expectsContinue
+                let closes = error.status == 413 || error.status == 417 || head.fields.expectsContinue
                 return .answer(error, closes: closes)
             }
         }
@@ -124,28 +123,27 @@ extension Admission {
         _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, to route: Route,
         _ configuration: GatewayConfiguration, _ remoteAddress: String
     ) throws(Problem) -> AdmittedRequest {
-        let (method, fields) = (head.method, head.fields)
-        if fields.expectation == .unknown { throw .expectationFailed }
-        let key = route.idempotency == .off ? nil : try IdempotencyKey(of: fields, to: method, at: route)
-        let deferral = fields.mayBeDeferred ? try Deferral(fields, now: .now()) : nil
+        if head.fields.expectation == .unknown { throw .expectationFailed }
+        let key = route.idempotency == .off ? nil : try IdempotencyKey(of: head.fields, to: head.method, at: route)
+        let deferral = head.fields.mayBeDeferred ? try Deferral(head.fields, now: .now()) : nil
         let isHeld = key != nil || deferral != nil
         let limit = isHeld ? min(route.bodyLimit, configuration.heldBody) : route.bodyLimit
-        if let length = fields.contentLength, length > limit { throw .bodyTooLarge(limit: limit) }
+        if let length = head.fields.contentLength, length > limit { throw .bodyTooLarge(limit: limit) }
         var body =
             isHeld
-            ? fields.wholeBodyPlan(limit: limit)
-            : fields.bodyPlan(limit: limit, collected: configuration.collectedBody)
-        var headers = fields.forwarded
+            ? head.fields.wholeBodyPlan(limit: limit)
+            : head.fields.bodyPlan(limit: limit, collected: configuration.collectedBody)
+        var headers = head.fields.forwarded
         if route.isServer, !head.isOld, deferral == nil {
-            if body == .none, method == "GET", fields.offersWebSocket { body = .upgrade }
-            headers += fields.forServer(body)
+            if body == .none, head.method == "GET", head.fields.offersWebSocket { body = .upgrade }
+            headers += head.fields.forServer(body)
         }
         let request = RequestHead(
-            method: method, path: String(target.path), query: String(target.query),
+            method: head.method, path: target.path, query: target.query,
             parameters: route.parameters(of: path), headers: headers, remoteAddress: remoteAddress, idempotency: key)
         var admitted = AdmittedRequest(
             function: route.function, head: request, body: body,
-            expectsContinue: fields.expectsContinue && !head.isOld)
+            expectsContinue: head.fields.expectsContinue && !head.isOld)
         if let deferral { admitted.action = .queue(deferral, trigger: route.index) }
         return admitted
     }
@@ -154,17 +152,22 @@ extension Admission {
 /// The request target (RFC 9112 §3.2) in origin form, or in absolute form, whose authority counts as little as `Host`:
 /// every function is served under every name of the machine.
 struct RequestTarget {
-    let path: Substring
+    let path: String
     /// Raw, without the `?`.
-    let query: Substring
+    let query: String
 
     init?(_ uri: String) {
-        var rest = uri[...]
-        if uri.utf8.first != UInt8(ascii: "/") { rest = Self.withoutAuthority(uri) }
-        guard rest.utf8.first == UInt8(ascii: "/"), !rest.utf8.contains(UInt8(ascii: "#")) else { return nil }
-        if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
-            path = rest[..<mark]
-            query = rest[rest.utf8.index(after: mark)...]
+        let rest = uri.utf8.first == UInt8(ascii: "/") ? uri : String(Self.withoutAuthority(uri))
+        let (isValid, mark) = rest.withRawUTF8 { bytes in
+            (
+                bytes.first == UInt8(ascii: "/") && bytes.firstIndex(of: UInt8(ascii: "#"), from: 0) == nil,
+                bytes.firstIndex(of: UInt8(ascii: "?"), from: 0)
+            )
+        }
+        guard isValid else { return nil }
+        if let mark {
+            path = String(Substring(rest.utf8.prefix(mark)))
+            query = String(Substring(rest.utf8.dropFirst(mark + 1)))
         } else {
             path = rest
             query = ""

@@ -1,11 +1,11 @@
 package import Events
 package import NIOCore
 
-/// What came in on a connection.
+/// What came in on a connection. Small, since each request has several: what is large and rare is behind a reference.
 package enum Input: Sendable {
     case part(RequestPart)
     /// Nothing after this can be understood.
-    case failure(Problem)
+    indirect case failure(Problem)
 }
 
 /// Where one connection stands. Decides; `HTTPConnection` acts.
@@ -22,7 +22,7 @@ package struct ConnectionState: Sendable {
         case tooLarge(limit: Int64)
         /// The request is complete; what came after its body.
         case end([HeaderField])
-        case failure(Problem)
+        indirect case failure(Problem)
         /// The connection is not worth the rest of the body that nobody wants.
         case giveUp
     }
@@ -103,7 +103,9 @@ package struct ConnectionState: Sendable {
     }
 
     /// The next thing to do with what has been received; `nil` when there is none, or the running exchange comes first.
-    package mutating func next(now: NIODeadline) -> Step? {
+    ///
+    /// - Parameter now: asked for only where it counts.
+    package mutating func next(now: @autoclosure () -> NIODeadline) -> Step? {
         while !isClosing, let input = takeInput() {
             switch input {
             case .failure(let problem):
@@ -111,16 +113,17 @@ package struct ConnectionState: Sendable {
                 if case .done = response { return .giveUp }
                 return .failure(problem)
             case .part(.head(let head)):
+                let now = now()
                 request = .collecting(received: 0, limit: .max, since: now)
                 patience.wait(.body, until: now + bodyTime)
                 return .head(head)
             case .part(.body(let bytes)):
-                if let step = body(bytes, now) { return step }
+                if let step = body(bytes, now()) { return step }
             case .part(.end(let trailers)):
                 if case .none = request { continue }
                 request = .complete
                 patience.waitForFunction()
-                if case .done = response { exchangeEnded(now: now) } else { return .end(trailers) }
+                if case .done = response { exchangeEnded(now: now()) } else { return .end(trailers) }
             }
         }
         return nil
@@ -260,11 +263,13 @@ package struct ConnectionState: Sendable {
     }
 
     /// A read has ended: bytes that made no part yet are the beginning of a head.
-    package mutating func readEnded(now: NIODeadline) {
+    ///
+    /// - Parameter now: asked for only then.
+    package mutating func readEnded(now: @autoclosure () -> NIODeadline) {
         defer { madeInput = false }
         guard case .none = request, !madeInput, !sawFirstByte, !isClosing else { return }
         sawFirstByte = true
-        patience.wait(.head, until: now + TimeAmount(configuration.headerTime))
+        patience.wait(.head, until: now() + TimeAmount(configuration.headerTime))
     }
 
     ///

@@ -64,15 +64,13 @@ extension HTTPConnection {
         // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise. Begun at
         // once, since this is its lane's thread.
         let task = Task.immediate(executorPreference: lane) {
+            if let other { return await handle.answer(other, body: body, id: id, number, shared: shared, on: lane) }
             do throws(Problem) {
-                let reply =
-                    if let other {
-                        try await shared.reply(to: other, body: body, id: id, on: lane)
-                    } else { try await shared.respond(head, body, function, id, lane) }
+                let reply = try await shared.respond(head, body, function, id, lane)
                 if handle.finish(reply, number) { return }
-                try await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
+                await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
             } catch {
-                handle.run { $0.fail(error, number) }
+                handle.fail(error, number)
             }
         }
         if number == exchange.number { exchange.task = task }
@@ -275,20 +273,47 @@ struct ConnectionHandle: Sendable {
     fileprivate func finish(_ reply: Reply, _ number: Int) -> Bool {
         guard reply.redirect == nil, reply.invocation == nil, case .bytes(let bytes) = reply.body else { return false }
         let head = reply.head
-        run { $0.finish(head, bytes, number) }
+        // Nearly always it is there, without a closure to be made.
+        if connection.eventLoop.inEventLoop {
+            connection.value.finish(head, bytes, number)
+        } else {
+            run { $0.finish(head, bytes, number) }
+        }
         return true
     }
 
-    /// Sends what `finish` does not. Apart from the task of each call, which would keep room for all that this takes.
+    // An asynchronous function keeps room for all that it may wait for. What is rare is apart from the task of each call.
+
+    /// Answers what is asked of the host itself.
+    @inline(never)
+    fileprivate func answer(
+        _ request: AdmittedRequest, body: Body, id: InvocationID, _ number: Int, shared: GatewayShared, on lane: Lane
+    ) async {
+        do throws(Problem) {
+            let reply = try await shared.reply(to: request, body: body, id: id, on: lane)
+            await give(reply, of: id, to: request.head, number, shared: shared, on: lane)
+        } catch {
+            fail(error, number)
+        }
+    }
+
+    @inline(never)
+    fileprivate func fail(_ problem: Problem, _ number: Int) { run { $0.fail(problem, number) } }
+
+    /// Sends what `finish` does not.
     @inline(never)
     fileprivate func give(
         _ reply: Reply, of invocation: InvocationID, to request: RequestHead, _ number: Int, shared: GatewayShared,
         on lane: Lane
-    ) async throws(Problem) {
+    ) async {
         var reply = reply
         if reply.redirect != nil {
             let answering: InvocationID
-            (reply, answering) = try await shared.follow(reply, of: invocation, to: request, on: lane)
+            do throws(Problem) {
+                (reply, answering) = try await shared.follow(reply, of: invocation, to: request, on: lane)
+            } catch {
+                return fail(error, number)
+            }
             run { $0.answers(answering, number) }
         }
         if let answering = reply.invocation {

@@ -208,8 +208,7 @@ final class HTTPConnection: ChannelInboundHandler {
     func pump() {
         guard !isPumping else { return }
         isPumping = true
-        let now = NIODeadline.now()
-        while let step = state.next(now: now) { handle(step) }
+        while let step = state.next(now: .now()) { handle(step) }
         isPumping = false
     }
 

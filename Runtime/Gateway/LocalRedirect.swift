@@ -27,7 +27,7 @@ extension GatewayShared {
     }
 
     private func route(_ target: String, instead request: RequestHead) throws(Problem) -> (String, RequestHead) {
-        guard let parts = RequestTarget(target), let path = RequestPath(parts.path) else {
+        guard let parts = RequestTarget(target), let path = RequestPath(parts.path[...]) else {
             throw .invalidRedirect("It led to \(target), which is not a valid path.")
         }
         switch router.withLock({ $0 }).find("GET", path) {
@@ -37,7 +37,7 @@ extension GatewayShared {
             // What described the body of the request went with it.
             let headers = request.headers.filter { !$0.name.lowercased().hasPrefix("content-") }
             let head = RequestHead(
-                method: "GET", path: String(parts.path), query: String(parts.query),
+                method: "GET", path: parts.path, query: parts.query,
                 parameters: route.parameters(of: path), headers: headers, remoteAddress: request.remoteAddress)
             return (route.function, head)
         }

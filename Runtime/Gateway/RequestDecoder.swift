@@ -159,7 +159,6 @@ package struct RequestDecoder: Sendable {
         let line = try RequestLine(bytes)
         guard line.target.utf8.count <= limits.requestLine else { throw .targetTooLong(limit: limits.requestLine) }
         place = .fields(of: line)
-        fields = RequestFields()
     }
 
     private mutating func takeField(_ line: UnsafeRawBufferPointer) throws(Problem) -> HeaderField {
@@ -175,7 +174,9 @@ package struct RequestDecoder: Sendable {
         if let problem = fields.framingProblem(isOld: line.isOld) { throw problem }
         isLast = !fields.keepsAlive(isOld: line.isOld)
         place = fields.isChunked ? .chunkSize : .body(left: fields.contentLength ?? 0)
-        return .head(ReceivedHead(method: line.method, target: line.target, isOld: line.isOld, fields: fields))
+        var taken = RequestFields()
+        swap(&taken, &fields)
+        return .head(ReceivedHead(method: line.method, target: line.target, isOld: line.isOld, fields: taken))
     }
 }
 

@@ -38,7 +38,7 @@ package struct RequestFields: Sendable {
         case .host:
             hosts += 1
             // It may be empty.
-            validHost = validHost && value.utf8.allSatisfy(\.isHostCharacter)
+            validHost = validHost && ByteSet.hosts.containsAll(of: value)
             forwarded.append(HeaderField(name, value))
         case .contentLength:
             validLength = validLength && contentLength == nil && value.utf8.allSatisfy(\.isDigit)
@@ -139,12 +139,12 @@ private enum Special {
     case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, prefer, delay
     case hopByHop
 
+    init(_ name: String) { self = name.withRawUTF8 { Special($0) } }
+
     /// Looks at the length first, since most names differ by it.
-    init(_ name: String) {
-        func equals(_ other: StaticString) -> Bool {
-            other.withUTF8Buffer { name.utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
-        }
-        switch name.utf8.count {
+    private init(_ name: UnsafeRawBufferPointer) {
+        func equals(_ other: StaticString) -> Bool { name.equals(lowercased: other) }
+        switch name.count {
         case 2: self = equals("te") ? .te : .none
         case 4: self = equals("host") ? .host : .none
         case 6: self = equals("expect") ? .expect : equals("prefer") ? .prefer : .none

@@ -16,7 +16,7 @@ struct RequestLine {
         else { throw .malformedRequestLine }
         guard version.isKnown else { throw .unsupportedVersion }
         let (method, target) = (line.part(..<first), line.part((first + 1)..<last))
-        guard !method.isEmpty, method.allSatisfy(\.isMethodCharacter), target.allSatisfy(\.isTargetCharacter) else {
+        guard !method.isEmpty, ByteSet.methods.containsAll(of: method), ByteSet.targets.containsAll(of: target) else {
             throw .malformedRequestLine
         }
         self.method = String(decoding: method, as: UTF8.self)
@@ -55,8 +55,8 @@ private struct HTTPVersion {
     private let minor: UInt8
 
     init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count == 8, bytes.prefix(5).elementsEqual("HTTP/".utf8), bytes[6] == UInt8(ascii: "."),
-            bytes[5].isDigit, bytes[7].isDigit
+        guard bytes.count == 8, let start = bytes.baseAddress, memcmp(start, "HTTP/", 5) == 0,
+            bytes[6] == UInt8(ascii: "."), bytes[5].isDigit, bytes[7].isDigit
         else { return nil }
         (major, minor) = (bytes[5] - UInt8(ascii: "0"), bytes[7] - UInt8(ascii: "0"))
     }
@@ -78,7 +78,7 @@ extension HeaderField {
         while start < end, line[start].isBlank { start += 1 }
         while start < end, line[end - 1].isBlank { end -= 1 }
         let (name, value) = (line.part(..<colon), line.part(start..<end))
-        guard name.allSatisfy(\.isTokenCharacter), value.allSatisfy(\.isFieldCharacter) else { throw .malformedField }
+        guard ByteSet.tokens.containsAll(of: name), ByteSet.fields.containsAll(of: value) else { throw .malformedField }
         self.init(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
     }
 }
@@ -148,10 +148,10 @@ extension UInt8 {
     /// SP or HTAB.
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 
-    fileprivate var isMethodCharacter: Bool { self >= 0x41 && self <= 0x5A || self == UInt8(ascii: "-") }
+    var isMethodCharacter: Bool { self >= 0x41 && self <= 0x5A || self == UInt8(ascii: "-") }
 
     /// Of a request target: what is visible, but no fragment, which stays with the client.
-    fileprivate var isTargetCharacter: Bool { self > 0x20 && self < 0x7F && self != UInt8(ascii: "#") }
+    var isTargetCharacter: Bool { self > 0x20 && self < 0x7F && self != UInt8(ascii: "#") }
 
     /// Of a host and a port (RFC 3986 §3.2.2).
     var isHostCharacter: Bool {

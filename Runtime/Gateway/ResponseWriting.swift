@@ -55,33 +55,53 @@ package struct ResponsePlan: Sendable {
         to buffer: inout ByteBuffer, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
         trailer: [UInt8]
     ) {
-        if head.status == 200 {
-            buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
-        } else {
-            let reason = HTTPResponseStatus(statusCode: head.status).reasonPhrase
-            buffer.writeString("HTTP/1.1 \(head.status) \(reason)\r\n")
+        let reason = HTTPResponseStatus(statusCode: head.status).reasonPhrase
+        // What else is written has fewer than 256 bytes.
+        let room = head.headers.reduce(256 + reason.utf8.count + trailer.count) { $0 + $1.room }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
+            var text = TextWriter(memory)
+            write(to: &text, reason: reason, context, keepsAlive, invocation)
+            text.write(trailer)
+            text.write("\r\n")
+            return text.count
         }
+    }
+
+    private func write(
+        to text: inout TextWriter, reason: String, _ context: ResponseContext, _ keepsAlive: Bool,
+        _ invocation: InvocationID?
+    ) {
+        text.write("HTTP/1.1 ")
+        text.write(number: head.status)
+        text.write(" ")
+        text.write(reason)
+        text.write("\r\n")
         for field in head.headers {
             switch OwnField(field.name) {
-            case .none: buffer.write(field.name, field.value)
-            case .trailer where framing == .chunked && context.takesTrailers: buffer.write(field.name, field.value)
+            case .none: text.write(field)
+            case .trailer where framing == .chunked && context.takesTrailers: text.write(field)
             case .trailer, .contentLength, .dropped: continue
             }
         }
         switch framing {
-        case .absent(.some(let length)), .length(let length): buffer.write("Content-Length", String(length))
-        case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
-        case .upgrade: buffer.writeStaticString("Upgrade: websocket\r\nConnection: Upgrade\r\n")
+        case .absent(.some(let length)), .length(let length):
+            text.write("Content-Length: ")
+            text.write(number: Int(length))
+            text.write("\r\n")
+        case .chunked: text.write("Transfer-Encoding: chunked\r\n")
+        case .upgrade: text.write("Upgrade: websocket\r\nConnection: Upgrade\r\n")
         case .absent(.none), .untilClose: break
         }
-        if let invocation { buffer.write(invocation) }
-        if !keepsAlive, framing != .upgrade {
-            buffer.writeStaticString("Connection: close\r\n")
-        } else if keepsAlive, context.isOld {
-            buffer.writeStaticString("Connection: keep-alive\r\n")
+        if let invocation {
+            text.write("Apus-Invocation: ")
+            text.write(invocation)
+            text.write("\r\n")
         }
-        buffer.writeBytes(trailer)
-        buffer.writeStaticString("\r\n")
+        if !keepsAlive, framing != .upgrade {
+            text.write("Connection: close\r\n")
+        } else if keepsAlive, context.isOld {
+            text.write("Connection: keep-alive\r\n")
+        }
     }
 }
 
@@ -89,11 +109,11 @@ package struct ResponsePlan: Sendable {
 private enum OwnField {
     case none, contentLength, trailer, dropped
 
-    init(_ name: String) {
-        func equals(_ other: StaticString) -> Bool {
-            other.withUTF8Buffer { name.utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
-        }
-        switch name.utf8.count {
+    init(_ name: String) { self = name.withRawUTF8 { OwnField($0) } }
+
+    private init(_ name: UnsafeRawBufferPointer) {
+        func equals(_ other: StaticString) -> Bool { name.equals(lowercased: other) }
+        switch name.count {
         case 2: self = equals("te") ? .dropped : .none
         case 4: self = equals("date") ? .dropped : .none
         case 6: self = equals("server") ? .dropped : .none
@@ -109,11 +129,19 @@ private enum OwnField {
 }
 
 extension ByteBuffer {
+    /// `chunk` in chunked transfer coding (RFC 9112 §7.1). An empty one would be the end.
+    mutating func writeChunk(_ chunk: ByteBuffer) {
+        writeString(String(chunk.readableBytes, radix: 16))
+        writeStaticString("\r\n")
+        writeImmutableBuffer(chunk)
+        writeStaticString("\r\n")
+    }
+
     /// The end of a body in chunked transfer coding (RFC 9112 §7.1.2), with the trailers that may be sent.
     mutating func writeLastChunk(_ trailers: [HeaderField]) {
         writeStaticString("0\r\n")
         for field in trailers where field.isSendable {
-            if case .none = OwnField(field.name) { write(field.name, field.value) }
+            if case .none = OwnField(field.name) { writeString("\(field.name): \(field.value)\r\n") }
         }
         writeStaticString("\r\n")
     }
@@ -122,30 +150,9 @@ extension ByteBuffer {
 extension HeaderField {
     /// A token, and a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin another field.
     fileprivate var isSendable: Bool {
-        !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter)
-            && value.utf8.allSatisfy(\.isFieldCharacter)
-    }
-}
-
-extension ByteBuffer {
-    fileprivate mutating func write(_ name: String, _ value: String) {
-        writeString(name)
-        writeStaticString(": ")
-        writeString(value)
-        writeStaticString("\r\n")
+        !name.isEmpty && ByteSet.tokens.containsAll(of: name) && ByteSet.fields.containsAll(of: value)
     }
 
-    fileprivate mutating func write(_ invocation: InvocationID) {
-        writeStaticString("Apus-Invocation: ")
-        writeWithUnsafeMutableBytes(minimumWritableBytes: InvocationID.length) { invocation.write(to: $0) }
-        writeStaticString("\r\n")
-    }
-
-    /// `chunk` in chunked transfer coding (RFC 9112 §7.1). An empty one would be the end.
-    mutating func writeChunk(_ chunk: ByteBuffer) {
-        writeString(String(chunk.readableBytes, radix: 16))
-        writeStaticString("\r\n")
-        writeImmutableBuffer(chunk)
-        writeStaticString("\r\n")
-    }
+    /// Bytes that its line takes.
+    fileprivate var room: Int { name.utf8.count + value.utf8.count + 4 }
 }

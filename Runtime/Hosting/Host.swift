@@ -61,7 +61,7 @@ package struct Host: Sendable {
         let engine = InvocationEngine(store: store, logger: logger)
         watch(store, engine, logger)
         let directory = AccessDirectory()
-        let workerAPI = WorkerAPIServer(directory: directory, group: group, logger: logger)
+        let workerAPI = WorkerAPIServer(directory: directory, logger: logger)
         let functions = FunctionSet(
             engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, directory: directory,
             drain: configuration.drain, output: logs.output)

@@ -74,7 +74,7 @@ package struct LeakCheck: Sendable {
         let directory = AccessDirectory()
         let bench = LeakBench(manifest, store: store, lane: Lane(loop: group.next()), directory: directory)
         let server = WorkerAPIServer(
-            directory: directory, group: group, logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
+            directory: directory, logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         var runs = Runs()
         try await server.serving { runs = try await run(on: bench) }
         return runs

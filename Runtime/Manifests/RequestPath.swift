@@ -7,24 +7,32 @@ package struct RequestPath: Sendable, Hashable {
 
     /// `nil` for a path that is not valid. `path` begins with `/`; `/` alone has no segments.
     package init?(_ path: Substring) {
-        guard path.utf8.first == UInt8(ascii: "/") else { return nil }
-        guard path.utf8.count > 1 else {
-            segments = []
-            return
+        var path = path
+        guard let segments = path.withUTF8(Self.split) else { return nil }
+        self.segments = segments
+    }
+
+    private static func split(_ path: UnsafeBufferPointer<UInt8>) -> [String]? {
+        guard path.first == UInt8(ascii: "/") else { return nil }
+        var segments: [String] = []
+        guard path.count > 1 else { return segments }
+        segments.reserveCapacity(4)
+        var start = 1
+        while start <= path.count {
+            let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.count
+            guard let segment = segment(path[start..<end]) else { return nil }
+            segments.append(segment)
+            start = end + 1
         }
-        var decoded: [String] = []
-        decoded.reserveCapacity(4)
-        var rest = path.utf8.dropFirst()
-        while true {
-            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
-            guard let segment = Self.decode(Substring(rest[..<end]), refusingNull: true), !Self.climbs(segment) else {
-                return nil
-            }
-            decoded.append(segment)
-            if end == rest.endIndex { break }
-            rest = rest[rest.index(after: end)...]
-        }
-        segments = decoded
+        return segments
+    }
+
+    private static func segment(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
+        let text = String(decoding: bytes, as: UTF8.self)
+        // Nothing else can be encoded, or climb.
+        guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") }) else { return text }
+        guard let segment = decode(text[...], refusingNull: true), !climbs(segment) else { return nil }
+        return segment
     }
 
     /// `text` with its percent-encodings (RFC 3986 §2.1) replaced; `nil` where that gives no text.

@@ -1,7 +1,7 @@
 package import Events
 
-/// One HTTP trigger, as the gateway needs it.
-package struct Route: Sendable, Hashable {
+/// One HTTP trigger, as the gateway needs it. A class, since each request takes it out of the table.
+package final class Route: Sendable {
     package let function: String
     /// Which of the function's triggers.
     package let index: Int

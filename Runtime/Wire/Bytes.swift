@@ -4,42 +4,87 @@ package struct WireError: Error, Equatable, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
-/// Appends little-endian integers and length-prefixed strings to an array.
+/// Appends little-endian integers and length-prefixed strings to bytes that go out as one.
 package struct ByteWriter: Sendable {
-    package var bytes: [UInt8]
+    /// Longer than what has been written: a piece is copied into its place, which costs less than to append it.
+    private var storage: [UInt8]
+    /// Bytes that have been written.
+    package private(set) var count = 0
 
-    package init(reserving capacity: Int = 256) {
-        bytes = []
-        bytes.reserveCapacity(capacity)
+    package init(reserving capacity: Int = 256) { storage = [UInt8](repeating: 0, count: capacity) }
+
+    /// What has been written.
+    package var bytes: [UInt8] { Array(storage[..<count]) }
+
+    /// Gives what has been written to `body`, which must not keep it.
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try storage.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
 
-    @inlinable package mutating func write<Number: FixedWidthInteger>(_ number: Number) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    /// Forgets the first bytes, and what memory it has beyond `capacity` once nothing is left.
+    package mutating func removeFirst(_ removed: Int, keeping capacity: Int) {
+        count -= removed
+        if count > 0 {
+            storage.removeFirst(removed)
+        } else if storage.count > capacity {
+            self = ByteWriter()
+        }
     }
 
-    @inlinable package mutating func write(_ text: String) {
-        write(UInt32(text.utf8.count))
-        // Native strings, which nearly all are, are appended without a copy of their own.
-        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { bytes.append(contentsOf: $0) }
-        if isDone == nil { bytes.append(contentsOf: text.utf8) }
+    package mutating func write<Number: FixedWidthInteger>(_ number: Number) {
+        let offset = add(MemoryLayout<Number>.size)
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: Number.self) }
     }
 
-    @inlinable package mutating func write(_ data: [UInt8]) {
+    package mutating func write(_ text: String) {
+        var text = text
+        text.withUTF8 {
+            write(UInt32($0.count))
+            append(UnsafeRawBufferPointer($0))
+        }
+    }
+
+    package mutating func write(_ data: [UInt8]) {
         write(UInt32(data.count))
-        bytes.append(contentsOf: data)
+        data.withUnsafeBytes { append($0) }
     }
+
+    /// How many follow.
+    package mutating func write(count: Int) { write(UInt32(count)) }
 
     @inlinable package mutating func write(_ fields: [some WirePair]) {
-        write(UInt32(fields.count))
+        write(count: fields.count)
         for field in fields {
             write(field.name)
             write(field.value)
         }
     }
 
+    /// Appends bytes as they are.
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        let offset = add(bytes.count)
+        storage.withUnsafeMutableBytes {
+            UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: bytes)
+        }
+    }
+
     /// Overwrites four bytes at `offset`, which must lie inside what was written.
     package mutating func replace(at offset: Int, with number: UInt32) {
-        for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: number >> (8 * UInt32(index))) }
+        precondition(offset >= 0 && offset + 4 <= count, "only what was written can be replaced")
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self) }
+    }
+
+    /// Makes room for `size` more bytes. Returns where they begin.
+    private mutating func add(_ size: Int) -> Int {
+        let offset = count
+        count += size
+        if count > storage.count { grow() }
+        return offset
+    }
+
+    @inline(never)
+    private mutating func grow() {
+        storage += [UInt8](repeating: 0, count: max(count, 2 * storage.count) - storage.count)
     }
 }
 

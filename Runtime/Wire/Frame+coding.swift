@@ -48,14 +48,14 @@ extension Frame {
         _ type: FrameType, _ call: UInt32, end: Bool, body: Int = 0, into writer: inout ByteWriter,
         payload: (inout ByteWriter) -> Void
     ) {
-        let start = writer.bytes.count
+        let start = writer.count
         writer.write(UInt32(0))
         writer.write(type.rawValue)
         writer.write(end ? endFlag : 0)
         writer.write(UInt16(0))
         writer.write(call)
         payload(&writer)
-        writer.replace(at: start, with: UInt32(writer.bytes.count - start - Frame.headerSize + body))
+        writer.replace(at: start, with: UInt32(writer.count - start - Frame.headerSize + body))
     }
 }
 
@@ -143,7 +143,7 @@ extension Message {
 extension WireBody {
     func encode(into writer: inout ByteWriter) {
         switch self {
-        case .bytes(let bytes): writer.bytes.append(contentsOf: bytes)
+        case .bytes(let bytes): bytes.withUnsafeBytes { writer.append($0) }
         case .range: preconditionFailure("a decoded body has no bytes of its own; take them from the decoder's input")
         }
     }

@@ -2,7 +2,7 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
-package import NIOPosix
+import NIOPosix
 import ServiceLifecycle
 package import Workers
 
@@ -14,13 +14,11 @@ package struct WorkerAPIServer: Sendable {
     private static let idle = TimeAmount.seconds(30)
 
     private let directory: AccessDirectory
-    private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
 
     /// - Parameter directory: who may use it; told where it listens.
-    package init(directory: AccessDirectory, group: MultiThreadedEventLoopGroup, logger: Logger) {
+    package init(directory: AccessDirectory, logger: Logger) {
         self.directory = directory
-        self.group = group
         self.logger = logger
     }
 
@@ -68,7 +66,8 @@ package struct WorkerAPIServer: Sendable {
             onServerRunning: { channel in
                 if let port = channel.localAddress?.port { onListening(port) }
             },
-            eventLoopGroupProvider: .shared(group),
+            // Hummingbird's server may let go of its promises after it has ended, when the lanes are gone.
+            eventLoopGroupProvider: .shared(.singletonMultiThreadedEventLoopGroup),
             logger: quiet)
     }
 }

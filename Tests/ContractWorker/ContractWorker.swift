@@ -73,6 +73,7 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
             var count = 0
             for try await chunk in request.body { count += chunk.count }
             return .text("\(count)\n")
+        case "bytes": return .bytes(Array(Memory.bytes.prefix(arguments["size"] ?? 0)))
         case "stream":
             let (chunks, size) = (arguments["chunks"] ?? 10, arguments["size"] ?? 1024)
             return .stream { writer in
@@ -192,6 +193,7 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
 
 private enum Memory {
     static let calls = Atomic<Int>(0)
+    static let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 10 << 20)
 }
 
 private struct Arguments {

@@ -80,6 +80,8 @@ final class ApusHost {
             + ["serve", folder + "/manifests", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
             + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 }
+            // Work for a lane that has ended is a crash, and not a line in the log.
+            .merging(["SWIFTNIO_STRICT": "1"]) { $1 }
         let path = folder + "/host.log"
         let before = log.utf8.count
         if before == 0 { _ = FileManager.default.createFile(atPath: path, contents: nil) }

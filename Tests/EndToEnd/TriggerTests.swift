@@ -32,12 +32,12 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "tick", triggers: #"{ timer: { cron: "0 * * * *", missed: \#(policy), overlap: allow } }"#, into: record
             )
-            try await ApusHost.with(["tick": manifest], environment: try Faults.clock(at: "2026-06-01T10:30:00Z")) { host in
+            try await ApusHost.with(["tick": manifest], environment: Faults.clock(at: "2026-06-01T10:30:00Z")) { host in
                 let isKnown = await eventually { host.log.contains("serves 1 function on http://") }
                 #expect(isKnown)
                 host.kill()
                 // 11:00, 12:00 and 13:00 pass while nobody is there.
-                try await host.start(environment: try Faults.clock(at: "2026-06-01T13:30:00Z"))
+                try await host.start(environment: Faults.clock(at: "2026-06-01T13:30:00Z"))
                 if expected > 0 {
                     let isMade = await eventually { Self.lines(record).count >= expected }
                     #expect(isMade)
@@ -64,7 +64,7 @@ struct TriggerTests {
             let manifest = Self.recorder(
                 "nightly", triggers: #"{ timer: { cron: "30 2 * * *", zone: Europe/Berlin } }"#, into: record)
             // Ten seconds of the test are ten hours of the host.
-            try await ApusHost.with(["nightly": manifest], environment: try Faults.clock(at: start, speed: 3600)) { _ in
+            try await ApusHost.with(["nightly": manifest], environment: Faults.clock(at: start, speed: 3600)) { _ in
                 let hasPassed = await eventually(within: .seconds(60)) { Self.lines(record).count >= 2 }
                 #expect(hasPassed)
                 let fired = Self.lines(record).prefix(2).map { $0.split(separator: " ")[1] }
@@ -148,7 +148,7 @@ struct TriggerTests {
                 limits: { time: 1h }
                 sandbox: { write: [\(folder)] }
                 """
-            try await ApusHost.with(["once": manifest], environment: try Faults.clock(at: "2025-12-31T23:59:59Z")) { host in
+            try await ApusHost.with(["once": manifest], environment: Faults.clock(at: "2025-12-31T23:59:59Z")) { host in
                 let isRunning = await eventually { Self.lines(record).count == 1 }
                 #expect(isRunning)
                 host.kill()

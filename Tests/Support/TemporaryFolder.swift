@@ -10,7 +10,7 @@ package func withTemporaryFolder<Result>(_ body: (String) async throws -> Result
 
 /// Waits until `condition` holds; looks again every few milliseconds, gives up after `limit`.
 package func eventually(
-    within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(90), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {

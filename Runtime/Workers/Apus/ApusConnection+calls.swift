@@ -13,7 +13,9 @@ extension ApusConnection {
 
     // MARK: Begin
 
-    func begin(_ call: ApusCall) {
+    /// - Parameter continuation: learns the answer; `nil` when there is no worker any more.
+    func begin(_ call: ApusCall, _ continuation: ApusCall.Continuation) {
+        call.continuation = continuation
         guard phase == .ready else {
             call.resume(nil)
             return reports.released()

@@ -258,16 +258,16 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Adds a frame that carries an empty body, with `body` in its place.
     func send(_ frame: Frame, body: ByteBuffer) {
         guard let context = channelContext else { return }
-        let start = outbox.bytes.count
+        let start = outbox.count
         frame.encode(into: &outbox)
-        let payload = outbox.bytes.count - start - Frame.headerSize
+        let payload = outbox.count - start - Frame.headerSize
         outbox.replace(at: start, with: UInt32(payload + body.readableBytes))
         add(body, context)
     }
 
     private func add(_ body: ByteBuffer, _ context: ChannelHandlerContext) {
         if body.readableBytes <= 16 << 10 {
-            outbox.bytes.append(contentsOf: body.readableBytesView)
+            body.withUnsafeReadableBytes { outbox.append($0) }
         } else {
             writeOutbox(context)
             context.write(wrapOutboundOut(body), promise: nil)
@@ -289,12 +289,10 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func writeOutbox(_ context: ChannelHandlerContext) {
-        guard !outbox.bytes.isEmpty else { return }
-        context.write(wrapOutboundOut(context.channel.allocator.buffer(bytes: outbox.bytes)), promise: nil)
-        if outbox.bytes.capacity > 256 << 10 {
-            outbox = ByteWriter(reserving: 4096)
-        } else {
-            outbox.bytes.removeAll(keepingCapacity: true)
-        }
+        guard outbox.count > 0 else { return }
+        var buffer = context.channel.allocator.buffer(capacity: outbox.count)
+        outbox.withUnsafeBytes { _ = buffer.writeBytes($0) }
+        context.write(wrapOutboundOut(buffer), promise: nil)
+        outbox.removeFirst(outbox.count, keeping: 256 << 10)
     }
 }

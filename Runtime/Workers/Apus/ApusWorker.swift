@@ -66,9 +66,10 @@ final class ApusWorker: Worker {
         let outcome = await withTaskCancellationHandler {
             // Resumed exactly once: see `ApusCall.resume`.
             await withUnsafeContinuation { continuation in
-                lane.run { [connection] in
-                    live.continuation = continuation
-                    connection.begin(live)
+                if lane.loop.inEventLoop {
+                    connection.begin(live, continuation)
+                } else {
+                    lane.loop.execute { [connection] in connection.begin(live, continuation) }
                 }
             }
         } onCancel: {

@@ -69,7 +69,7 @@ extension Pool {
                 self?.change { $0.state.tick($1) }
             }
             return nil
-        case .roomGrew: return contents.onRoom
+        case .roomGrew: return contents.onRoom?.notify
         case .drained:
             let spectators = contents.spectators
             contents.spectators = [:]
@@ -152,10 +152,10 @@ extension Pool {
     /// The common way, which does without a list of actions.
     private func releaseQuietly(_ id: PoolState.WorkerID) -> Bool {
         let now = PoolState.Instant.now
-        let (isReleased, notify) = contents.withLock { contents in
+        let (isReleased, listener) = contents.withLock { contents in
             contents.state.releaseQuietly(id, now: now) ? (true, contents.onRoom) : (false, nil)
         }
-        notify?()
+        listener?.notify()
         return isReleased
     }
 }

@@ -17,12 +17,19 @@ package final class Pool: Sendable {
         var waiters: [PoolState.WaiterID: Lease] = [:]
         var lastWaiter: PoolState.WaiterID = 0
         var timer: Scheduled<Void>?
-        var onRoom: (@Sendable () -> Void)?
+        var onRoom: Listener?
         /// Who waits for the end of draining.
         var spectators: [UInt64: CheckedContinuation<Void, Never>] = [:]
         var lastSpectator: UInt64 = 0
         /// Who waits for the first worker that starts without a call.
         var warming: CheckedContinuation<String?, Never>?
+
+        /// A class: a function that is handed through a lock's generics is wrapped anew each time.
+        final class Listener: Sendable {
+            let notify: @Sendable () -> Void
+
+            init(_ notify: @escaping @Sendable () -> Void) { self.notify = notify }
+        }
 
         var isDrained: Bool { state.isDraining && state.workers.isEmpty }
 
@@ -92,7 +99,7 @@ package final class Pool: Sendable {
     }
 
     /// Called whenever `room` may have grown.
-    package func onRoom(_ notify: @escaping @Sendable () -> Void) { contents.withLock { $0.onRoom = notify } }
+    package func onRoom(_ notify: @escaping @Sendable () -> Void) { contents.withLock { $0.onRoom = .init(notify) } }
 
     /// Starts the `min` workers and keeps them; runs until the task is cancelled or `drain` has finished.
     package func run() async {

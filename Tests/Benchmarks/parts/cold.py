@@ -5,10 +5,11 @@ import os
 import statistics
 import time
 
+from parts.report import Table, at_most, rows
 from parts.servers import BUILD, apus, free_port, need, started
 
-CONNECTIONS = 1
-SAMPLES = 100
+YARDSTICK = "posix_spawn to exit"
+SAMPLES = 20  # a round
 PROGRAM = str(BUILD / "Hello")
 MANIFEST_WORKERS = "{ idle: 1ms }"
 
@@ -40,32 +41,41 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def line(name, values, base):
-    p50 = statistics.median(values)
-    print(f"{name:<34}{p50:>10.2f}{percentile(values, 0.99):>10.2f}{p50 / base:>8.2f}")
+def sampled(clients, admins):
+    """What a program alone takes, and the first request to each host, one after the other: {name: [milliseconds]}."""
+    null = os.open("/dev/null", os.O_RDWR)
+    found = {YARDSTICK: [], **{name: [] for name in clients}}
+    for _ in range(SAMPLES):
+        found[YARDSTICK].append(spawned(null))
+        for name in clients:
+            found[name].append(answered(clients[name], admins[name]))
+    os.close(null)
+    return found
 
 
 def measure(options):
     need(BUILD / "apus", PROGRAM)
     ports = {name: free_port() for name in ("apus", "apus, sandbox: off")}
     contenders = {
-        "apus": lambda folder: apus(folder, MANIFEST_WORKERS, admin=ports["apus"]),
-        "apus, sandbox: off": lambda folder: apus(
-            folder, MANIFEST_WORKERS, more="sandbox: off", admin=ports["apus, sandbox: off"]),
+        "apus": lambda home: apus(home, MANIFEST_WORKERS, admin=ports["apus"]),
+        "apus, sandbox: off": lambda home: apus(
+            home, MANIFEST_WORKERS, more="sandbox: off", admin=ports["apus, sandbox: off"]),
     }
-    base, results = [], {name: [] for name in contenders}
-    null = os.open("/dev/null", os.O_RDWR)
-    with started(contenders) as serving:
-        clients = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in serving.items()}
+    columns = ("p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
+    results = {name: {column: [] for column in columns} for name in (YARDSTICK, *contenders)}
+    with started(contenders) as servers:
+        clients = {name: http.client.HTTPConnection("127.0.0.1", server.port) for name, server in servers.items()}
         admins = {name: http.client.HTTPConnection("127.0.0.1", port) for name, port in ports.items()}
-        for _ in range(options.rounds * SAMPLES // 5):
-            base.append(spawned(null))
-            for name in contenders:
-                results[name].append(answered(clients[name], admins[name]))
-    os.close(null)
-    print(f"\nfirst request to a function without workers, static Swift, {len(base)} each, one after the other "
-          f"(goal: at most 3)\n")
-    print(f"{'':<34}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>8}")
-    line("posix_spawn to exit", base, statistics.median(base))
-    for name, values in results.items():
-        line(name, values, statistics.median(base))
+        for _ in range(options.rounds):
+            found = sampled(clients, admins)
+            base = found[YARDSTICK]
+            for name, values in found.items():
+                p50, p99 = statistics.median(values), percentile(values, 0.99)
+                ratios = (p50 / statistics.median(base), p99 / percentile(base, 0.99))
+                for column, value in zip(columns, (p50, p99, *ratios)):
+                    results[name][column].append(round(value, 4))
+    goals = {"apus": [at_most(3, "p50 ratio"), at_most(6, "p99 ratio")]}
+    yield Table(
+        "The first request from zero", rows(results, goals),
+        f"`GET /hello/Ada` to a static Swift function of which no process runs, {SAMPLES} times a round, beside "
+        "`posix_spawn` to exit of the same program, in the default sandbox and without any.")

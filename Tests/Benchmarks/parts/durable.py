@@ -1,86 +1,140 @@
-"""What is on disk before its answer leaves, beside warm HTTP: queued requests, and invocations that change state."""
+"""What is on disk before its answer leaves, beside warm HTTP and beside SQLite itself."""
+import datetime
 import http.client
 import json
-import pathlib
-import statistics
-import tempfile
+import math
+import subprocess
+import sys
+import time
 
-from parts.servers import BUILD, apus, free_port, need, started, table, wrk
+from parts.report import Table, at_least, compared, interleaved
+from parts.servers import BUILD, apus, compiled, free_port, need, started, temporary_folder, wrk
 
 CONNECTIONS = 32
 YARDSTICK = "warm HTTP, no state"
 WORKERS = "{ concurrency: 64 }"
 WORKER = str(BUILD / "ContractWorker")
-# Each request of `add` reads, adds to and writes a key of its own.
-SCRIPTS = {
-    "enqueue, for later (goal 0.5)": """
-        wrk.method = "POST"
-        wrk.headers["Prefer"] = "respond-async"
-        wrk.headers["Apus-After"] = "1h"
-        """,
-    "enqueue, and run": """
-        wrk.method = "POST"
-        wrk.headers["Prefer"] = "respond-async"
-        """,
-    "read and write one key (goal 0.4)": """
+
+
+def keyed(operation, keys):
+    """Requests that each have another key."""
+    return f"""
         local number = 0
         request = function()
             number = number + 1
-            return wrk.format("GET", "/hello/add?key=" .. number % 100000)
-        end
-        """,
+            return wrk.format("GET", "/hello/{operation}?key=" .. number % {keys})
+        end"""
+
+
+def queued(when=""):
+    return f"""
+        wrk.method = "POST"
+        wrk.headers["Prefer"] = "respond-async"
+        {when}"""
+
+
+# Each request of `add` reads, adds to and writes a key.
+SCRIPTS = {
+    "enqueue, for later": queued('wrk.headers["Apus-After"] = "1h"'),
+    "enqueue, and run": queued(),
+    "read a key": keyed("get", 1000),
+    "read and write a key": keyed("add", 100000),
     "increment one hot key": 'request = function() return wrk.format("GET", "/hello/increment?key=hot") end',
 }
-
-
-def program(name):
-    return WORKER if "key" in name else str(BUILD / "Hello")
+GOALS = {
+    "enqueue, for later": at_least(0.5, "ratio"), "read and write a key": at_least(0.4, "ratio"),
+    "increment one hot key": at_least(0.3, "ratio"),
+}
+DRAIN = "drain of what is due"
 
 
 class Admin:
-    """Counts the transactions of a host."""
+    """What a host says of itself."""
 
     def __init__(self):
         self.port = free_port()
 
-    def read(self):
+    def read(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request("GET", "/v1/storage")
-        document = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+
+    def commits(self):
+        document = self.read("/v1/storage")
         return document["units"], document["commits"]
 
+    def queue(self):
+        return self.read("/v1/functions/hello")["function"]["queue"]
 
-def measured(port, admin, options, seconds, script):
-    """A row of `wrk`, and how many units a transaction had meanwhile."""
-    before = admin.read()
-    row = wrk(port, options.connections, seconds, script)
-    units, commits = (after - earlier for after, earlier in zip(admin.read(), before))
-    return row, units / commits if commits else 0
+
+class Load:
+    """What is asked of one host."""
+
+    def __init__(self, name, home, connections):
+        self.name, self.script, self.connections = name, home / f"{name}.lua", connections
+        self.admin, self.server = Admin(), None
+        self.script.write_text(SCRIPTS.get(name, ""))
+
+    def start(self, home):
+        program = WORKER if "key" in self.name else str(BUILD / "Hello")
+        return apus(home, WORKERS, program, admin=self.admin.port)
+
+    def warm(self):
+        if self.name == "read a key":
+            # So that there is something to read.
+            self.script.write_text(SCRIPTS["read and write a key"])
+            wrk(self.server, 1, 1, self.script)
+            self.script.write_text(SCRIPTS[self.name])
+        self.measure(1)
+
+    def measure(self, seconds):
+        """The columns of `wrk`, and how many units a transaction, with one `fsync`, took together meanwhile."""
+        before = self.admin.commits()
+        columns = wrk(self.server, self.connections, seconds, self.script)
+        units, commits = (after - earlier for after, earlier in zip(self.admin.commits(), before))
+        return {**columns, "units a commit": units / commits if commits else 0}
+
+    def drain(self):
+        """How many a second run of those that are enqueued in a second and due all at once, a moment later."""
+        due = math.ceil(time.time()) + 2
+        moment = datetime.datetime.fromtimestamp(due, datetime.timezone.utc).isoformat()
+        self.script.write_text(queued(f'wrk.headers["Apus-At"] = "{moment}"'))
+        before = self.admin.queue()["enqueued"]
+        wrk(self.server, self.connections, 1, self.script)
+        if time.time() > due:
+            sys.exit("enqueueing for a second took two")
+        while time.time() < due + 60:
+            time.sleep(max(0.02, due - time.time()))
+            queue = self.admin.queue()
+            if queue["waiting"] + queue["running"] == 0:
+                return {"requests/s": (queue["enqueued"] - before) / (time.time() - due)}
+        sys.exit(f"not drained after a minute: {queue}")
+
+
+def sqlite(program, home, keys, seconds):
+    found = subprocess.run(
+        [program, home / f"{keys}.db", str(seconds), str(keys)], capture_output=True, text=True, check=True).stdout
+    return {"requests/s": float(found), "units a commit": keys}
 
 
 def measure(options):
-    need("wrk", BUILD / "apus", BUILD / "Hello", WORKER)
-    names = [YARDSTICK, *SCRIPTS]
-    admins = {name: Admin() for name in names}
-    rows, batches = {name: [] for name in names}, {name: [] for name in names}
-
-    def contender(name):
-        return lambda folder: apus(folder, WORKERS, program(name), admin=admins[name].port)
-    with tempfile.TemporaryDirectory(prefix="apus-bench-") as folder:
-        scripts = {name: pathlib.Path(folder) / f"{index}.lua" for index, name in enumerate(SCRIPTS)}
-        for name, path in scripts.items():
-            path.write_text(SCRIPTS[name])
-        with started({name: contender(name) for name in names}, answer=None, path="/hello/pid") as ports:
-            for round in range(options.rounds + 1):
-                for name, port in ports.items():
-                    row, batch = measured(
-                        port, admins[name], options, options.seconds if round else 1, scripts.get(name))
-                    # The first round does not count.
-                    if round:
-                        rows[name].append(row)
-                        batches[name].append(batch)
-    table("on disk before the answer", options, rows, YARDSTICK)
-    print("\nunits that one transaction, with one fsync, took together\n")
-    for name in SCRIPTS:
-        values = batches[name]
-        print(f"{name:<34}{statistics.median(values):>8.1f}  ({min(values):.1f}–{max(values):.1f})")
+    need("wrk", "cc", BUILD / "apus", BUILD / "Hello", WORKER)
+    connections = options.connections or CONNECTIONS
+    with temporary_folder() as home:
+        program = compiled("commits.c", libraries=["sqlite3"])
+        loads = {name: Load(name, home, connections) for name in (YARDSTICK, *SCRIPTS, DRAIN)}
+        starts = {name: load.start for name, load in loads.items()}
+        with started(starts, answer=None, path="/hello/pid") as servers:
+            for name, load in loads.items():
+                load.server = servers[name]
+                load.warm()
+            results = interleaved(options, {
+                **{name: lambda load=load: load.measure(options.seconds)
+                   for name, load in loads.items() if name != DRAIN},
+                DRAIN: loads[DRAIN].drain,
+                **{f"SQLite alone, {keys} a commit": lambda keys=keys: sqlite(program, home, keys, options.seconds)
+                   for keys in (1, connections)}})
+    yield Table(
+        f"On disk before the answer, {connections} connections", compared(results, YARDSTICK, GOALS),
+        "Each answer leaves after its `fsync`. The ratio is to warm HTTP of the same host without state. *SQLite alone* "
+        "is a loop in C that reads and writes keys in the same table with the same settings.")

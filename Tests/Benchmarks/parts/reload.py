@@ -3,7 +3,6 @@
 Each reload has another build of the program, another manifest, or a function that comes or goes. `APUS_BUILD` names the
 folder with other builds of `apus` and `Hello` than `.build/release`.
 """
-import contextlib
 import http.client
 import json
 import os
@@ -13,14 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
-from parts.servers import BUILD, free_port, need, running, wait_until_serving
+from parts.report import Row, Table, at_most
+from parts.servers import BUILD, free_port, need, running, temporary_folder, wait_until_serving
 
 CONNECTIONS = 32
-SECONDS = 30
 PROGRAMS = pathlib.Path(os.environ.get("APUS_BUILD", BUILD))
 
 
@@ -89,30 +87,29 @@ def reloads(folder, seconds, connections):
     ]
     with running(*command) as host:
         wait_until_serving(port, "/hello/Ada", host)
-        wrk = subprocess.Popen(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/hello/Ada"],
-            stdout=subprocess.PIPE, text=True)
-        done, next_time, longest = 0, time.monotonic(), 0
-        while wrk.poll() is None:
-            done += 1
-            changes.make(done)
-            begin = time.monotonic()
-            reload(admin)
-            longest = max(longest, time.monotonic() - begin)
-            next_time = max(next_time + 0.1, time.monotonic())
-            time.sleep(max(0, next_time - time.monotonic()))
-        text = wrk.stdout.read()
+        with running(
+                "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/hello/Ada",
+                stdout=subprocess.PIPE, text=True) as wrk:
+            done, next_time, longest = 0, time.monotonic(), 0
+            while wrk.poll() is None:
+                done += 1
+                changes.make(done)
+                begin = time.monotonic()
+                reload(admin)
+                longest = max(longest, time.monotonic() - begin)
+                next_time = max(next_time + 0.1, time.monotonic())
+                time.sleep(max(0, next_time - time.monotonic()))
+            text = wrk.stdout.read()
     requests = count(r"(\d+) requests in", text)
     failed = count(r"Non-2xx or 3xx responses: (\d+)", text) + count(r"Socket errors: (.*)", text)
-    print(f"{done} reloads in {seconds} s, the longest {longest * 1000:.0f} ms: {requests} requests, {failed} failed")
-    print(text)
+    return {"times": [done], "requests/s": [requests / seconds], "longest ms": [longest * 1000], "failed": [failed]}
 
 
 class Client(threading.Thread):
     """Makes a connection for each request, without pause."""
 
     def __init__(self, port):
-        super().__init__()
+        super().__init__(daemon=True)
         self.port, self.is_over = port, False
         self.answers, self.longest, self.failures = 0, 0, []
 
@@ -150,35 +147,44 @@ def restarts(folder, seconds):
             f"127.0.0.1:{free_port()}", "--log-level", "error",
         ]
         host = activated(listener, command)
-        wait_until_serving(port, "/hello/Ada", host)
-        clients = [Client(port) for _ in range(4)]
-        for client in clients:
-            client.start()
-        done, end = 0, time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(0.5)
-            host.send_signal(signal.SIGTERM)
-            assert host.wait(60) == 0
-            host = activated(listener, command)
-            done += 1
-        wait_until_serving(port, "/hello/Ada", host)
-        for client in clients:
-            client.is_over = True
-        for client in clients:
-            client.join()
-        host.terminate()
-        host.wait(60)
+        try:
+            wait_until_serving(port, "/hello/Ada", host)
+            clients = [Client(port) for _ in range(4)]
+            for client in clients:
+                client.start()
+            done, end = 0, time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(0.5)
+                host.send_signal(signal.SIGTERM)
+                assert host.wait(60) == 0
+                host = activated(listener, command)
+                done += 1
+            wait_until_serving(port, "/hello/Ada", host)
+            for client in clients:
+                client.is_over = True
+            for client in clients:
+                client.join()
+        finally:
+            host.terminate()
+            host.wait(60)
     failures = [failure for client in clients for failure in client.failures]
+    if failures:
+        print(f"failed: {failures[:5]}")
     answers = sum(client.answers for client in clients)
     longest = max(client.longest for client in clients)
-    print(
-        f"{done} restarts in {seconds} s: {answers} connections, the longest wait {longest * 1000:.0f} ms, "
-        f"{len(failures)} refused or lost {failures[:5]}")
+    return {"times": [done], "requests/s": [answers / seconds], "longest ms": [longest * 1000],
+            "failed": [len(failures)]}
 
 
 def measure(options):
-    need(PROGRAMS / "apus", PROGRAMS / "Hello")
-    seconds = max(options.seconds, SECONDS)
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
-        reloads(pathlib.Path(folder), seconds, options.connections)
-        restarts(pathlib.Path(folder) / "restarts", seconds // 3)
+    need("wrk", PROGRAMS / "apus", PROGRAMS / "Hello")
+    seconds = options.rounds * options.seconds
+    with temporary_folder() as home:
+        reloaded = reloads(home, seconds, options.connections or CONNECTIONS)
+        restarted = restarts(home / "restarts", seconds)
+    yield Table(
+        "Reloads and restarts under load",
+        [Row("ten reloads a second", reloaded, [at_most(0, "failed")]),
+         Row("a restart on a passed socket", restarted, [at_most(0, "failed")])],
+        "Each reload has another build of the program, another manifest, or a function that comes or goes; each restart "
+        "ends the host with SIGTERM. *Longest* is a reload, and the wait of a client that makes a connection a request.")

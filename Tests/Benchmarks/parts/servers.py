@@ -1,5 +1,6 @@
 """The servers that are measured, and how."""
 import contextlib
+import dataclasses
 import getpass
 import http.client
 import os
@@ -7,15 +8,18 @@ import pathlib
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from parts.processes import children, processor_seconds
+from parts.report import interleaved
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".build" / "release"
 ANSWER = "Hello, Ada!\n"
+GREETING = 'location / { return 200 "Hello, Ada!\\n"; }'
 
 
 def free_port():
@@ -55,13 +59,13 @@ def running(*command, **options):
             process.wait()
 
 
-@contextlib.contextmanager
-def nginx(folder, name, body):
-    """One nginx with one worker, whose http block is `body`."""
-    home = folder / name
+def nginx_configuration(home, body):
+    """The path of one, in its folder, for an nginx with one worker. `body` is its http block; it may use the directives
+    of the echo module."""
     home.mkdir()
-    config = home / "nginx.conf"
-    config.write_text(f"""
+    path = home / "nginx.conf"
+    path.write_text(f"""
+        load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
         user {getpass.getuser()}; daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
         events {{ worker_connections 4096; }}
         http {{
@@ -70,50 +74,74 @@ def nginx(folder, name, body):
             uwsgi_temp_path {home}; scgi_temp_path {home};
             {body}
         }}""")
-    with running("nginx", "-c", str(config), "-p", str(home)) as process:
-        yield process
+    return path
+
+
+def nginx(home, body):
+    return running("nginx", "-c", str(nginx_configuration(home, body)), "-p", str(home))
 
 
 @contextlib.contextmanager
-def nginx_proxy(folder):
-    """nginx as reverse proxy to an nginx that answers the same bytes on a Unix socket."""
-    upstream, port = folder / "upstream.sock", free_port()
-    answer = ANSWER.replace("\n", "\\n")
-    with nginx(folder, "upstream", f"""
-            server {{ listen unix:{upstream}; location / {{ return 200 "{answer}"; }} }}"""):
-        with nginx(folder, "proxy", f"""
-            upstream backend {{ server unix:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-            server {{ listen 127.0.0.1:{port};
-                      location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+def nginx_proxy(folder, locations=GREETING, more="", tcp=False):
+    """nginx as reverse proxy to an nginx that answers the same bytes, on a Unix socket or, with `tcp`, on loopback. `more`
+    is for the proxy."""
+    upstream, port = f"127.0.0.1:{free_port()}" if tcp else f"unix:{folder}/upstream.sock", free_port()
+    with nginx(folder / "upstream", f"server {{ listen {upstream}; {locations} }}"):
+        with nginx(folder / "proxy", f"""
+            upstream backend {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
+            server {{ listen 127.0.0.1:{port}; {more}
+                      location / {{ proxy_pass http://backend; proxy_http_version 1.1;
+                                    proxy_set_header Connection ""; }} }}
             """) as process:
             yield port, process
 
 
 @contextlib.contextmanager
-def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", admin=None):
-    """Apus with one function. `more` are further lines of its manifest."""
-    manifests = folder / "manifests"
-    manifests.mkdir()
-    (manifests / "hello.yaml").write_text(f"""
-name: hello
-handler: {{ command: [{command}], contract: {contract} }}
-triggers: [{{ http: {{ path: "/hello/{{name?}}" }} }}]
-workers: {workers}
-{more}
-""")
+def host(folder, manifests, admin=None):
+    """Apus with these manifests, {name: text}, and its defaults in all else."""
+    home = folder / "manifests"
+    home.mkdir()
+    for name, text in manifests.items():
+        (home / f"{name}.yaml").write_text(text)
     port = free_port()
-    with running(str(BUILD / "apus"), "serve", str(manifests), "--data", str(folder / "data"),
+    with running(str(BUILD / "apus"), "serve", str(home), "--data", str(folder / "data"),
                  "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin or free_port()}",
                  stderr=subprocess.DEVNULL) as process:
         yield port, process
 
 
-def wrk(port, connections, seconds, script=None):
-    """Requests a second, and the 50th and 99th percentile of the latency in milliseconds."""
+def manifest(name, workers, command=f"{BUILD}/Hello", contract="apus", more=""):
+    """That of a function which answers below /NAME. `more` are further lines."""
+    return f"""
+name: {name}
+handler: {{ command: [{command}], contract: {contract} }}
+triggers: [{{ http: {{ path: "/{name}/{{name?}}" }} }}]
+workers: {workers}
+{more}
+"""
+
+
+def apus(folder, workers, command=f"{BUILD}/Hello", contract="apus", more="", admin=None):
+    """Apus with one function, hello."""
+    return host(folder, {"hello": manifest("hello", workers, command, contract, more)}, admin)
+
+
+@dataclasses.dataclass
+class Server:
+    """What has been started: the port that it listens on, and its processes without their descendants."""
+    port: int
+    processes: set
+
+
+def wrk(server, connections, seconds, script=None, path="/hello/Ada", headers=()):
+    """Requests a second, percentiles of the latency, and the processor time of the server's processes for a request. Ends
+    the part when a request fails."""
+    before = processor_seconds(server.processes)
     output = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(["-s", str(script)] if script else []),
-         f"http://127.0.0.1:{port}/hello/Ada"],
+         *(word for header in headers for word in ("-H", header)), f"http://127.0.0.1:{server.port}{path}"],
         capture_output=True, text=True, check=True).stdout
+    used = processor_seconds(server.processes) - before
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"requests failed:\n{output}")
     unit = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -121,11 +149,29 @@ def wrk(port, connections, seconds, script=None):
     def percentile(name):
         number, suffix = re.search(rf"{name}%\s+([\d.]+)(us|ms|s)", output).groups()
         return float(number) * unit[suffix]
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), percentile(50), percentile(99)
+    requests = int(re.search(r"(\d+) requests in", output).group(1))
+    return {"requests/s": float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
+            "p50 ms": percentile(50), "p99 ms": percentile(99), "CPU µs": used * 1e6 / requests}
 
 
-def spread(values):
-    return f"{statistics.median(values):>10,.0f}  ({min(values):,.0f}–{max(values):,.0f})"
+def compiled(*sources, libraries=()):
+    """The program that these C sources of this folder make; compiled when they have changed."""
+    home = ROOT / "Tests" / "Benchmarks"
+    paths = [home / name for name in sources]
+    program = ROOT / ".build" / "benchmarks" / paths[0].stem
+    if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in paths):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["cc", "-O2", "-pthread", f"-I{home}/CWatchdog/include", "-o", program, *paths,
+             *(f"-l{name}" for name in libraries)], check=True)
+    return program
+
+
+@contextlib.contextmanager
+def temporary_folder():
+    """That ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="apus-bench-") as name:
+        yield pathlib.Path(name)
 
 
 def need(*tools):
@@ -136,37 +182,24 @@ def need(*tools):
 
 @contextlib.contextmanager
 def started(contenders, answer=ANSWER, method="GET", body=None, path="/hello/Ada"):
-    """Starts each of them, makes sure that it answers, with `answer` if there is one, and gives their ports."""
+    """Starts each of them, makes sure that it answers, with `answer` if there is one, and gives their servers."""
     with contextlib.ExitStack() as stack:
-        ports = {}
+        servers = {}
         for name, start in contenders.items():
-            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apus-bench-")))
-            port, process = stack.enter_context(start(folder))
+            others = children()
+            port, process = stack.enter_context(start(stack.enter_context(temporary_folder())))
             found = wait_until_serving(port, path, process, method, body)
             if answer not in (None, found):
                 sys.exit(f"{name} answers {found!r} instead of {answer!r}")
-            ports[name] = port
-        yield ports
+            servers[name] = Server(port, children() - others)
+        yield servers
 
 
-def interleaved(ports, options, script=None):
-    """The rows of `wrk` for each, round by round, after one that does not count."""
-    results = {name: [] for name in ports}
-    for port in ports.values():
-        wrk(port, options.connections, 1, script)
-    for _ in range(options.rounds):
-        for name, port in ports.items():
-            results[name].append(wrk(port, options.connections, options.seconds, script))
-    return results
-
-
-def table(title, options, results, yardstick):
-    print(f"\n{title}, {options.connections} connections, {options.rounds} rounds of {options.seconds} s, "
-          f"{os.cpu_count()} cores; medians (least–greatest)\n")
-    print(f"{'':<34}{'requests/s':>12}{'':<22}{'p50 ms':>8}{'p99 ms':>8}{'ratio':>8}")
-    base = [row[0] for row in results[yardstick]]
-    for name, rows in results.items():
-        ratios = [row[0] / of for row, of in zip(rows, base)]
-        print(f"{name:<34}{spread([row[0] for row in rows]):<34}"
-              f"{statistics.median(row[1] for row in rows):>8.2f}{statistics.median(row[2] for row in rows):>8.2f}"
-              f"{statistics.median(ratios):>8.2f}")
+def driven(servers, options, connections, own=None, **load):
+    """What `wrk` finds at each of them, round by round, after a second that does not count. `own` has arguments of `wrk`
+    that are for one of them, {name: {…}}."""
+    def drive(name, seconds):
+        return wrk(servers[name], connections, seconds, **load, **(own or {}).get(name, {}))
+    for name in servers:
+        drive(name, 1)
+    return interleaved(options, {name: lambda name=name: drive(name, options.seconds) for name in servers})

@@ -1,29 +1,26 @@
-"""Warm HTTP: Apus beside nginx as reverse proxy to the same answer, and handlers in Python beside those in Swift."""
-import statistics
+"""Warm HTTP: Apus beside nginx as reverse proxy to the same answer."""
+from parts.report import Table, at_least, brief, compared
+from parts.servers import BUILD, apus, driven, need, nginx_proxy, started
 
-from parts.servers import BUILD, ROOT, apus, interleaved, need, nginx_proxy, started, table
-
-CONNECTIONS = 32
 YARDSTICK = "nginx proxy"
-PYTHON = f"python3, {ROOT}/Tests/Benchmarks/hello.py"
 CONTENDERS = {
     YARDSTICK: nginx_proxy,
-    "apus, concurrency 64": lambda folder: apus(folder, "{ concurrency: 64 }"),
-    "apus, 8 × concurrency 1": lambda folder: apus(folder, "{ max: 8, concurrency: 1 }"),
-    "Python, concurrency 64": lambda folder: apus(folder, "{ concurrency: 64 }", PYTHON),
-    "Python, async def, 64": lambda folder: apus(folder, "{ concurrency: 64 }", PYTHON + ", async"),
-    "Python, 8 × concurrency 1": lambda folder: apus(folder, "{ max: 8, concurrency: 1 }", PYTHON),
+    "apus, concurrency 64": lambda home: apus(home, "{ concurrency: 64 }"),
+    "apus, 8 × concurrency 1": lambda home: apus(home, "{ max: 8, concurrency: 1 }"),
+}
+# The goals are for 32 connections.
+GOALS = {
+    32: {"apus, concurrency 64": at_least(1.15, "ratio"), "apus, 8 × concurrency 1": at_least(0.7, "ratio")},
 }
 
 
 def measure(options):
     need("nginx", "wrk", BUILD / "apus", BUILD / "Hello")
-    with started(CONTENDERS) as ports:
-        results = interleaved(ports, options)
-    table("warm HTTP", options, results, YARDSTICK)
-    print("\nPython beside the same in Swift (goal: at least 0.5)\n")
-    for name, swift in (("Python, concurrency 64", "apus, concurrency 64"),
-                        ("Python, async def, 64", "apus, concurrency 64"),
-                        ("Python, 8 × concurrency 1", "apus, 8 × concurrency 1")):
-        ratios = [row[0] / of[0] for row, of in zip(results[name], results[swift])]
-        print(f"{name:<34}{statistics.median(ratios):>8.2f}  ({min(ratios):.2f}–{max(ratios):.2f})")
+    with started(CONTENDERS) as servers:
+        for connections in [options.connections] if options.connections else [32, 1, 256]:
+            judged = connections in GOALS
+            results = driven(servers, options if judged else brief(options), connections)
+            yield Table(
+                f"Warm HTTP, closed loop, {connections} connection{'s'[:connections > 1]}",
+                compared(results, YARDSTICK, GOALS.get(connections, {})),
+                "`GET /hello/Ada` answers 12 bytes; each connection waits for its answer before it asks again.")

@@ -13,14 +13,13 @@ final class Outbox: Sendable {
         var sent = 0
         var droppedLines = 0
 
-        var waiting: Int { writer.bytes.count - sent }
+        var waiting: Int { writer.count - sent }
 
         mutating func didSend(_ count: Int) {
             sent += count
             guard waiting == 0 || sent > 1 << 20 else { return }
-            writer.bytes.removeFirst(sent)
+            writer.removeFirst(sent, keeping: 1 << 20)
             sent = 0
-            if writer.bytes.isEmpty, writer.bytes.capacity > 1 << 20 { writer = ByteWriter(reserving: 16 << 10) }
         }
     }
 
@@ -58,7 +57,7 @@ final class Outbox: Sendable {
     func flush(to socket: Int32) throws -> Bool {
         try contents.withLock { contents in
             while contents.waiting > 0 {
-                let sent = contents.writer.bytes.withUnsafeBytes { bytes in
+                let sent = contents.writer.withUnsafeBytes { bytes in
                     Glibc.send(
                         socket, bytes.baseAddress?.advanced(by: contents.sent), contents.waiting,
                         Int32(MSG_DONTWAIT | MSG_NOSIGNAL))

@@ -1,0 +1,39 @@
+import Events
+
+/// Writes text into memory that has room for it, one piece behind the other.
+struct TextWriter {
+    private let memory: UnsafeMutableRawBufferPointer
+    /// Bytes that have been written.
+    private(set) var count = 0
+
+    init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }
+
+    mutating func write(_ text: StaticString) {
+        write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func write(_ text: String) { text.withRawUTF8 { write($0) } }
+
+    mutating func write(_ bytes: [UInt8]) { bytes.withUnsafeBytes { write($0) } }
+
+    /// A header field's line.
+    mutating func write(_ field: HeaderField) {
+        write(field.name)
+        write(": ")
+        write(field.value)
+        write("\r\n")
+    }
+
+    /// In decimal digits.
+    mutating func write(number: Int) { write(String(number)) }
+
+    mutating func write(_ invocation: InvocationID) {
+        count += invocation.write(to: UnsafeMutableRawBufferPointer(rebasing: memory[count...]))
+    }
+
+    private mutating func write(_ bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count <= memory.count - count, "there is room for what is written")
+        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
+        count += bytes.count
+    }
+}

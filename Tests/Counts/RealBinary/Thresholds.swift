@@ -1,0 +1,53 @@
+/// What a request may cost a host. These are counts and no times, so they hold on every machine. Each was counted in a
+/// debug build and rounded up: by a few per cent, or by a tenth where it varies with what meets, such as the output and the
+/// end of a process. A change that costs more changes the number, in a commit of its own that says why; one that
+/// costs less lowers it.
+///
+/// Requests come one after the other on one connection. What is counted is the host, not its workers: those of `apus`,
+/// `http` and `lambda` are warm, `stdio` and `cgi` have a process for each request.
+enum Thresholds {
+    /// Allocations of a request, system calls of 1,000.
+    static let contracts = [
+        Contract("apus", allocations: 97, systemCalls: 7_200),
+        Contract("http", allocations: 187, systemCalls: 8_000),
+        Contract("lambda", allocations: 545, systemCalls: 14_500),
+        Contract("stdio", allocations: 760, systemCalls: 200_000),
+        Contract("cgi", allocations: 950, systemCalls: 200_000),
+    ]
+
+    /// Statements of SQLite, and syncs (a checkpoint of the WAL is three more), of 1,000 requests, each of which commits alone.
+    static let changes = [
+        Change("a read and a write of one key", "/change/add", statements: 8_100, syncs: 1_010),
+        Change("an increment of one key", "/change/increment", statements: 8_100, syncs: 1_010),
+        Change("a request for later", "/change/get", queued: true, statements: 10_100, syncs: 1_010),
+    ]
+}
+
+struct Contract {
+    let name: String
+    let allocations: Int
+    let systemCalls: Int
+
+    init(_ name: String, allocations: Int, systemCalls: Int) {
+        self.name = name
+        self.allocations = allocations
+        self.systemCalls = systemCalls
+    }
+}
+
+struct Change {
+    let name: String
+    let path: String
+    /// Answered with 202, and run an hour later.
+    let queued: Bool
+    let statements: Int
+    let syncs: Int
+
+    init(_ name: String, _ path: String, queued: Bool = false, statements: Int, syncs: Int) {
+        self.name = name
+        self.path = path
+        self.queued = queued
+        self.statements = statements
+        self.syncs = syncs
+    }
+}
