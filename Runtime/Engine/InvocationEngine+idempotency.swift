@@ -24,7 +24,7 @@ extension InvocationEngine {
         }
         let keyed = KeyedRequest(key, of: name, fingerprint: Fingerprint.of(request, bytes))
         return try await once(keyed, of: function, id: id, on: lane) { () async throws(Problem) in
-            try await self.respond(to: request, body: body, of: function, id: id, on: lane, keyed: keyed)
+            try await self.respond(to: request, body: body, of: function, id: id, on: lane, owing: .keep(keyed))
         }
     }
 

@@ -60,6 +60,9 @@ package final class InvocationEngine: Sendable {
     /// Says that the queue may have something that is due; called by whoever has enqueued.
     package func queueChanged() { queue.signal() }
 
+    /// Says the same of something that is due at `due`.
+    func queueChanged(due: WallTime) { queue.signal(due: due) }
+
     // MARK: Invocations
 
     /// Runs one HTTP request. The response is given only after its effects are committed.
@@ -75,14 +78,13 @@ package final class InvocationEngine: Sendable {
         return try await respond(to: request, body: body, of: try admit(name, id), id: id, on: lane)
     }
 
-    /// - Parameter keyed: stores the answer for the request's repeats.
     func respond(
         to request: RequestHead, body: Body, of function: HostedFunction, id: InvocationID, on lane: Lane,
-        keyed: KeyedRequest? = nil
+        owing obligation: Obligation? = nil
     ) async throws(Problem) -> Reply {
         let invocation = Invocation(id: id, function: function.manifest.name, cause: .request(request))
         do throws(FailedRun) {
-            return try Reply(await run(invocation, body: body, of: function, on: lane, keyed: keyed))
+            return try Reply(await run(invocation, body: body, of: function, on: lane, owing: obligation))
         } catch {
             throw problem(error, id)
         }
@@ -116,27 +118,22 @@ package final class InvocationEngine: Sendable {
     }
 
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
-    ///
-    /// - Parameters:
-    ///   - leased: of an asynchronous one, settled as done together with its effects.
-    ///   - keyed: of a request with an idempotency key, whose answer is stored together with its effects.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
-        leased: LeasedInvocation? = nil, keyed: KeyedRequest? = nil
+        owing obligation: Obligation? = nil
     ) async throws(FailedRun) -> Answer {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
         do throws(FailedRun) {
             if case .refused(let rest) = pass { throw FailedRun(restingFor: rest) }
-            let answer = try await perform(
-                invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed)
+            let answer = try await perform(invocation, body: body, of: function, on: lane, owing: obligation)
             note(answer, of: invocation, in: function, from: start, pass: pass)
             return answer
         } catch {
             return try await run(
-                again: invocation, after: error, body: body, of: function, on: lane, leased: leased, keyed: keyed,
-                from: start, pass: pass)
+                again: invocation, after: error, body: body, of: function, on: lane, owing: obligation, from: start,
+                pass: pass)
         }
     }
 
@@ -145,7 +142,7 @@ package final class InvocationEngine: Sendable {
     @inline(never)
     private func run(
         again invocation: Invocation, after error: FailedRun, body: Body, of function: HostedFunction, on lane: Lane,
-        leased: LeasedInvocation?, keyed: KeyedRequest?, from start: SteadyTime, pass: CircuitBreaker.Pass
+        owing obligation: Obligation?, from start: SteadyTime, pass: CircuitBreaker.Pass
     ) async throws(FailedRun) -> Answer {
         guard error.failure.unstarted, let successor = self.function(named: invocation.function), successor !== function
         else {
@@ -153,7 +150,7 @@ package final class InvocationEngine: Sendable {
             throw error
         }
         function.passedOn(pass)
-        return try await run(invocation, body: body, of: successor, on: lane, leased: leased, keyed: keyed)
+        return try await run(invocation, body: body, of: successor, on: lane, owing: obligation)
     }
 
     @inline(never)
@@ -183,12 +180,23 @@ package final class InvocationEngine: Sendable {
     /// Runs after the first are due to conflicts only.
     private static let mostRuns = 6
 
+    /// What is written together with an invocation's effects. Behind a reference, since every call hands it on.
+    indirect enum Obligation {
+        /// An asynchronous one is settled as done.
+        case settle(LeasedInvocation)
+        /// The answer to a request with an idempotency key is stored for its repeats.
+        case keep(KeyedRequest)
+
+        fileprivate var leased: LeasedInvocation? { if case .settle(let leased) = self { leased } else { nil } }
+        fileprivate var keyed: KeyedRequest? { if case .keep(let keyed) = self { keyed } else { nil } }
+    }
+
     // An asynchronous function keeps room, in each call, for all that it may hold while it waits. What is rare has
     // functions of its own, so that a request makes do with little.
 
     private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, leased: LeasedInvocation?,
-        keyed: KeyedRequest?, run: Int = 1
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
+        owing obligation: Obligation?, run: Int = 1
     ) async throws(FailedRun) -> Answer {
         let state = InvocationState(
             store: store, namespace: function.manifest.namespace, invocation: invocation,
@@ -196,24 +204,24 @@ package final class InvocationEngine: Sendable {
         let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
         let effects = state.seal()
         // An invocation that has touched no state, came from no queue and has no key touches no disk.
-        if effects == nil, leased == nil, keyed == nil { return answer }
+        if effects == nil, obligation == nil { return answer }
         let mayRerun = run < Self.mostRuns && body.isReplayable
         let settled = try await settle(
-            effects, leased, answer, of: function, as: invocation.id, keyed: keyed, mayRerun: mayRerun)
+            effects, obligation, answer, of: function, as: invocation.id, mayRerun: mayRerun)
         if let settled { return settled }
         try await pause(before: run + 1, limits: function.manifest.limits.time)
         return try await perform(
-            invocation, body: body, of: function, on: lane, leased: leased, keyed: keyed, run: run + 1)
+            invocation, body: body, of: function, on: lane, owing: obligation, run: run + 1)
     }
 
     /// Writes what must be on the disk before the answer is given. Returns the answer; `nil` on a conflict, after which
     /// another run follows.
     @inline(never)
     private func settle(
-        _ effects: Effects?, _ leased: LeasedInvocation?, _ answer: Answer, of function: HostedFunction,
-        as id: InvocationID,
-        keyed: KeyedRequest?, mayRerun: Bool
+        _ effects: Effects?, _ obligation: Obligation?, _ answer: Answer, of function: HostedFunction,
+        as id: InvocationID, mayRerun: Bool
     ) async throws(FailedRun) -> Answer? {
+        let (leased, keyed) = (obligation?.leased, obligation?.keyed)
         // Nobody waits for the answer of a queued one: it is judged and kept.
         let result = leased == nil ? nil : try await answer.resultOfQueued()
         let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil

@@ -173,7 +173,7 @@ package final class QueueDispatcher: Service {
         let invocation = Invocation(
             id: queued.id, function: queued.function, cause: queued.cause, attempt: leased.attempt)
         do {
-            _ = try await engine.run(invocation, body: queued.body, of: function, on: lane, leased: leased)
+            _ = try await engine.run(invocation, body: queued.body, of: function, on: lane, owing: .settle(leased))
         } catch {
             // Of one that was cancelled the row is settled, and its lease is lost.
             if engine.running.wasEnded(queued.id) { return }

@@ -26,7 +26,7 @@ struct ByteSet: Sendable {
         return true
     }
 
-    func containsAll(of text: String) -> Bool { text.withRawUTF8(containsAll) }
+    func containsAll(of text: String) -> Bool { text.withRawUTF8 { containsAll(of: $0) } }
 
     static let methods = ByteSet(\.isMethodCharacter)
     static let targets = ByteSet(\.isTargetCharacter)

@@ -91,7 +91,7 @@ package struct ConnectionState: Sendable {
 
     // MARK: Requests
 
-    package mutating func received(_ input: Input) {
+    package mutating func received(_ input: consuming Input) {
         madeInput = true
         guard !isClosing, !hasOverflowed else { return }
         // Each request is at least a head and an end.

@@ -25,7 +25,19 @@ struct TextWriter {
     }
 
     /// In decimal digits.
-    mutating func write(number: Int) { write(String(number)) }
+    ///
+    /// - Parameter number: not negative.
+    mutating func write(number: Int) {
+        var (digits, rest) = (1, number / 10)
+        while rest > 0 { (digits, rest) = (digits + 1, rest / 10) }
+        precondition(number >= 0 && digits <= memory.count - count, "there is room for what is written")
+        rest = number
+        for offset in stride(from: count + digits - 1, through: count, by: -1) {
+            memory[offset] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        count += digits
+    }
 
     mutating func write(_ invocation: InvocationID) {
         count += invocation.write(to: UnsafeMutableRawBufferPointer(rebasing: memory[count...]))

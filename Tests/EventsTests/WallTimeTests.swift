@@ -36,4 +36,10 @@ import Testing
         #expect(WallTime(milliseconds: 10).advanced(by: .microseconds(-1999)).milliseconds == 9)
         #expect((Duration.nanoseconds(-3) / 2).nanoseconds == -1)
     }
+
+    @Test("nanoseconds of times short and long", arguments: [0, 1, -1, 4722, 4723, 5000, -5000, 9_000_000_000])
+    func nanoseconds(_ seconds: Int64) {
+        #expect(Duration.seconds(seconds).nanoseconds == seconds * 1_000_000_000)
+        #expect((Duration.seconds(seconds) + .nanoseconds(7)).nanoseconds == seconds * 1_000_000_000 + 7)
+    }
 }

@@ -46,6 +46,20 @@ struct CodingTests {
         #expect(end == writer.bytes.count)
     }
 
+    @Test("are written behind what was not sent yet, into memory that grows and is given back")
+    func writer() {
+        var writer = ByteWriter(reserving: 2)
+        writer.write("abc")
+        writer.write(UInt16(0x0201))
+        writer.removeFirst(4, keeping: 0)
+        #expect(writer.bytes == Array("abc".utf8) + [1, 2])
+        writer.write(UInt8(3))
+        writer.removeFirst(6, keeping: 0)
+        #expect(writer.bytes == [])
+        writer.write([4, 5])
+        #expect(writer.bytes == [2, 0, 0, 0, 4, 5])
+    }
+
     @Test("that are not there as a whole wait for the rest")
     func incomplete() throws {
         var generator = FrameGenerator(random: SeededGenerator(state: 3))

@@ -1,6 +1,7 @@
 """The first request to a function without workers, beside the start and end of the same program."""
 import http.client
 import json
+import math
 import os
 import statistics
 import time
@@ -9,7 +10,7 @@ from parts.report import Table, at_most, rows
 from parts.servers import BUILD, apus, free_port, need, started
 
 YARDSTICK = "posix_spawn to exit"
-SAMPLES = 20  # a round
+SAMPLES = 100  # a round
 PROGRAM = str(BUILD / "Hello")
 MANIFEST_WORKERS = "{ idle: 1ms }"
 
@@ -38,7 +39,8 @@ def answered(client, admin):
 
 
 def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+    """What `share` of the values do not exceed."""
+    return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
 def sampled(clients, admins):
