@@ -13,9 +13,11 @@ package struct AWSError: Error, Sendable, Hashable {
         self.message = message
     }
 
-    package var json: String {
-        let party = status < 500 ? "User" : "Service"
-        return "{\"Type\":\"\(party)\",\"Message\":\(Problem.quoted(message))}\n"
+    package var json: [UInt8] {
+        JSONWriter.line { json in
+            json.field("Type", status < 500 ? "User" : "Service")
+            json.field("Message", message)
+        }
     }
 
     static func invalid(_ message: String) -> AWSError { AWSError(400, "InvalidParameterValueException", message) }
@@ -46,7 +48,10 @@ package enum AWSFailure: Sendable, Hashable {
     }
 
     private static func function(_ type: String, _ message: String) -> AWSFailure {
-        let json = "{\"errorType\":\(Problem.quoted(type)),\"errorMessage\":\(Problem.quoted(message))}"
-        return .functionError(payload: Array(json.utf8))
+        .functionError(
+            payload: JSONWriter.object { json in
+                json.field("errorType", type)
+                json.field("errorMessage", message)
+            })
     }
 }

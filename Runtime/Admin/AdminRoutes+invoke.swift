@@ -148,6 +148,6 @@ extension Response {
         headers[.errorType] = error.type
         return Response(
             status: HTTPResponse.Status(code: error.status), headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: error.json)))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: error.json)))
     }
 }

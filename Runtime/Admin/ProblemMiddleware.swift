@@ -61,6 +61,6 @@ extension Response {
         }
         return Response(
             status: HTTPResponse.Status(code: problem.status), headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: problem.json)))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.json)))
     }
 }

@@ -101,6 +101,7 @@ static int run_child(void *argument) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail(child, "prctl(PR_SET_PDEATHSIG)");
     // The host may have died before the line above.
     if (getppid() != child->host) _exit(127);
+    if (child->plan->is_calm && apus_calm_down() < 0) fail(child, "sched_setscheduler");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(child, "prctl(PR_SET_NO_NEW_PRIVS)");
     reset_signals();
     join_control_group(child);

@@ -60,6 +60,9 @@ package final class InvocationEngine: Sendable {
     /// Says that the queue may have something that is due; called by whoever has enqueued.
     package func queueChanged() { queue.signal() }
 
+    /// Says the same of something that is due at `due`.
+    func queueChanged(due: WallTime) { queue.signal(due: due) }
+
     // MARK: Invocations
 
     /// Runs one HTTP request. The response is given only after its effects are committed.

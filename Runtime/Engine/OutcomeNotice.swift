@@ -37,7 +37,7 @@ struct OutcomeNotice: Sendable {
             id: "\(id)-\(outcome.rawValue)", source: "/functions/\(leased.invocation.function)", type: type,
             subject: id.description, time: now, dataContentType: "application/json",
             extensions: [Event.depthAttribute: String(depth + 1), Outbox.targetAttribute: target],
-            data: Array(json.utf8))
+            data: json)
         return listeners.receivers(of: event).map {
             NewInvocation(
                 function: $0.function, kind: .topic, trigger: $0.trigger, event: event, due: now, mayRepeat: false)
@@ -57,46 +57,54 @@ struct OutcomeNotice: Sendable {
 
     // MARK: The data
 
-    private var json: String {
+    private var json: [UInt8] {
         let invocation = leased.invocation
-        var fields = [
-            Self.field("invocation", invocation.id.description), Self.field("function", invocation.function),
-            Self.field("trigger", invocation.trigger), "\"attempts\":\(leased.attempt)",
-            Self.field("outcome", outcome.rawValue),
-        ]
-        if case .dead(_, let reason) = settlement { fields.append(Self.field("reason", reason)) }
-        let attributes = invocation.event.attributes.map { Self.field($0.name, $0.value) }
-        fields.append("\"event\":{" + attributes.joined(separator: ",") + "}")
-        if let request = invocation.request {
-            fields.append("\"request\":{\(Self.field("method", request.method)),\(Self.field("path", request.path))}")
+        return JSONWriter.object { json in
+            json.field("invocation", invocation.id)
+            json.field("function", invocation.function)
+            json.field("trigger", invocation.trigger)
+            json.field("attempts", leased.attempt)
+            json.field("outcome", outcome.rawValue)
+            if case .dead(_, let reason) = settlement { json.field("reason", reason) }
+            json.field("event", object: { Self.write(invocation.event.attributes, to: &$0) })
+            if let request = invocation.request {
+                let line = [HeaderField("method", request.method), HeaderField("path", request.path)]
+                json.field("request", object: { Self.write(line, to: &$0) })
+            }
+            Self.write(invocation.event.data, as: "data", to: &json)
+            if case .done(let result?) = settlement { json.field("result", object: { Self.write(result, to: &$0) }) }
         }
-        fields += Self.bytes("data", invocation.event.data)
-        if case .done(let result?) = settlement { fields.append("\"result\":{" + Self.fields(of: result) + "}") }
-        return "{" + fields.joined(separator: ",") + "}"
     }
 
-    private static func fields(of result: InvocationResult) -> String {
-        var fields: [String] = []
-        if let status = result.status { fields.append("\"status\":\(status)") }
-        let headers = result.headers.map { "{\(field("name", $0.name)),\(field("value", $0.value))}" }
-        if !headers.isEmpty { fields.append("\"headers\":[" + headers.joined(separator: ",") + "]") }
-        fields += result.isCut ? ["\"bodyIsLeftOut\":true"] : bytes("body", result.body)
-        return fields.joined(separator: ",")
+    private static func write(_ fields: [HeaderField], to json: inout JSONWriter) {
+        for field in fields { json.field(field.name, field.value) }
     }
 
-    private static func field(_ name: String, _ value: String) -> String {
-        Problem.quoted(name) + ":" + Problem.quoted(value)
+    private static func write(_ result: InvocationResult, to json: inout JSONWriter) {
+        if let status = result.status { json.field("status", status) }
+        if !result.headers.isEmpty {
+            json.field(
+                "headers",
+                array: { json in
+                    for field in result.headers {
+                        json.object {
+                            write([HeaderField("name", field.name), HeaderField("value", field.value)], to: &$0)
+                        }
+                    }
+                })
+        }
+        if result.isCut { json.field("bodyIsLeftOut", true) } else { write(result.body, as: "body", to: &json) }
     }
 
     /// As text where the bytes are UTF-8, as base64 otherwise, as CloudEvents does it
     /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#31-handling-of-data).
-    private static func bytes(_ name: String, _ bytes: [UInt8]) -> [String] {
-        if bytes.isEmpty { return [] }
-        if bytes.count > mostData { return ["\"\(name)IsLeftOut\":true"] }
+    private static func write(_ bytes: [UInt8], as name: String, to json: inout JSONWriter) {
+        if bytes.isEmpty { return }
+        if bytes.count > mostData { return json.field(name + "IsLeftOut", true) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            return [field(name + "_base64", CloudEventJSON.base64(bytes))]
+            return json.field(name + "_base64", CloudEventJSON.base64(bytes))
         }
-        return [field(name, text)]
+        json.field(name, text)
     }
 }
 

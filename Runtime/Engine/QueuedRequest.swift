@@ -79,7 +79,7 @@ extension InvocationEngine {
             throw Failure(unsaved: error).problem
         }
         if let keyed, let response { keyed.answered(response) }
-        queueChanged()
+        queueChanged(due: request.due)
         return acceptance
     }
 }

@@ -30,32 +30,13 @@ package struct Problem: Error, Sendable, Hashable {
     }
 
     /// The `application/problem+json` body.
-    package var json: String {
-        var fields = [
-            "\"type\":\(Self.quoted("urn:apus:problem:" + code))", "\"title\":\(Self.quoted(title))",
-            "\"status\":\(status)",
-        ]
-        if let detail { fields.append("\"detail\":\(Self.quoted(detail))") }
-        if let invocation { fields.append("\"invocation\":\"\(invocation)\"") }
-        return "{" + fields.joined(separator: ",") + "}\n"
-    }
-
-    /// `text` as a JSON string (RFC 8259 §7).
-    package static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case let control where control.value < 0x20:
-                let digits = String(control.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
+    package var json: [UInt8] {
+        JSONWriter.line { json in
+            json.field("type", "urn:apus:problem:" + code)
+            json.field("title", title)
+            json.field("status", status)
+            if let detail { json.field("detail", detail) }
+            if let invocation { json.field("invocation", invocation) }
         }
-        return result + "\""
     }
 }

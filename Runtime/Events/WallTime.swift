@@ -49,17 +49,41 @@ extension Duration {
 extension WallTime: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T18:00:00.000Z`.
     package var description: String {
+        var text: [UInt8] = []
+        write(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends `description`.
+    package func write(to text: inout [UInt8]) {
         let days = milliseconds.flooredDivision(by: 86_400_000)
         let rest = Int(milliseconds - days * 86_400_000)
         let date = CivilDate(daysSinceEpoch: Int(days))
-        func pad(_ value: Int, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let day = "\(pad(date.year, 4))-\(pad(date.month, 2))-\(pad(date.day, 2))"
         let seconds = rest / 1000
-        let time = "\(pad(seconds / 3600, 2)):\(pad(seconds / 60 % 60, 2)):\(pad(seconds % 60, 2))"
-        return "\(day)T\(time).\(pad(rest % 1000, 3))Z"
+        text.append(date.year, digits: 4, then: "-")
+        text.append(date.month, digits: 2, then: "-")
+        text.append(date.day, digits: 2, then: "T")
+        text.append(seconds / 3600, digits: 2, then: ":")
+        text.append(seconds / 60 % 60, digits: 2, then: ":")
+        text.append(seconds % 60, digits: 2, then: ".")
+        text.append(rest % 1000, digits: 3, then: "Z")
+    }
+}
+
+extension [UInt8] {
+    /// Appends `number`, with at least so many digits, and what stands behind it.
+    fileprivate mutating func append(_ number: Int, digits: Int, then end: Unicode.Scalar) {
+        var unit = 1
+        for _ in 1..<digits { unit *= 10 }
+        if number < 0 || number >= unit * 10 {
+            append(contentsOf: String(number).utf8)
+        } else {
+            while unit > 0 {
+                append(UInt8(ascii: "0") + UInt8(number / unit % 10))
+                unit /= 10
+            }
+        }
+        append(UInt8(ascii: end))
     }
 }
 

@@ -117,7 +117,7 @@ extension HTTPConnection {
         var headers = [HeaderField("Content-Type", "application/problem+json")] + problem.headers
         if let seconds = problem.retryAfter { headers.append(HeaderField("Retry-After", String(seconds))) }
         do throws(Problem) {
-            try write(ResponseHead(status: problem.status, headers: headers), ByteBuffer(string: problem.json))
+            try write(ResponseHead(status: problem.status, headers: headers), ByteBuffer(bytes: problem.json))
         } catch {
             // A problem that cannot be written is not one of ours; the client learns what is left to say.
             abort()

@@ -11,29 +11,29 @@ extension InvocationStatus {
     }
 
     /// The document of the status resource.
-    var json: String {
-        var fields = [
-            field("id", id.description), field("state", state), "\"attempts\":\(attempts)", "\"priority\":\(urgency)",
-            field("enqueued", enqueued.description), field("due", due.description),
-        ]
-        if let ended { fields.append(field("ended", ended.description)) }
-        if let outcome { fields.append(field("outcome", outcome.rawValue)) }
-        if let result { fields.append("\"result\":" + document(result)) }
-        return "{" + fields.joined(separator: ",") + "}\n"
-    }
-
-    private func document(_ result: Result) -> String {
-        var fields = [
-            "\"status\":\(result.head.status)", field("location", StatusRequest.path(of: id) + "/result"),
-            field("expires", result.expires.description), "\"bytes\":\(result.body.count)",
-        ]
-        if let type = result.head.headers.first("Content-Type") { fields.append(field("contentType", type)) }
-        if result.isCut { fields.append("\"cut\":true") }
-        if result.body.count <= Self.shown, let text = String(validating: result.body, as: UTF8.self) {
-            fields.append(field("text", text))
+    var json: [UInt8] {
+        JSONWriter.line { json in
+            json.field("id", id)
+            json.field("state", state)
+            json.field("attempts", attempts)
+            json.field("priority", urgency)
+            json.field("enqueued", enqueued)
+            json.field("due", due)
+            if let ended { json.field("ended", ended) }
+            if let outcome { json.field("outcome", outcome.rawValue) }
+            if let result { json.field("result", object: { write(result, to: &$0) }) }
         }
-        return "{" + fields.joined(separator: ",") + "}"
     }
 
-    private func field(_ name: String, _ value: String) -> String { "\"\(name)\":" + Problem.quoted(value) }
+    private func write(_ result: Result, to json: inout JSONWriter) {
+        json.field("status", result.head.status)
+        json.field("location", StatusRequest.path(of: id) + "/result")
+        json.field("expires", result.expires)
+        json.field("bytes", result.body.count)
+        if let type = result.head.headers.first("Content-Type") { json.field("contentType", type) }
+        if result.isCut { json.field("cut", true) }
+        if result.body.count <= Self.shown, let text = String(validating: result.body, as: UTF8.self) {
+            json.field("text", text)
+        }
+    }
 }

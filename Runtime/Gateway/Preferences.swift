@@ -1,3 +1,5 @@
+import Events
+
 /// What a client prefers (RFC 7240): the two preferences that mean something here. Others, and what is malformed, are left
 /// out, since a preference obliges nobody.
 package struct Preferences: Sendable, Hashable {
@@ -8,27 +10,26 @@ package struct Preferences: Sendable, Hashable {
 
     /// - Parameter values: of the fields `Prefer`, in their order. Of a preference that comes twice the first counts (§2).
     package init(_ values: [String]) {
-        var seen: Set<String> = []
+        var hasWait = false
         for value in values {
             for preference in value[...].split(outsideQuotes: ",") {
                 // Parameters of these two are not defined.
-                let parts = preference.split(outsideQuotes: ";")
-                guard let (name, word) = parts.first.flatMap(Self.pair), seen.insert(name).inserted else { continue }
-                switch name {
-                case "respond-async": respondAsync = true
-                case "wait": wait = Self.seconds(word)
-                default: continue
+                guard let first = preference.split(outsideQuotes: ";").first else { continue }
+                let (name, word) = Self.pair(first)
+                if name.lowercasedEquals("respond-async") {
+                    respondAsync = true
+                } else if name.lowercasedEquals("wait"), !hasWait {
+                    hasWait = true
+                    wait = Self.seconds(word)
                 }
             }
         }
     }
 
-    /// `token [BWS "=" BWS word]`; names in lowercase.
-    private static func pair(_ text: Substring) -> (name: String, word: Substring)? {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = parts[0].trimmed
-        guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenCharacter) else { return nil }
-        return (name.lowercased(), parts.count > 1 ? parts[1].trimmed.unquoted : "")
+    /// `token [BWS "=" BWS word]`.
+    private static func pair(_ text: Substring) -> (name: Substring, word: Substring) {
+        guard let sign = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { return (text.trimmed, "") }
+        return (text[..<sign].trimmed, text[text.utf8.index(after: sign)...].trimmed.unquoted)
     }
 
     /// Digits alone; as many as nobody waits count as the most.
@@ -43,14 +44,19 @@ package struct Preferences: Sendable, Hashable {
 
 extension Substring {
     /// The parts between `separator`s that stand in no quoted string (RFC 9110 §5.6.4), without those that are blank.
-    func split(outsideQuotes separator: Character) -> [Substring] {
+    func split(outsideQuotes separator: Unicode.Scalar) -> [Substring] {
         var isQuoted = false
         var isEscaped = false
-        return split { character in
-            defer { isEscaped = isQuoted && character == "\\" && !isEscaped }
-            if character == "\"", !isEscaped { isQuoted.toggle() }
-            return character == separator && !isQuoted
-        }.filter { !$0.trimmed.isEmpty }
+        return utf8.split { byte in
+            defer { isEscaped = isQuoted && byte == UInt8(ascii: "\\") && !isEscaped }
+            if byte == UInt8(ascii: "\""), !isEscaped { isQuoted.toggle() }
+            return byte == UInt8(ascii: separator) && !isQuoted
+        }.map { Substring($0) }.filter { !$0.trimmed.isEmpty }
+    }
+
+    /// Compares with a word in lowercase.
+    func lowercasedEquals(_ word: StaticString) -> Bool {
+        word.withUTF8Buffer { utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
     }
 
     /// Without the spaces and tabs around it.

@@ -86,7 +86,7 @@ extension Reply {
         var headers = [HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store")]
         if !status.isEnded { headers.append(HeaderField("Retry-After", String(status.secondsToWait(from: .now())))) }
         var reply = Reply(
-            head: ResponseHead(status: code, headers: headers), body: .bytes(ByteBuffer(string: status.json)))
+            head: ResponseHead(status: code, headers: headers), body: .bytes(ByteBuffer(bytes: status.json)))
         reply.invocation = status.id
         return reply
     }

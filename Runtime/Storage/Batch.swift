@@ -55,7 +55,7 @@ final class Batch {
                     try begin(database, connection)
                     let deliveries = try deliveries(of: units, in: connection)
                     isCommitting = true
-                    try database.commit()
+                    try connection.run("COMMIT")
                     ledger.committed()
                     return deliveries
                 } catch {
@@ -96,7 +96,7 @@ final class Batch {
     private func begin(_ database: Database, _ connection: Connection) throws {
         // What could not be undone when it failed.
         if connection.isInsideTransaction { try database.rollback() }
-        try database.beginTransaction(.immediate)
+        try connection.run("BEGIN IMMEDIATE")
     }
 
     private func undone(

@@ -9,6 +9,7 @@ struct Columns {
     func time(_ index: Int32) -> WallTime { WallTime(milliseconds: integer(index)) }
     func isNull(_ index: Int32) -> Bool { sqlite3_column_type(statement, index) == SQLITE_NULL }
     func blob(_ index: Int32) -> [UInt8] { Array(bytes(index)) }
+    func optionalBlob(_ index: Int32) -> [UInt8]? { isNull(index) ? nil : blob(index) }
     func optionalText(_ index: Int32) -> String? { isNull(index) ? nil : text(index) }
     func optionalTime(_ index: Int32) -> WallTime? { isNull(index) ? nil : time(index) }
 

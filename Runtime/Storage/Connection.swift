@@ -3,9 +3,9 @@ import GRDBSQLite
 
 /// A connection to the database with its prepared statements, each of which is kept.
 ///
-/// GRDB opens, migrates and closes the file, and begins and commits the writer's transactions. The statements are bound
-/// and stepped here: a read through its pool takes two transactions and four futex calls, 14 µs and more, where this
-/// takes 3; and its binding cuts a text at the first NUL and turns an empty blob into NULL.
+/// GRDB opens, migrates and closes the file. The statements are bound and stepped here: a read through its pool takes two
+/// transactions and four futex calls, 14 µs and more, where this takes 3; and its binding cuts a text at the first NUL
+/// and turns an empty blob into NULL.
 ///
 /// `@unchecked Sendable`: used by one thread at a time, the writer's or the one that took it out of `Readers`.
 final class Connection: @unchecked Sendable {
@@ -13,7 +13,7 @@ final class Connection: @unchecked Sendable {
     private let isOwner: Bool
     private let trace: (@Sendable (String) -> Void)?
     private let profile: (@Sendable (String, Int) -> Void)?
-    private var statements: [String: OpaquePointer] = [:]
+    private var statements: [StatementText: OpaquePointer] = [:]
 
     /// Opens `path` for reading.
     ///
@@ -104,7 +104,7 @@ extension Connection {
     }
 
     private func bound(_ sql: String, _ values: [Binding]) throws -> OpaquePointer {
-        let statement = try statements[sql] ?? prepare(sql)
+        let statement = try statements[StatementText(sql: sql)] ?? prepare(sql)
         trace?(sql)
         for (index, value) in values.enumerated() {
             let code = value.bind(to: statement, at: Int32(index + 1))
@@ -119,7 +119,7 @@ extension Connection {
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else { throw failure(sql) }
-        statements[sql] = statement
+        statements[StatementText(sql: sql)] = statement
         return statement
     }
 
@@ -145,6 +145,14 @@ extension Connection {
         let code = ResultCode(rawValue: sqlite3_extended_errcode(handle))
         return DatabaseError(resultCode: code, message: String(cString: sqlite3_errmsg(handle)), sql: sql)
     }
+}
+
+/// The text of a statement, by which it is found again. Few have the same length, and two uses of one literal are equal
+/// at a glance; to hash all of a text would cost as much as to run a small statement.
+private struct StatementText: Hashable {
+    let sql: String
+
+    func hash(into hasher: inout Hasher) { hasher.combine(sql.utf8.count) }
 }
 
 /// What all connections of a store have in common.

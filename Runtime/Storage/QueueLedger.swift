@@ -41,7 +41,7 @@ final class QueueLedger {
             totals[function] = try total(of: function, database)
             changed.insert(function)
         }
-        unit = [:]
+        unit.removeAll(keepingCapacity: true)
     }
 
     /// The unit was undone.

@@ -3,8 +3,8 @@ import Events
 /// An invocation as its row will be: made by whoever enqueues, so that the writer's thread only stores it.
 struct QueueRow: Sendable {
     let invocation: NewInvocation
-    let extensions: String?
-    let request: String?
+    let extensions: [UInt8]?
+    let request: [UInt8]?
 
     init(_ invocation: NewInvocation) {
         self.invocation = invocation
@@ -13,7 +13,7 @@ struct QueueRow: Sendable {
     }
 
     /// Bytes that count for the bounds of the queue.
-    var size: Int { invocation.event.data.count + (request?.utf8.count ?? 0) }
+    var size: Int { invocation.event.data.count + (request?.count ?? 0) }
 }
 
 extension WriteTransaction {
@@ -55,7 +55,8 @@ extension Connection {
             """,
             .id(new.id), .text(new.function), .text(new.kind.rawValue), .text(new.trigger), .text(event.source),
             .text(event.id), .text(event.type), .optional(event.subject), .time(event.time),
-            .optional(event.dataContentType), .optional(row.extensions), .blob(event.data), .optional(row.request),
+            .optional(event.dataContentType), .optional(utf8: row.extensions), .blob(event.data),
+            .optional(utf8: row.request),
             .time(new.due), .optional(new.line), .integer(Int64(new.urgency)), .integer(new.mayRepeat ? 1 : 0),
             .time(now)) == 1
     }

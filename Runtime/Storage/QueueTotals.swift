@@ -37,11 +37,13 @@ extension QueueTotals {
         resultBytes = row.integer(first + 8)
     }
 
+    private static let replacing = """
+        INSERT OR REPLACE INTO queue_count (function, \(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
     func write(for function: String, to database: Connection) throws {
         try database.run(
-            """
-            INSERT OR REPLACE INTO queue_count (function, \(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, .text(function), .integer(Int64(counts.enqueued)), .integer(Int64(counts.waiting)),
+            Self.replacing, .text(function), .integer(Int64(counts.enqueued)), .integer(Int64(counts.waiting)),
             .integer(Int64(counts.running)), .integer(Int64(counts.done)), .integer(Int64(counts.dead)),
             .integer(counts.bytes), .integer(Int64(kept)), .integer(deadBytes), .integer(resultBytes))
     }

@@ -14,13 +14,12 @@ extension WriteTransaction {
     /// The place of the invocation that still runs for the holder of `lease`; `nil` when it does not.
     func place(of lease: Lease) throws -> QueuePlace? {
         try database.first(
-            QueuePlace.query + " WHERE id = ? AND epoch = ? AND state = 'running'", .id(lease.invocation),
-            .integer(lease.epoch)
+            QueuePlace.ofLease, .id(lease.invocation), .integer(lease.epoch)
         ) { try QueuePlace($0) }
     }
 
     func place(of id: InvocationID) throws -> QueuePlace? {
-        try database.first(QueuePlace.query + " WHERE id = ?", .id(id)) { try QueuePlace($0) }
+        try database.first(QueuePlace.ofInvocation, .id(id)) { try QueuePlace($0) }
     }
 
     /// Ends the attempt of a running invocation.
@@ -72,7 +71,7 @@ extension WriteTransaction {
             INSERT OR REPLACE INTO result (sequence, function, status, headers, body, cut, expires)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, .integer(place.sequence), .text(place.function),
-            result.status.map { .integer(Int64($0)) } ?? .null, .text(HeaderColumn.encode(result.headers)),
+            result.status.map { .integer(Int64($0)) } ?? .null, .utf8(HeaderColumn.encode(result.headers)),
             .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: results)))
         var change = QueueTotals()
         change.resultBytes = Int64(result.body.count)
@@ -121,11 +120,13 @@ extension QueueTotals {
 
 extension QueuePlace {
     /// `length` of a blob or a text reads its header alone.
-    fileprivate static let query = """
+    private static let query = """
         SELECT sequence, function, state, line,
             coalesce(length(data), 0) + coalesce(length(CAST(request AS BLOB)), 0)
         FROM invocation
         """
+    fileprivate static let ofInvocation = query + " WHERE id = ?"
+    fileprivate static let ofLease = query + " WHERE id = ? AND epoch = ? AND state = 'running'"
 
     fileprivate init(_ row: Columns) throws {
         guard let state = QueueState(rawValue: row.text(2)) else {

@@ -49,7 +49,7 @@ extension Connection {
                 expires = excluded.expires
             WHERE expires <= ?10
             """, .text(response.function), .text(response.key), .blob(response.fingerprint), .id(response.invocation),
-            .integer(Int64(response.status)), .text(HeaderColumn.encode(response.headers)), .blob(response.body),
+            .integer(Int64(response.status)), .utf8(HeaderColumn.encode(response.headers)), .blob(response.body),
             .optional(response.redirect), .time(response.expires), .time(now)) == 1
     }
 }
@@ -63,6 +63,6 @@ extension Columns {
     fileprivate func idempotentResponse(function: String, key: String) throws -> IdempotentResponse {
         IdempotentResponse(
             function: function, key: key, fingerprint: blob(0), invocation: id(1), status: Int(integer(2)),
-            headers: try HeaderColumn.decode(text(3)), body: blob(4), redirect: optionalText(5), expires: time(6))
+            headers: try HeaderColumn.decode(blob(3)), body: blob(4), redirect: optionalText(5), expires: time(6))
     }
 }

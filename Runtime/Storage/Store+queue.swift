@@ -23,18 +23,24 @@ extension Store {
     /// all that runs of its trigger.
     package func lease(function: String, limit: Int, now: WallTime) async throws -> [LeasedInvocation] {
         guard limit > 0 else { return [] }
-        return try await writer.perform { transaction in
-            let leased = try transaction.database.ready(function: function, limit: limit, now: now).allowedTogether
-            for (sequence, invocation) in leased {
+        let rows = try await writer.perform { transaction in
+            let rows = try transaction.database.ready(function: function, limit: limit, now: now).allowedTogether
+            for row in rows {
                 try transaction.database.run(
                     "UPDATE invocation SET state = 'running', attempt = ?, epoch = ? WHERE sequence = ?",
-                    .integer(Int64(invocation.attempt)), .integer(invocation.lease.epoch), .integer(sequence))
+                    .integer(Int64(row.attempt)), .integer(row.lease.epoch), .integer(row.sequence))
             }
             var change = QueueTotals()
-            change.add(-leased.count, .waiting, size: 0)
-            change.add(leased.count, .running, size: 0)
+            change.add(-rows.count, .waiting, size: 0)
+            change.add(rows.count, .running, size: 0)
             transaction.ledger.add(change, to: function)
-            return leased.map(\.invocation)
+            return rows
+        }
+        do {
+            return try rows.map { try $0.decoded() }
+        } catch {
+            try await giveBack(rows.map(\.lease))
+            throw error
         }
     }
 
@@ -88,10 +94,8 @@ extension Store {
 
 extension Connection {
     /// What may run now, with the attempt and the epoch that it gets by running.
-    fileprivate func ready(
-        function: String, limit: Int, now: WallTime
-    ) throws -> [(sequence: Int64, invocation: LeasedInvocation)] {
-        var ready: [(sequence: Int64, invocation: LeasedInvocation)] = []
+    fileprivate func ready(function: String, limit: Int, now: WallTime) throws -> [LeasedRow] {
+        var ready: [LeasedRow] = []
         // One look at the index for each urgency, so that what is not due yet is in the way of nothing.
         for urgency in NewInvocation.urgencies where ready.count < limit {
             ready += try all(
@@ -102,7 +106,7 @@ extension Connection {
                 WHERE state = 'waiting' AND function = ? AND blocked = 0 AND urgency = ? AND due <= ? AND \(Self.isFree)
                 ORDER BY due, sequence LIMIT ?
                 """, .text(function), .integer(Int64(urgency)), .time(now), .integer(Int64(limit - ready.count))
-            ) { (sequence: $0.integer(0), invocation: try $0.leased(by: function, urgency: urgency)) }
+            ) { try LeasedRow($0, function: function, urgency: urgency) }
         }
         return ready
     }
@@ -135,34 +139,51 @@ extension Connection {
         """
 }
 
-extension [(sequence: Int64, invocation: LeasedInvocation)] {
+extension [LeasedRow] {
     /// Without those in a line that come after another of their trigger.
     fileprivate var allowedTogether: Self {
         var triggers: Set<String> = []
         return filter {
-            let invocation = $0.invocation.invocation
+            let invocation = $0.invocation
             guard invocation.kind == .timer else { return true }
             return triggers.insert(invocation.trigger).inserted || invocation.line == nil
         }
     }
 }
 
-extension Columns {
-    /// A row of `ready`.
-    fileprivate func leased(by function: String, urgency: Int) throws -> LeasedInvocation {
-        guard let kind = TriggerKind(rawValue: text(2)) else {
-            throw StorageError(.damaged, "invocation \(id(1)) has the unknown kind '\(text(2))'")
+/// A row of `ready`. Its columns of JSON are taken apart by whoever leases, and not by the writer's thread.
+private struct LeasedRow {
+    let sequence: Int64
+    /// But for what the columns of JSON say.
+    let invocation: NewInvocation
+    let lease: Lease
+    let attempt: Int
+    let since: WallTime
+    let extensions: [UInt8]?
+    let request: [UInt8]?
+
+    init(_ row: Columns, function: String, urgency: Int) throws {
+        guard let kind = TriggerKind(rawValue: row.text(2)) else {
+            throw StorageError(.damaged, "invocation \(row.id(1)) has the unknown kind '\(row.text(2))'")
         }
         let event = Event(
-            id: text(5), source: text(4), type: text(6), subject: optionalText(7), time: time(8),
-            dataContentType: optionalText(9), extensions: try ExtensionAttributes.decode(optionalText(10)),
-            data: blob(11))
-        let invocation = NewInvocation(
-            id: id(1), function: function, kind: kind, trigger: text(3), event: event,
-            request: try RequestColumn.decode(optionalText(12)), due: time(13), line: optionalText(14),
-            urgency: urgency, mayRepeat: integer(15) == 1)
-        return LeasedInvocation(
-            lease: Lease(invocation: invocation.id, epoch: integer(17) + 1), invocation: invocation,
-            attempt: Int(integer(16)) + 1, since: time(18))
+            id: row.text(5), source: row.text(4), type: row.text(6), subject: row.optionalText(7), time: row.time(8),
+            dataContentType: row.optionalText(9), data: row.blob(11))
+        sequence = row.integer(0)
+        invocation = NewInvocation(
+            id: row.id(1), function: function, kind: kind, trigger: row.text(3), event: event, due: row.time(13),
+            line: row.optionalText(14), urgency: urgency, mayRepeat: row.integer(15) == 1)
+        lease = Lease(invocation: invocation.id, epoch: row.integer(17) + 1)
+        attempt = Int(row.integer(16)) + 1
+        since = row.time(18)
+        extensions = row.optionalBlob(10)
+        request = row.optionalBlob(12)
+    }
+
+    func decoded() throws -> LeasedInvocation {
+        var invocation = invocation
+        invocation.event.extensions = try ExtensionAttributes.decode(extensions)
+        invocation.request = try RequestColumn.decode(request)
+        return LeasedInvocation(lease: lease, invocation: invocation, attempt: attempt, since: since)
     }
 }

@@ -33,7 +33,7 @@ extension Store {
             ) { row in
                 InvocationResult(
                     status: row.isNull(0) ? nil : Int(row.integer(0)),
-                    headers: try HeaderColumn.decode(row.optionalText(1) ?? "[]"), body: row.blob(2),
+                    headers: try HeaderColumn.decode(row.optionalBlob(1) ?? Array("[]".utf8)), body: row.blob(2),
                     isCut: row.integer(3) == 1)
             }
         }

@@ -98,9 +98,10 @@ extension Waiting.State {
 /// How long it pays to wait for company.
 ///
 /// Callers that were answered together tend to come back together. Without patience, the first of them would start a
-/// commit alone, and the others would wait for all of it: with 32 callers, batches of 17 instead of 32.
+/// commit alone, and the others would wait for all of it. But where some came during the last commit, they are company
+/// enough: the next one begins with them, while the others are answered.
 struct Gathering {
-    /// As many as were there lately.
+    /// As many as were there last.
     private(set) var expected = 1
     /// A part of what the last commit took, so that patience that is in vain costs little.
     private(set) var patience = Duration.zero
@@ -110,7 +111,7 @@ struct Gathering {
     ///   - waiting: units that came meanwhile.
     ///   - time: what the transaction took.
     mutating func ended(batch: Int, waiting: Int, in time: Duration) {
-        expected = batch + waiting
-        patience = min(time / 4, .milliseconds(2))
+        expected = waiting > 0 ? 1 : batch
+        patience = waiting > 0 ? .zero : min(time / 4, .milliseconds(2))
     }
 }

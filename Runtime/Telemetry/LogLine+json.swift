@@ -6,16 +6,20 @@ extension LogLine {
     /// One JSON object without a line break, keys always in this order:
     /// `time`, `level`, `source`, `function`, `worker`, `invocation`, `message`, `metadata`.
     package var json: String {
-        var text = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"source\":\"\(source.rawValue)\""
-        if let function { text += ",\"function\":" + Problem.quoted(function) }
-        if let worker { text += ",\"worker\":\(worker)" }
-        if let invocation { text += ",\"invocation\":" + Problem.quoted(invocation) }
-        text += ",\"message\":" + Problem.quoted(message)
-        if !metadata.isEmpty {
-            let fields = metadata.map { Problem.quoted($0.name) + ":" + Problem.quoted($0.value) }
-            text += ",\"metadata\":{" + fields.joined(separator: ",") + "}"
+        let bytes = JSONWriter.object { json in
+            json.field("time", time)
+            json.field("level", level.rawValue)
+            json.field("source", source.rawValue)
+            if let function { json.field("function", function) }
+            if let worker { json.field("worker", Int(worker)) }
+            if let invocation { json.field("invocation", invocation) }
+            json.field("message", message)
+            if !metadata.isEmpty {
+                json.field(
+                    "metadata", object: { json in for field in metadata { json.field(field.name, field.value) } })
+            }
         }
-        return text + "}"
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Reads what `json` wrote; `nil` for anything else, such as a line that a crash cut off.

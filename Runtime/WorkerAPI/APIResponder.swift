@@ -34,7 +34,7 @@ struct APIResponder: HTTPResponder {
     private func answer(_ request: Request, _ context: Context) async throws -> Response {
         let asked = try APIRequest(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "")
-        if asked.action == .describe { return .json(OpenAPI.document) }
+        if asked.action == .describe { return .json(Array(OpenAPI.document.utf8)) }
         let call = try call(of: request)
         let operation = try await operation(asked.action, request, context)
         let result: Result<StateResult, StateError>
@@ -130,10 +130,10 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
-    fileprivate static func json(_ text: String) -> Response {
+    fileprivate static func json(_ bytes: [UInt8]) -> Response {
         Response(
             status: .ok, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     fileprivate static func problem(_ problem: Problem) -> Response {
@@ -144,6 +144,6 @@ extension Response {
         }
         return Response(
             status: HTTPResponse.Status(code: problem.status), headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: problem.json)))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.json)))
     }
 }

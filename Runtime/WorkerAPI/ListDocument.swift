@@ -3,21 +3,28 @@ import FoundationEssentials
 
 /// The answer to a list. Values that are text are given as such, all others in base64.
 struct ListDocument {
-    let json: String
+    let json: [UInt8]
 
     /// - Parameter isCut: more keys may follow.
     init(_ entries: [StateEntry], isCut: Bool) {
-        let items = entries.map { entry in
-            "{\"key\":\(Problem.quoted(entry.key)),\"value\":{\(Self.value(entry.value))}}"
+        json = JSONWriter.line { json in
+            json.field("entries", array: { for entry in entries { Self.write(entry, to: &$0) } })
+            if isCut, let last = entries.last { json.field("next", last.key) }
         }
-        let next = isCut ? entries.last.map { ",\"next\":\(Problem.quoted($0.key))" } : nil
-        json = "{\"entries\":[" + items.joined(separator: ",") + "]" + (next ?? "") + "}\n"
     }
 
-    private static func value(_ bytes: [UInt8]) -> String {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            return "\"base64\":\"\(Data(bytes).base64EncodedString())\""
+    private static func write(_ entry: StateEntry, to json: inout JSONWriter) {
+        json.object { json in
+            json.field("key", entry.key)
+            json.field(
+                "value",
+                object: { json in
+                    if let text = String(validating: entry.value, as: UTF8.self) {
+                        json.field("text", text)
+                    } else {
+                        json.field("base64", Data(entry.value).base64EncodedString())
+                    }
+                })
         }
-        return "\"text\":\(Problem.quoted(text))"
     }
 }

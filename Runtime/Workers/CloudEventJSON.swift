@@ -1,24 +1,26 @@
-import Events
+package import Events
 
 /// An event as one JSON object, in the structured mode of CloudEvents
 /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
-package struct CloudEventJSON {
-    let text: String
+package enum CloudEventJSON {
+    /// The object, and the end of its line.
+    package static func line(_ event: Event) -> [UInt8] { JSONWriter.line { write(event, to: &$0) } }
 
-    init(_ event: Event) {
-        var fields = event.attributes.map { "\(Problem.quoted($0.name)):\(Problem.quoted($0.value))" }
-        if !event.data.isEmpty { fields.append(Self.data(of: event)) }
-        text = "{" + fields.joined(separator: ",") + "}\n"
+    /// Writes the members of the object.
+    static func write(_ event: Event, to json: inout JSONWriter) {
+        for attribute in event.attributes { json.field(attribute.name, attribute.value) }
+        if !event.data.isEmpty { writeData(of: event, to: &json) }
     }
 
-    private static func data(of event: Event) -> String {
+    private static func writeData(of event: Event, to json: inout JSONWriter) {
         let type = event.dataContentType?.lowercased() ?? "application/json"
         let isJSON = type.hasPrefix("application/json") || type.contains("+json")
         // What only says that it is JSON must not break the object around it.
         guard let text = String(validating: event.data, as: UTF8.self), !isJSON || JSONText.isValid(event.data) else {
-            return "\"data_base64\":\"\(base64(event.data))\""
+            return json.field("data_base64", base64(event.data))
         }
-        return "\"data\":\(isJSON ? text : Problem.quoted(text))"
+        json.name("data")
+        if isJSON { json.verbatim(event.data) } else { json.string(text) }
     }
 
     /// RFC 4648 §4.

@@ -4,7 +4,12 @@ protocol Worker: AnyObject, Sendable {
     var pid: Int32 { get }
 
     /// Starts it; how that goes comes as reports.
-    func start()
+    ///
+    /// - Parameter calmly: behind all others who want the processors, until `hurry` is called.
+    func start(calmly: Bool)
+
+    /// Ends the calm of its start.
+    func hurry()
 
     /// Runs a call. The pool has counted it, and hears through `released` when it has ended, its response body included.
     ///

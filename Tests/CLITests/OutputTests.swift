@@ -27,7 +27,7 @@ import Testing
     @Test("a problem becomes a sentence and an exit status")
     func problems() {
         let document = Array(
-            Problem(status: 404, code: "not-found", title: "There is no such thing", detail: "no 'x'").json.utf8)
+            Problem(status: 404, code: "not-found", title: "There is no such thing", detail: "no 'x'").json)
         #expect(Failure(status: 404, document: document).description == "There is no such thing: no 'x'")
         #expect(Failure(status: 404, document: document).status == .noInput)
         #expect(Failure(status: 400, document: []).status == .data)
@@ -39,7 +39,7 @@ import Testing
     @Test("what a function did wrong is no failure of the host")
     func functionFailures() {
         func status(_ http: Int, _ code: String) -> Failure.Status {
-            Failure(status: UInt(http), document: Array(Problem(status: http, code: code, title: "").json.utf8)).status
+            Failure(status: UInt(http), document: Problem(status: http, code: code, title: "").json).status
         }
         #expect(status(500, "handler-failed") == .failed)
         #expect(status(504, "timed-out") == .failed)

@@ -562,7 +562,11 @@ async def timer(event, context):
         self.assertEqual(host.expect(LOG).call, 9)
 
     def test_a_flood_from_a_thread_is_dropped_and_counted_while_nobody_reads(self):
-        host = self.start("""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        flooded = os.path.join(folder.name, "flooded")
+        os.mkfifo(flooded)
+        host = self.start(f"""
 def flood():
     for _ in range(3000):
         logging.info("x" * 1000)
@@ -571,10 +575,13 @@ def respond(request, context):
     thread = threading.Thread(target=flood)
     thread.start()
     thread.join()
+    open({flooded!r}, "w").close()
     logging.info("behind")
     return "done"
 """)
         host.call(1)
+        # Opened once the other side opens it.
+        open(flooded).close()
         texts = []
         while "behind" not in texts:
             frame = host.expect(LOG)

@@ -1,11 +1,12 @@
 import Events
+import GRDB
 import Storage
 import Testing
 
 @Suite("Queued requests and their results")
 struct QueuedRequestTests {
     private static let head = RequestHead(
-        method: "POST", path: "/orders/%C3%BC", query: "a=\"b\"&c", parameters: [HeaderField("id", "ü\n")],
+        method: "POST", path: "/orders/%C3%BC", query: "a=\"b\"&c", parameters: [HeaderField("id", "ü\n\u{1}")],
         headers: [HeaderField("X-A", "1"), HeaderField("x-a", "2\t\\")], remoteAddress: "[::1]:80")
 
     static func request(_ id: InvocationID = InvocationID(), body: [UInt8] = [1, 0, 255]) -> NewInvocation {
@@ -22,6 +23,26 @@ struct QueuedRequestTests {
             let request = Self.request()
             #expect(try await store.enqueue([request]) == 1)
             #expect(try await store.lease(function: "f", limit: 1, now: .at(1)).map(\.invocation) == [request])
+        }
+    }
+
+    @Test("a request whose row is damaged is an error, and goes back to the queue")
+    func damaged() async throws {
+        try await withStore { (store, folder) async throws in
+            _ = try await store.enqueue([Self.request()])
+            let file = try DatabaseQueue(path: folder + "/apus.db")
+            for column in [
+                #"{"method":1}"#, #"{"method":"GET"}"#, #"{"other":""}"#, #"{"path":"\ud800"}"#, "{} x", "[",
+            ] {
+                try await file.write { try $0.execute(sql: "UPDATE invocation SET request = ?", arguments: [column]) }
+                let error = await #expect(throws: StorageError.self) {
+                    try await store.lease(function: "f", limit: 1, now: .at(1))
+                }
+                #expect(error?.code == .damaged)
+                let counts = try #require(try await store.queueCounts()["f"])
+                #expect(counts.waiting == 1 && counts.running == 0)
+            }
+            try file.close()
         }
     }
 

@@ -1,4 +1,5 @@
 import Events
+import Glibc
 import Manifests
 import NIOCore
 import Support
@@ -24,6 +25,21 @@ struct ApusWorkerTests {
             #expect(first == second)
             #expect(world.pool.snapshot.workers.map(\.state) == ["idle"])
             #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("has its full share of the processors once it has taken another's place", arguments: SDK.concurrent)
+    func successor(_ sdk: SDK) async throws {
+        let manifest = sdk.manifest {
+            $0.workers.max = 2
+            $0.workers.retireInvocations = 1
+        }
+        try await World.with(manifest) { world in
+            let first = try #require(Int32(try await world.request("/pid").text().dropLast()))
+            func pids() -> [Int32] { world.pool.snapshot.workers.map(\.pid) }
+            #expect(await eventually { pids().count == 1 && pids() != [first] })
+            let second = try #require(pids().first)
+            #expect(await eventually { sched_getscheduler(second) == SCHED_OTHER })
         }
     }
 

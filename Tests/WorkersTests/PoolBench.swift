@@ -37,7 +37,7 @@ struct PoolBench {
             case .setTimer(let instant): timer = instant
             case .releaseSlot: slots -= 1
             case .withdrawSlots, .roomGrew: break
-            case .start, .give, .fail, .stop, .weigh, .drained: seen.append(action)
+            case .start, .hurry, .give, .fail, .stop, .weigh, .drained: seen.append(action)
             }
         }
     }

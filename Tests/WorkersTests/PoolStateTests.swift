@@ -241,9 +241,9 @@ struct PoolStateTests {
         bench.ready(1)
         bench.seen = []
         bench.pass(.seconds(61))
-        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+        #expect(bench.takeSeen() == [.start(2, lane: 0, calmly: true)])
         bench.ready(2)
-        #expect(bench.takeSeen() == [.stop(1, .retired)])
+        #expect(bench.takeSeen() == [.hurry(2), .stop(1, .retired)])
     }
 
     @Test("gives a worker that closes no more calls")

@@ -12,13 +12,28 @@ struct RetirementTests {
         bench.warm(1)
         #expect(bench.call().worker == 1)
         bench.release(1)
-        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+        #expect(bench.takeSeen() == [.start(2, lane: 0, calmly: true)])
         #expect(bench.call().worker == 1)
         bench.ready(2)
-        #expect(bench.takeSeen() == [])
+        #expect(bench.takeSeen() == [.hurry(2)])
         #expect(bench.call().worker == 2)
         bench.release(1)
         #expect(bench.takeSeen() == [.stop(1, .retired)])
+    }
+
+    @Test("has a successor that starts calmly until somebody waits for it")
+    func hurry() {
+        var bench = PoolBench { policy, _ in policy.retireInvocations = 2 }
+        bench.warm(1)
+        #expect(bench.call().worker == 1)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.start(2, lane: 0, calmly: true)])
+        #expect(bench.call().worker == 1)
+        let next = bench.call()
+        #expect(next.worker == nil)
+        #expect(bench.takeSeen().first == .hurry(2))
+        bench.ready(2)
+        #expect(bench.takeSeen() == [.give(2, to: next.waiter)])
     }
 
     @Test("has its successor on its own lane")
@@ -29,7 +44,7 @@ struct RetirementTests {
         bench.release(1)
         #expect(bench.call(lane: 1).worker == 1)
         bench.release(1)
-        #expect(bench.takeSeen().last == .start(2, lane: 1))
+        #expect(bench.takeSeen().last == .start(2, lane: 1, calmly: true))
     }
 
     @Test("goes first when nothing may be started beside it")
@@ -69,9 +84,9 @@ struct RetirementTests {
         #expect(bench.call().worker == 1)
         bench.seen = []
         bench.note(bench.state.weighed(1, bytes: 1 << 21, now: bench.now))
-        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+        #expect(bench.takeSeen() == [.start(2, lane: 0, calmly: true)])
         bench.ready(2)
-        #expect(bench.takeSeen() == [])
+        #expect(bench.takeSeen() == [.hurry(2)])
         bench.release(1)
         #expect(bench.takeSeen() == [.stop(1, .outgrown)])
     }

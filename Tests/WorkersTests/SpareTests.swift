@@ -63,7 +63,7 @@ struct SpareTests {
             bench.note(bench.state.relieve(bench.now))
             bench.release(worker)
             bench.exits(worker, "")
-            for case .start(let new, _) in bench.takeSeen() {
+            for case .start(let new, _, _) in bench.takeSeen() {
                 started = max(started, new)
                 bench.ready(new)
             }

@@ -27,6 +27,8 @@ struct apus_spawn_plan {
     int ruleset;
     /// `cgroup.procs` of the control group to be in, open for writing; -1 for none.
     int control_group;
+    /// Not 0: it gives way to all others, until `apus_hurry`.
+    int is_calm;
 };
 
 struct apus_spawned {
@@ -41,6 +43,13 @@ struct apus_spawned {
 
 /// Starts a process in a process group of its own, which dies with the calling thread.
 struct apus_spawned apus_spawn(const struct apus_spawn_plan *plan);
+
+/// Makes the calling thread, and what it starts from now on, give way to all others. Returns 0, or -1 and an errno.
+int apus_calm_down(void);
+/// Whether this process may undo that (sched(7): RLIMIT_NICE, or CAP_SYS_NICE).
+int apus_can_hurry(void);
+/// Undoes it for every thread of `process`, which must be a child that has not been reaped.
+void apus_hurry(pid_t process);
 
 /// How a child has ended.
 struct apus_exit {

@@ -25,8 +25,13 @@ package struct Handlers: Sendable {
             | bit(.topic, message != nil) | bit(.state, state != nil)
     }
 
+    // What is `nonsending` runs where its caller does; the runtime looks for the task's executor before and after calls
+    // of all else.
+
     /// Runs the handler for one call. Never throws: an error is an answer, too.
-    package func answer(_ head: CallHead, function: String, link: any CallLink) async -> HandlerAnswer {
+    package nonisolated(nonsending) func answer(
+        _ head: CallHead, function: String, link: any CallLink
+    ) async -> HandlerAnswer {
         let context = Context(function: function, head: head, link: link)
         do {
             switch head.kind {
@@ -42,7 +47,7 @@ package struct Handlers: Sendable {
         }
     }
 
-    private func respond(
+    private nonisolated(nonsending) func respond(
         to head: CallHead, in context: Context, _ link: any CallLink
     ) async throws -> HTTPResponse {
         guard let http, let request = head.request else { throw notServed("HTTPFunction") }
@@ -57,37 +62,41 @@ package struct Handlers: Sendable {
         guard (200...599).contains(response.status) else {
             throw PermanentFailure("the handler answered with the status \(response.status); it must be 200...599")
         }
-        let size = response.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        let size = response.headers.fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
         guard size <= Self.largestHeader else {
             throw PermanentFailure("the handler answered with \(size) bytes of header; the most is 64 KiB")
         }
         return response
     }
 
-    private func run(_ event: TimerEvent, in context: Context) async throws {
+    private nonisolated(nonsending) func run(_ event: TimerEvent, in context: Context) async throws {
         guard let timer else { throw notServed("TimerFunction") }
         try await timer.run(event, in: context)
     }
 
-    private func handle(_ event: FileEvent, in context: Context) async throws {
+    private nonisolated(nonsending) func handle(_ event: FileEvent, in context: Context) async throws {
         guard let file else { throw notServed("FileFunction") }
         try await file.handle(event, in: context)
     }
 
-    private func receive(_ head: CallHead, in context: Context, _ link: any CallLink) async throws {
+    private nonisolated(nonsending) func receive(
+        _ head: CallHead, in context: Context, _ link: any CallLink
+    ) async throws {
         guard let message else { throw notServed("MessageFunction") }
         let event = MessageEvent(attributes: head.attributes, data: try await data(link))
         try await message.receive(event, in: context)
     }
 
-    private func follow(_ head: CallHead, in context: Context, _ link: any CallLink) async throws {
+    private nonisolated(nonsending) func follow(
+        _ head: CallHead, in context: Context, _ link: any CallLink
+    ) async throws {
         guard let state else { throw notServed("StateFunction") }
         let event = try StateEvent(attributes: head.attributes, data: try await data(link))
         try await state.follow(event, in: context)
     }
 
     /// All of an event's data.
-    private func data(_ link: any CallLink) async throws -> [UInt8] {
+    private nonisolated(nonsending) func data(_ link: any CallLink) async throws -> [UInt8] {
         var data: [UInt8] = []
         while let chunk = try await link.nextChunk() { data += chunk }
         return data

@@ -22,27 +22,45 @@ The protocol is docs/worker-protocol.md.
 """
 from __future__ import annotations
 
-import functools
+# A worker's start is worth more than a lookup: modules that not every handler needs are imported where they are used.
+# `_socket` and `_thread` are what `socket` and `threading` are made of.
+import _socket
+import _thread
 import gc
-import logging
 import os
 import select
-import socket
 import stat
 import struct
 import sys
-import threading
 import time
-from collections import deque
+from _collections import deque
 from contextvars import ContextVar
 from types import AsyncGeneratorType, GeneratorType
-from typing import (
-    TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple,
-    TypeVar, Union,
-)
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
+    import logging
+    from typing import (
+        Any, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple, TypeVar, Union,
+    )
+
+    Pairs = Tuple[Tuple[str, str], ...]
+    HeaderFields = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
+    _Handler = TypeVar("_Handler", bound=Callable[..., Any])
+    from functools import cached_property
+else:
+    class cached_property:
+        """As that of functools, without its lock."""
+
+        def __init__(self, function: Callable[[Any], Any]) -> None:
+            self._function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            if instance is None:
+                return self
+            value = instance.__dict__[self._function.__name__] = self._function(instance)
+            return value
 
 __all__ = [
     "http", "timer", "file", "message", "state", "run", "Request", "Event", "Response", "Context", "State", "Headers",
@@ -107,17 +125,18 @@ _RESPONSE, _ACKNOWLEDGE, _FAILURE, _LOG, _STATE, _STATE_REPLY = 0x20, 0x21, 0x22
 _GET, _SET, _DELETE, _INCREMENT, _LIST, _COMMIT, _ABANDON, _SEND = range(8)
 _KINDS = ("http", "timer", "file", "message", "state")
 
-Pairs = Tuple[Tuple[str, str], ...]
-HeaderFields = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
-
 
 class _Violation(BaseException):
     """The host sent what the protocol does not know."""
 
 
-def _mended(data: bytes) -> str:
-    """What is not UTF-8 becomes U+FFFD. (`bytes.decode` alone takes half the time.)"""
-    return data.decode("utf-8", "replace")
+def _text(data: bytes) -> str:
+    """What is not UTF-8 becomes U+FFFD."""
+    try:
+        # Takes half the time.
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace")
 
 
 def _data(data: Union[str, bytes]) -> bytes:
@@ -135,9 +154,22 @@ def _operation(call: int, request: int, scope: int, code: int, *payload: bytes) 
     return _STATE_HEAD.pack(9 + sum(map(len, payload)), _STATE, 0, 0, call, request, scope, code) + b"".join(payload)
 
 
-@functools.lru_cache(maxsize=512)
 def _fields(pairs: Pairs, content_type: str = "") -> bytes:
-    """As `fields`, with this Content-Type where none is given. The answers of a function mostly have the same."""
+    """As `fields`, with this Content-Type where none is given."""
+    # The answers of a function mostly have the same.
+    known = _known_fields.get((pairs, content_type))
+    if known is None:
+        if len(_known_fields) >= _MOST_KNOWN:
+            _known_fields.clear()
+        known = _known_fields[pairs, content_type] = _encoded_fields(pairs, content_type)
+    return known
+
+
+_MOST_KNOWN = 512
+_known_fields: dict[tuple[Pairs, str], bytes] = {}
+
+
+def _encoded_fields(pairs: Pairs, content_type: str) -> bytes:
     if content_type and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs = (("Content-Type", content_type),) + pairs
     for name, value in pairs:
@@ -146,9 +178,7 @@ def _fields(pairs: Pairs, content_type: str = "") -> bytes:
     return _U32.pack(len(pairs)) + b"".join(_data(part) for pair in pairs for part in pair)
 
 
-def _read_fields(
-    buffer: bytes, offset: int, end: int, decode: Callable[[bytes], str] = _mended
-) -> tuple[list[tuple[str, str]], int]:
+def _read_fields(buffer: bytes, offset: int, end: int) -> tuple[list[tuple[str, str]], int]:
     """The fields at an offset, and where they end."""
     count, = _u32(buffer, offset)
     offset += 4
@@ -156,7 +186,11 @@ def _read_fields(
     while count:
         middle = offset + 4 + _u32(buffer, offset)[0]
         last = middle + 4 + _u32(buffer, middle)[0]
-        fields.append((decode(buffer[offset + 4:middle]), decode(buffer[middle + 4:last])))
+        name, value = buffer[offset + 4:middle], buffer[middle + 4:last]
+        try:
+            fields.append((name.decode(), value.decode()))
+        except UnicodeDecodeError:
+            fields.append((_text(name), _text(value)))
         offset = last
         count -= 1
         if last > end:
@@ -181,9 +215,9 @@ def _read_reply(payload: bytes) -> Any:
             offset = begin + _u32(payload, offset)[0]
             parts.append(payload[begin:offset])
         if code == 3:
-            result = list(zip(map(_mended, parts[::2]), parts[1::2])), payload[5] == 1
+            result = list(zip(map(_text, parts[::2]), parts[1::2])), payload[5] == 1
         else:
-            result = parts[0] if code == 0 else StateError(_mended(parts[0]), _mended(parts[1]))
+            result = parts[0] if code == 0 else StateError(_text(parts[0]), _text(parts[1]))
     else:
         raise _Violation(f"a STATE-REPLY with the code {code}")
     if offset != len(payload):
@@ -224,7 +258,7 @@ class _Body:
 
     def text(self) -> Any:
         """All of the body, as a str. Waits."""
-        return self._call._settle(self._call._read_all(_mended))
+        return self._call._settle(self._call._read_all(_text))
 
     def json(self) -> Any:
         """All of the body, from JSON. What is no JSON is answered with 400, unless the HTTPError is caught. Waits."""
@@ -265,24 +299,40 @@ def _parsed(data: bytes) -> Any:
 class Request(_Body):
     """An HTTP request."""
 
-    def __init__(
-        self, call: Context, method: str, path: str, query: str, remote_address: str, parameters: dict[str, str]
-    ) -> None:
-        self._call = call
-        self.method = method
-        self.path = path
-        """Without the query, percent-encoded as it came."""
-        self.query = query
-        """What follows `?`, percent-encoded as it came."""
-        self.remote_address = remote_address
+    def __init__(self, call: Context, ends: tuple[int, ...], parameters: dict[str, str]) -> None:
+        # Where the method, the path, the query and the address begin, and where the last of them ends.
+        self._call, self._ends = call, ends
         self.parameters = parameters
         """The values of the route's `{parameters}`, decoded."""
 
-    @functools.cached_property
+    # Read when asked for, since many handlers never ask.
+
+    @cached_property
+    def method(self) -> str:
+        return self._part(0)
+
+    @cached_property
+    def path(self) -> str:
+        """Without the query, percent-encoded as it came."""
+        return self._part(1)
+
+    @cached_property
+    def query(self) -> str:
+        """What follows `?`, percent-encoded as it came."""
+        return self._part(2)
+
+    @cached_property
+    def remote_address(self) -> str:
+        return self._part(3)
+
+    def _part(self, index: int) -> str:
+        return _text(self._call._rest[0][self._ends[index] + 4:self._ends[index + 1]])
+
+    @cached_property
     def headers(self) -> Headers:
         return Headers(self._call._head_and_body[0])
 
-    @functools.cached_property
+    @cached_property
     def query_parameters(self) -> dict[str, str]:
         """The query's names and values, decoded; the last value where a name comes twice."""
         from urllib.parse import parse_qsl
@@ -295,7 +345,7 @@ class Event(_Body):
     def __init__(self, call: Context) -> None:
         self._call = call
 
-    @functools.cached_property
+    @cached_property
     def attributes(self) -> dict[str, str]:
         """All attributes by name. `event.subject` is short for `event.attributes.get("subject", "")`."""
         return dict(self._call._head_and_body[0])
@@ -353,7 +403,6 @@ def _instant(text: str) -> datetime.datetime:
 
 
 def _json(value: Any) -> bytes:
-    # A worker's start is worth more than a call's lookup: modules that not every handler needs are imported here.
     import json
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
@@ -374,11 +423,15 @@ class Response:
         self.body, self.status, self.headers = body, status, headers
 
 
+_TEXT = "text/plain; charset=utf-8"
+_TEXT_FIELDS = _fields((), _TEXT)
+
+
 def _encoded(body: Any) -> tuple[Any, str]:
     """The body as bytes, or as something to iterate over, and its type where nothing else is said."""
     kind = type(body)
     if kind is str:
-        return body.encode("utf-8", "replace"), "text/plain; charset=utf-8"
+        return body.encode("utf-8", "replace"), _TEXT
     if body is None or kind is bytes and not body:
         return b"", ""
     if isinstance(body, (bytes, bytearray, memoryview)):
@@ -402,8 +455,6 @@ class Context:
     """What a handler knows of its call, and what it may use."""
 
     # As they stand here for most calls, which then pay nothing for them.
-    attempt = 1
-    """1 for the first."""
     cancelled = False
     """Whether nobody waits any more, as far as is known; `check` looks."""
     _handles_async = False
@@ -413,13 +464,21 @@ class Context:
     _begun = _wrote = False
     _fields = b""
     _task: Any = None
-    _rest: tuple[bytes, int, int]
 
-    def __init__(self, worker: _Worker, number: int, invocation: bytes, attempt: int, microseconds: int) -> None:
-        self._worker, self._number, self._invocation = worker, number, invocation
-        self._came, self._microseconds = worker._now, microseconds
-        if attempt != 1:
-            self.attempt = attempt
+    def __init__(self, worker: _Worker, number: int, begin: int, rest: tuple[bytes, int, int]) -> None:
+        self._worker, self._number, self._came = worker, number, worker._now
+        # In what was read: where the payload of the CALL begins, its header or attributes, and where it ends.
+        self._begin, self._rest = begin, rest
+
+    @cached_property
+    def _head(self) -> tuple[int, bytes, int, int]:
+        """The call's kind, its invocation, its attempt, and the microseconds that it may take."""
+        return _CALL_HEAD.unpack_from(self._rest[0], self._begin)
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first."""
+        return self._head[2]
 
     @property
     def function(self) -> str:
@@ -429,13 +488,13 @@ class Context:
     @property
     def invocation(self) -> str:
         """The id of the invocation, a UUID."""
-        text = self._invocation.hex()
+        text = self._head[1].hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     @property
     def deadline(self) -> float:
         """When the time limit ends, in seconds on the clock of `time.monotonic()`."""
-        return self._came + self._microseconds / 1e6
+        return self._came + self._head[3] / 1e6
 
     @property
     def remaining(self) -> float:
@@ -445,6 +504,7 @@ class Context:
     @property
     def log(self) -> logging.Logger:
         """A logger. Any other will do: `run` sees to it that their lines are those of the call."""
+        import logging
         return logging.getLogger(self._worker.function)
 
     def check(self) -> None:
@@ -453,7 +513,7 @@ class Context:
         if self.cancelled:
             raise Cancelled
 
-    @functools.cached_property
+    @cached_property
     def state(self) -> State:
         """The function's state."""
         return State(self, 0)
@@ -466,7 +526,7 @@ class Context:
 
     # The body and the state. Coroutines do it, which `_Worker._wait` drives for a `def`.
 
-    @functools.cached_property
+    @cached_property
     def _head_and_body(self) -> tuple[list[tuple[str, str]], bytes]:
         """The header of the request, or the attributes of the event, and the first part of the body. Read when asked
         for, since many handlers never ask."""
@@ -477,21 +537,21 @@ class Context:
             raise _Violation("a CALL that ends too early") from None
         return fields, buffer[offset:end]
 
-    @functools.cached_property
+    @cached_property
     def _parts(self) -> deque[bytes]:
         """What has come of the body and has not been read."""
         part = self._head_and_body[1]
         return deque((part,) if part else ())
 
-    @functools.cached_property
+    @cached_property
     def _credit(self) -> int:
         return self._worker.window
 
-    @functools.cached_property
+    @cached_property
     def _replies(self) -> dict[int, Any]:
         return {}
 
-    @functools.cached_property
+    @cached_property
     def _waiters(self) -> list[Any]:
         return []
 
@@ -611,7 +671,7 @@ class State:
 
     def get_text(self, key: str, default: Any = None) -> Any:
         """The value as a str. Waits."""
-        return self._call._settle(self._get(key, _mended, default))
+        return self._call._settle(self._get(key, _text, default))
 
     def get_json(self, key: str, default: Any = None) -> Any:
         """The value from JSON. Waits."""
@@ -724,17 +784,17 @@ class _Worker:
     # After a call that took longer, in seconds, answers leave one by one for a while: the next may take long, too.
     _patience = 0.0002
 
-    def __init__(self, connection: socket.socket, handlers: dict[int, Callable[..., Any]]) -> None:
+    def __init__(self, connection: _socket.socket, handlers: dict[int, Callable[..., Any]]) -> None:
         self._socket, self._handlers = connection, handlers
         connection.setblocking(True)
-        connection.set_inheritable(False)
+        os.set_inheritable(connection.fileno(), False)
         self._is_async = {kind: _is_async(handler) for kind, handler in handlers.items()}
         self._buffer, self._offset, self._now = b"", 0, 0.0
         # Bytes of the next frame that have not come, once that is known; 0 while there may be a whole one to take.
         self._missing = 12
         self._out: list[Any] = []
-        self._sending = threading.Lock()
-        self._thread = threading.get_ident()
+        self._sending = _thread.allocate_lock()
+        self._thread = _thread.get_ident()
         self._waiting_lines = self._dropped_lines = 0
         self._calls: dict[int, Context] = {}
         self._ready: deque[tuple[Context, Any, int]] = deque()
@@ -794,41 +854,31 @@ class _Worker:
                 raise _Violation(f"a frame of type {kind:#x} that ends too early") from None
 
     def _read_call(self, buffer: bytes, offset: int, end: int, flags: int, number: int) -> tuple[Context, Any, int]:
-        kind, invocation, attempt, microseconds = _CALL_HEAD.unpack_from(buffer, offset)
+        kind = buffer[offset]
         if number in self._calls or not number or kind > 4 or not self.window:
             raise _Violation(f"a CALL of kind {kind} with the number {number}")
-        call = self._calls[number] = Context(self, number, invocation, attempt, microseconds)
-        if self._is_async.get(kind):
-            call._handles_async = True
+        begin, offset = offset, offset + _CALL_HEAD.size
         payload: Any
-        offset += 29
-        if kind:
-            payload = Event(call)
-        else:
-            method = offset + 4 + _u32(buffer, offset)[0]
-            path = method + 4 + _u32(buffer, method)[0]
+        if kind == 0:
+            path = offset + 4 + _u32(buffer, offset)[0]
             query = path + 4 + _u32(buffer, path)[0]
             remote = query + 4 + _u32(buffer, query)[0]
-            ends = (offset + 4, method, method + 4, path, path + 4, query, query + 4, remote)
-            try:
-                payload, offset = self._read_request(call, buffer, ends, end, bytes.decode)
-            except UnicodeDecodeError:
-                payload, offset = self._read_request(call, buffer, ends, end, _mended)
-        if offset > end:
+            last = remote + 4 + _u32(buffer, remote)[0]
+            parameters, header = _read_fields(buffer, last, end)
+            call = Context(self, number, begin, (buffer, header, end))
+            payload = Request(call, (offset, path, query, remote, last), dict(parameters))
+        else:
+            call = Context(self, number, begin, (buffer, offset, end))
+            payload = Event(call)
+        if call._rest[1] > end:
             raise _Violation("a CALL that ends too early")
-        call._rest = (buffer, offset, end)
+        self._calls[number] = call
+        if self._is_async.get(kind):
+            call._handles_async = True
         if not flags & _END:
             call._ended = False
             call._room = self.window - len(call._head_and_body[1])
         return call, payload, kind
-
-    def _read_request(
-        self, call: Context, buffer: bytes, ends: tuple[int, ...], end: int, decode: Callable[[bytes], str]
-    ) -> tuple[Request, int]:
-        m, method, p, path, q, query, r, remote = ends
-        parameters, offset = _read_fields(buffer, remote, end, decode)
-        return Request(call, decode(buffer[m:method]), decode(buffer[p:path]), decode(buffer[q:query]),
-                       decode(buffer[r:remote]), dict(parameters)), offset
 
     def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         """Acts on a frame that is no CALL."""
@@ -836,7 +886,7 @@ class _Worker:
             version, _, window, size = _WELCOME_HEAD.unpack_from(payload)
             if self.window or version != _VERSION or not window or len(payload) != 14 + size:
                 raise _Violation("a WELCOME that is not as described, or a second one")
-            self.window, self.function = window, _mended(payload[14:])
+            self.window, self.function = window, _text(payload[14:])
             return
         if kind == _GOODBYE:
             self._is_leaving = True
@@ -856,7 +906,7 @@ class _Worker:
         elif kind == _CREDIT:
             call._credit += _u32(payload)[0]
         elif kind == _RESET:
-            call._reset, call._ended = _mended(payload[4:]), True
+            call._reset, call._ended = _text(payload[4:]), True
         elif kind == _STATE_REPLY:
             call._replies[_u32(payload)[0]] = _read_reply(payload)
         else:
@@ -890,7 +940,7 @@ class _Worker:
                 count = len(out)
                 data = out[0] if count == 1 else b"".join(out[:count])
                 try:
-                    sent = self._socket.send(data, socket.MSG_DONTWAIT)
+                    sent = self._socket.send(data, _socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     sent = 0
                 except ConnectionError as error:
@@ -912,7 +962,7 @@ class _Worker:
             poll = select.poll()
             poll.register(self._socket, select.POLLIN | select.POLLOUT)
             if any(events & ~select.POLLOUT for _, events in poll.poll()):
-                self._receive(socket.MSG_DONTWAIT)
+                self._receive(_socket.MSG_DONTWAIT)
                 self._queue()
                 has_taken = True
         return has_taken
@@ -1000,7 +1050,7 @@ class _Worker:
         self._flush()
         self._queue()
         try:
-            self._receive(socket.MSG_DONTWAIT)
+            self._receive(_socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         self._queue()
@@ -1023,8 +1073,8 @@ class _Worker:
         self._cancellation = asyncio.CancelledError
         eager = {"eager_start": True} if sys.version_info >= (3, 12) else {}
         self._current_task = asyncio.current_task
-        self._new_task = functools.partial(asyncio.Task, loop=asyncio.get_running_loop(), **eager)
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        self._new_task = lambda coroutine: asyncio.Task(coroutine, loop=loop, **eager)
         self._left = self._loop.create_future()
         while self._ready:
             self._start(self._ready.popleft())
@@ -1037,7 +1087,7 @@ class _Worker:
 
     def _readable(self) -> None:
         try:
-            self._receive(socket.MSG_DONTWAIT)
+            self._receive(_socket.MSG_DONTWAIT)
             self._queue()
         except BlockingIOError:
             pass
@@ -1088,10 +1138,10 @@ class _Worker:
         status, pairs, body = (204 if result is None else 200), (), result
         if type(result) is Response:
             status, headers, body = result.status, result.headers, result.body
-            pairs = tuple(headers.items() if isinstance(headers, Mapping) else map(tuple, headers))
+            pairs = tuple(headers.items() if hasattr(headers, "items") else map(tuple, headers))
         body, content_type = _encoded(body)
         if type(body) is bytes and len(body) <= self.window:
-            fields = _fields(pairs, content_type)
+            fields = _TEXT_FIELDS if content_type is _TEXT and not pairs else _fields(pairs, content_type)
             size = 2 + len(fields) + len(body)
             self._send(_RESPONSE_HEAD.pack(size, _RESPONSE, _END, 0, number, status) + fields + body)
             del self._calls[number]
@@ -1162,7 +1212,7 @@ class _Worker:
     def _log(self, number: int, level: int, text: str, metadata: Pairs = ()) -> None:
         """Sends a line, from whatever thread."""
         # Never within a write: a line may come from anywhere, even from where an object is deleted.
-        may_wait = self._loop is None and threading.get_ident() == self._thread and not self._sending.locked()
+        may_wait = self._loop is None and _thread.get_ident() == self._thread and not self._sending.locked()
         if self._waiting_lines > self._most_waiting and not may_wait:
             self._dropped_lines += 1
             return
@@ -1210,7 +1260,6 @@ def _end(error: BaseException) -> NoReturn:
 
 _handlers: dict[int, Callable[..., Any]] = {}
 _worker: Optional[_Worker] = None
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 def _register(kind: int, handler: _Handler) -> _Handler:
@@ -1259,11 +1308,14 @@ def run() -> None:
         sys.exit(64)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(LogHandler())
-        root.setLevel(min(root.level, logging.INFO))
-    _worker = _Worker(socket.socket(fileno=3), _handlers)
+    if any(map(_is_async, _handlers.values())):
+        # Before the host knows of this worker, and calls wait for it.
+        import asyncio
+    if "logging" in sys.modules:
+        _use_logging()
+    else:
+        sys.meta_path.insert(0, _LoggingFinder())
+    _worker = _Worker(_socket.socket(fileno=3), _handlers)
     os.register_at_fork(after_in_child=_forget)
     gc.collect()
     gc.freeze()
@@ -1278,27 +1330,62 @@ def _forget() -> None:
         _worker = None
 
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+class _LoggingFinder:
+    """Lets `logging`, which takes a worker as long to import as all else, have its handler when somebody imports it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in sys.meta_path)))
+        execute = spec.loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            execute(module)
+            _use_logging()
+        spec.loader.exec_module = exec_module
+        return spec
 
 
-class LogHandler(logging.Handler):
-    """Sends what is logged to the host, as lines of the call in which it is logged, with `extra` as their metadata.
+def _use_logging() -> None:
+    import logging
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(__getattr__("LogHandler")())
+        root.setLevel(min(root.level, logging.INFO))
 
-    `run` adds one to the root logger, for level INFO and above, unless the root logger has a handler already.
-    """
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            text, worker = self.format(record), _worker
-            if worker is None:
-                print(text, file=sys.stderr)
-                return
-            call = _current.get() or worker._running
-            number = call._number if call is not None and worker._calls.get(call._number) is call else 0
-            metadata = tuple((name, str(value)) for name, value in vars(record).items() if name not in _STANDARD)
-            # TRACE 0, DEBUG 1, INFO 2, NOTICE 3, WARNING 4, ERROR 5, CRITICAL 6
-            step = record.levelno // 10
-            level = step if record.levelno <= 20 else 3 if step == 2 else min(step + 1, 6)
-            worker._log(number, max(level, 0), text, metadata)
-        except Exception:
-            self.handleError(record)
+def __getattr__(name: str) -> Any:
+    if name != "LogHandler":
+        raise AttributeError(f"module 'apus' has no attribute '{name}'")
+    return globals().get(name) or globals().setdefault(name, _log_handler())
+
+
+def _log_handler() -> type[logging.Handler]:
+    import logging
+    standard = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    class LogHandler(logging.Handler):
+        """Sends what is logged to the host, as lines of the call in which it is logged, with `extra` as their metadata.
+
+        `run` adds one to the root logger, for level INFO and above, unless the root logger has a handler already.
+        """
+
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                text, worker = self.format(record), _worker
+                if worker is None:
+                    print(text, file=sys.stderr)
+                    return
+                call = _current.get() or worker._running
+                number = call._number if call is not None and worker._calls.get(call._number) is call else 0
+                metadata = tuple((name, str(value)) for name, value in vars(record).items() if name not in standard)
+                # TRACE 0, DEBUG 1, INFO 2, NOTICE 3, WARNING 4, ERROR 5, CRITICAL 6
+                step = record.levelno // 10
+                level = step if record.levelno <= 20 else 3 if step == 2 else min(step + 1, 6)
+                worker._log(number, max(level, 0), text, metadata)
+            except Exception:
+                self.handleError(record)
+
+    LogHandler.__qualname__ = "LogHandler"
+    return LogHandler

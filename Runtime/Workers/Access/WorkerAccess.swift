@@ -60,7 +60,9 @@ final class JoinedWorker: Worker {
 
     var pid: Int32 { worker.pid }
 
-    func start() { worker.start() }
+    func start(calmly: Bool) { worker.start(calmly: calmly) }
+
+    func hurry() { worker.hurry() }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
         try await access.during(call) { call async throws(CallFailure) in try await worker.perform(call) }

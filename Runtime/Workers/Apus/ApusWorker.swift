@@ -27,11 +27,14 @@ final class ApusWorker: Worker {
 
     var pid: Int32 { process.pid }
 
-    func start() {
+    func start(calmly: Bool) {
         lane.run { [self] in
+            process.isCalm = calmly
             if let template = templates?.ready { startAsCopy(of: template) } else { startAnew() }
         }
     }
+
+    func hurry() { lane.run { [process] in process.hurry() } }
 
     private func startAnew() {
         connection.onTemplate = templates.map { templates in { templates.areWanted() } }

@@ -22,7 +22,14 @@ final class HTTPWorker: Worker {
 
     var pid: Int32 { process.pid }
 
-    func start() { lane.run { [server] in server.start() } }
+    func start(calmly: Bool) {
+        lane.run { [process, server] in
+            process.isCalm = calmly
+            server.start()
+        }
+    }
+
+    func hurry() { lane.run { [process] in process.hurry() } }
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
         let deadline = NIODeadline.now() + .nanoseconds(call.time.nanoseconds)

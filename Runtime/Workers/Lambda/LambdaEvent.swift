@@ -24,7 +24,7 @@ package struct LambdaEvent: Sendable {
         case .event(.file, let event):
             json = try Self.encode(FileNotification(event, id: invocation.id, of: function))
         case .event(_, let event):
-            json = ByteBuffer(string: Self.bridge(event, id: invocation.id, of: function))
+            json = ByteBuffer(bytes: Self.bridge(event, id: invocation.id, of: function))
         }
     }
 
@@ -36,7 +36,7 @@ package struct LambdaEvent: Sendable {
 
     /// The shape of https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html, with the CloudEvent as
     /// `detail`. Its `id` is the invocation's, which is the same in each attempt.
-    private static func bridge(_ event: Event, id: InvocationID, of function: LambdaFunction) -> String {
+    private static func bridge(_ event: Event, id: InvocationID, of function: LambdaFunction) -> [UInt8] {
         let isTimer = event.type == "apus.timer.due"
         let rule = event.source.split(separator: "/").joined(separator: "-")
         let fields: KeyValuePairs = [
@@ -45,8 +45,11 @@ package struct LambdaEvent: Sendable {
             "time": event.time.description.prefix(19) + "Z", "region": function.region,
         ]
         let resource = "arn:aws:events:\(function.region):\(LambdaFunction.account):rule/\(rule)"
-        let texts = fields.map { "\(Problem.quoted($0.key)):\(Problem.quoted($0.value))" }.joined(separator: ",")
-        return "{\(texts),\"resources\":[\(Problem.quoted(resource))],\"detail\":\(CloudEventJSON(event).text)}"
+        return JSONWriter.object { json in
+            for (name, value) in fields { json.field(name, value) }
+            json.field("resources", array: { $0.string(resource) })
+            json.field("detail", object: { CloudEventJSON.write(event, to: &$0) })
+        }
     }
 }
 

@@ -22,11 +22,14 @@ final class LambdaWorker: Worker {
 
     var pid: Int32 { process.pid }
 
-    func start() {
+    func start(calmly: Bool) {
         lane.run { [self] in
+            process.isCalm = calmly
             endpoint.listen { [self] port in launch(port) }
         }
     }
+
+    func hurry() { lane.run { [process] in process.hurry() } }
 
     private func launch(_ port: Int) {
         let environment = LambdaEnvironment(process.manifest, port: port, worker: number, now: .now())

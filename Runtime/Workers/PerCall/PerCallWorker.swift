@@ -35,7 +35,10 @@ final class PerCallWorker: Worker {
 
     var pid: Int32 { contents.withLock { $0.current }?.process.pid ?? 0 }
 
-    func start() { reports.ready() }
+    // It has no process to be started before a call.
+    func start(calmly: Bool) { reports.ready() }
+
+    func hurry() {}
 
     func perform(_ call: Call) async throws(CallFailure) -> Answer? {
         let process = HandlerProcess(

@@ -10,7 +10,7 @@ enum ProgramInput {
 
     init(_ call: Call) {
         switch (call.invocation.cause, call.body) {
-        case (.event(_, let event), _): self = .bytes(ByteBuffer(string: CloudEventJSON(event).text))
+        case (.event(_, let event), _): self = .bytes(ByteBuffer(bytes: CloudEventJSON.line(event)))
         case (.request, .bytes(let bytes)): self = .bytes(bytes)
         case (.request(let head), .stream(let body)):
             self = .stream(body, length: head.headers.first("content-length").flatMap { Int($0) })

@@ -35,10 +35,13 @@ extension Pool {
     /// Looks up what an action needs, under the lock, and gives what is to be done without it.
     private func prepare(_ action: PoolState.Action, _ contents: inout Contents, _ now: PoolState.Instant) -> Effect? {
         switch action {
-        case .start(let id, let lane):
+        case .start(let id, let lane, let calmly):
             let worker = makeWorker(id, lane: lanes[lane])
             contents.workers[id] = worker
-            return { if let worker { worker.start() } else { self.refuseContract(id) } }
+            return { if let worker { worker.start(calmly: calmly) } else { self.refuseContract(id) } }
+        case .hurry(let id):
+            guard let worker = contents.workers[id] else { return nil }
+            return { worker.hurry() }
         case .give(let id, let waiter):
             guard let lease = contents.waiters.removeValue(forKey: waiter), let worker = contents.workers[id] else {
                 return nil

@@ -14,6 +14,22 @@ extension PoolState {
     /// Workers that serve until another is ready.
     var retiring: Int { workers.values.count { $0.phase == .ready && $0.retirement != nil } }
 
+    /// Whether a worker that starts now is there for those that are to go alone: they serve on, and nobody waits for it.
+    var needsOnlySuccessors: Bool {
+        waiting.isEmpty && crowdingLane == nil && retiring > 0 && live >= (keepsMinimum ? policy.min : 0)
+    }
+
+    /// Somebody waits for the workers that start.
+    mutating func hurryAll(_ actions: inout [Action]) {
+        for (id, record) in workers where record.phase == .starting && record.isCalm { hurry(id, &actions) }
+    }
+
+    mutating func hurry(_ id: WorkerID, _ actions: inout [Action]) {
+        guard workers[id]?.isCalm == true else { return }
+        workers[id]?.isCalm = false
+        actions.append(.hurry(id))
+    }
+
     /// Whether the end of another call changes nothing for the worker: its time is not over, and it need not be weighed.
     func staysReady(_ record: Record, _ now: Instant) -> Bool {
         record.phase == .ready && record.retirement == nil && record.invocations + 1 < policy.retireInvocations

@@ -11,7 +11,10 @@ package struct PoolState: Sendable {
     package typealias WaiterID = UInt64
 
     package enum Action: Sendable, Equatable {
-        case start(WorkerID, lane: Int)
+        /// `calmly`: nobody waits for it, so that it may take longer and leave the processors to others.
+        case start(WorkerID, lane: Int, calmly: Bool = false)
+        /// Let the worker, which was to start calmly, have its full share of the processors from now on.
+        case hurry(WorkerID)
         case give(WorkerID, to: WaiterID)
         case fail(WaiterID, CallFailure)
         /// Ask the worker to end; it runs no call.
@@ -54,6 +57,8 @@ package struct PoolState: Sendable {
 
         let lane: Int
         var phase = Phase.starting
+        /// It was to start calmly, and still may.
+        var isCalm = false
         var retirement: Retirement?
         /// It has run a call since it was weighed, and will be again.
         var weighsSoon = false
@@ -145,6 +150,7 @@ package struct PoolState: Sendable {
             if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
             waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
             line.append(waiter)
+            hurryAll(&actions)
             settle(now, &actions)
         }
         return actions
@@ -224,9 +230,10 @@ package struct PoolState: Sendable {
         lastWorker += 1
         started += 1
         let lane = laneForNext()
+        let isCalm = needsOnlySuccessors
         if lane == crowdingLane { crowdingLane = nil }
-        workers[lastWorker] = Record(lane: lane, started: now, idleSince: now)
-        return [.start(lastWorker, lane: lane)] + settled(now)
+        workers[lastWorker] = Record(lane: lane, isCalm: isCalm, started: now, idleSince: now)
+        return [.start(lastWorker, lane: lane, calmly: isCalm)] + settled(now)
     }
 
     package mutating func workerReady(_ id: WorkerID, now: Instant) -> [Action] {
@@ -236,6 +243,7 @@ package struct PoolState: Sendable {
         headStart = 0
         backoff.started()
         var actions: [Action] = []
+        hurry(id, &actions)
         if isDraining {
             stop(id, .draining, &actions)
         } else {

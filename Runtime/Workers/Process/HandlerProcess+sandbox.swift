@@ -8,21 +8,21 @@ import NIOPosix
 extension HandlerProcess {
     func spawn(
         _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?, _ grant: AccessGrant?,
-        _ wire: () throws(CallFailure) -> Wiring
+        _ calmly: Bool, _ wire: () throws(CallFailure) -> Wiring
     ) throws(CallFailure) -> (WorkerProcess, Wiring, Bounds) {
         let program = manifest.handler.command.first.flatMap(ProgramStamp.init)
         do throws(CallFailure) {
-            return try spawnOnce(more, endpoints, filter, grant, wire)
+            return try spawnOnce(more, endpoints, filter, grant, calmly, wire)
         } catch {
             // Replaced between its rules, which are for one file and not for a path, and its start.
             guard program != manifest.handler.command.first.flatMap(ProgramStamp.init) else { throw error }
-            return try spawnOnce(more, endpoints, filter, grant, wire)
+            return try spawnOnce(more, endpoints, filter, grant, calmly, wire)
         }
     }
 
     private func spawnOnce(
         _ more: [String: String], _ endpoints: Endpoints, _ filter: FilterKind?, _ grant: AccessGrant?,
-        _ wire: () throws(CallFailure) -> Wiring
+        _ calmly: Bool, _ wire: () throws(CallFailure) -> Wiring
     ) throws(CallFailure) -> (WorkerProcess, Wiring, Bounds) {
         if let refusal = SandboxSupport.machine.refusal(of: manifest.sandbox, needsPorts: endpoints != .none) {
             throw CallFailure(.startFailed, refusal)
@@ -32,7 +32,8 @@ extension HandlerProcess {
         do throws(CallFailure) {
             let ruleset = try FilePlan.shared.ruleset(for: manifest, surroundings, endpoints, on: .machine)
             defer { if ruleset >= 0 { close(ruleset) } }
-            let bounds = Bounds(folder: surroundings.temporaryDirectory, filter: filter, ruleset: ruleset, group: group)
+            let bounds = Bounds(
+                folder: surroundings.temporaryDirectory, filter: filter, ruleset: ruleset, group: group, isCalm: calmly)
             var wiring = try wire()
             admit(surroundings.mark, endpoints)
             do throws(CallFailure) {
@@ -64,7 +65,8 @@ extension HandlerProcess {
         let plan = Spawner.Plan(
             command: manifest.handler.command, directory: manifest.handler.directory, environment: environment,
             memory: isMemoryBounded ? manifest.limits.memory : 0, descriptors: wiring.worker, mark: mark,
-            filter: bounds.filter, ruleset: bounds.ruleset, controlGroup: joining)
+            filter: bounds.filter, ruleset: bounds.ruleset, controlGroup: joining,
+            isCalm: bounds.isCalm)
         return try Spawner.shared.spawn(plan) { [self, group = bounds.group] exit in
             let reason = group?.ranOutOfMemory == true ? memoryExcess("the kernel ended it: its processes took") : nil
             cleanUp()
@@ -145,4 +147,6 @@ struct Bounds {
     /// Landlock's; -1 for none. Not open any more after the start.
     var ruleset: Int32
     var group: ControlGroup?
+    /// It starts behind all others who want the processors.
+    var isCalm: Bool
 }

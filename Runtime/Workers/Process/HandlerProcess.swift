@@ -13,6 +13,8 @@ final class HandlerProcess: @unchecked Sendable {
 
     /// What `SIGTERM` leaves a process to put its things in order.
     private static let grace = TimeAmount.milliseconds(500)
+    /// How long a process may start calmly: whoever needs the processors for long must not miss its time to be ready.
+    private static let calm = TimeAmount.seconds(1)
     /// How long output that is still in the pipes may take after the exit; longer only when a stranger holds them open.
     private static let lateOutput = TimeAmount.milliseconds(250)
 
@@ -37,6 +39,8 @@ final class HandlerProcess: @unchecked Sendable {
     /// Channels on the process's descriptors that are open still, by the order of their coming.
     private var channels: [Int: EventLoopFuture<any Channel>] = [:]
     private var lastChannel = 0
+    /// It starts behind all others who want the processors.
+    var isCalm = false
     private var killTimer: Scheduled<Void>?
     /// Signal to send as soon as there is a process.
     private var pendingSignal: Int32?
@@ -83,10 +87,10 @@ final class HandlerProcess: @unchecked Sendable {
         var endpoints = endpoints
         if let grant { endpoints.connect.append(grant.port) }
         let filter = FilterKind(manifest.sandbox, endpoints, on: .machine)
-        Spawner.shared.submit(under: filter) { [self, endpoints] obstacle in
+        Spawner.shared.submit(under: filter) { [self, endpoints, isCalm] obstacle in
             do throws(CallFailure) {
                 if let obstacle { throw obstacle }
-                let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, wire)
+                let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, isCalm, wire)
                 lane.loop.execute {
                     self.folder = bounds.folder
                     self.watch(process, bounds)
@@ -102,6 +106,12 @@ final class HandlerProcess: @unchecked Sendable {
         }
     }
 
+    /// Lets it have its full share of the processors.
+    func hurry() {
+        isCalm = false
+        process?.hurry()
+    }
+
     func hasFailedToStart() {
         couldNotStart = true
         killTimer?.cancel()
@@ -112,6 +122,11 @@ final class HandlerProcess: @unchecked Sendable {
     func hasStarted(_ process: WorkerProcess, _ wiring: Wiring, _ started: (Wiring) -> Void) {
         self.process = process
         pidNow.store(process.pid, ordering: .relaxed)
+        if isCalm {
+            lane.loop.assumeIsolated().scheduleTask(in: Self.calm) { [weak self] in self?.hurry() }
+        } else {
+            process.hurry()
+        }
         say("debug", "worker started")
         readLines(wiring.error, as: .stderr)
         started(wiring)

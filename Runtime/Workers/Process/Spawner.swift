@@ -32,11 +32,16 @@ final class Spawner: Sendable {
         var ruleset: Int32
         /// `cgroup.procs` of its control group; -1 for none.
         var controlGroup: Int32
+        /// It gives way to all others, until `WorkerProcess.hurry`; where the host could not end that, it starts as usual.
+        var isCalm: Bool
     }
 
     private let threads = Mutex<[FilterKind?: SpawnerThread]>([:])
     /// Tells filters the host's own calls from those of workers.
     private let cookie = UInt64.random(in: 1 ... .max)
+
+    /// Whether a calm start can end: as root, or where RLIMIT_NICE lets it (`LimitNICE=` of systemd).
+    private let canHurry = apus_can_hurry() != 0
 
     private init() {
         // Whoever started the host may have left it with SIGCHLD ignored, and then no child's exit can be known
@@ -68,16 +73,17 @@ final class Spawner: Sendable {
             arguments.free()
             environment.free()
         }
+        let isCalm = plan.isCalm && canHurry
         let spawned = plan.directory.withCString { directory in
             var request = apus_spawn_plan(
                 path: arguments.pointer[0], arguments: arguments.pointer, environment: environment.pointer,
                 directory: directory, descriptors: plan.descriptors, memory: UInt64(max(0, plan.memory)),
                 files: Self.files, mark: plan.mark.value, cookie: plan.filter == nil ? 0 : cookie,
-                ruleset: plan.ruleset, control_group: plan.controlGroup)
+                ruleset: plan.ruleset, control_group: plan.controlGroup, is_calm: isCalm ? 1 : 0)
             return apus_spawn(&request)
         }
         guard spawned.error == 0 else { throw Self.failure(plan, spawned) }
-        let process = WorkerProcess(pid: spawned.pid, mark: plan.mark)
+        let process = WorkerProcess(pid: spawned.pid, mark: plan.mark, isCalm: isCalm)
         let error = ExitWatch.shared.add(process, pidfd: spawned.pidfd, onExit: onExit)
         guard error == 0 else {
             process.signalGroup(SIGKILL)

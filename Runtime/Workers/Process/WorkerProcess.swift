@@ -10,17 +10,28 @@ final class WorkerProcess: Sendable {
     let pid: Int32
     /// A copy has its template's.
     let mark: WorkerMark
+    private let isCalm: Bool
     private let isReaped = Mutex(false)
 
-    init(pid: Int32, mark: WorkerMark) {
+    /// - Parameter isCalm: it gives way to all others.
+    init(pid: Int32, mark: WorkerMark, isCalm: Bool = false) {
         self.pid = pid
         self.mark = mark
+        self.isCalm = isCalm
     }
 
     /// Signals every process of the group, if the leader has not been reaped.
     func signalGroup(_ number: Int32) {
         isReaped.withLock { isReaped in
             if !isReaped { _ = kill(-pid, number) }
+        }
+    }
+
+    /// Ends the calm of its start, and of all that it has started.
+    func hurry() {
+        guard isCalm else { return }
+        isReaped.withLock { isReaped in
+            if !isReaped { apus_hurry(pid) }
         }
     }
 

@@ -19,7 +19,7 @@ enum Thresholds {
     static let changes = [
         Change("a read and a write of one key", "/change/add", statements: 8_100, syncs: 1_010),
         Change("an increment of one key", "/change/increment", statements: 8_100, syncs: 1_010),
-        Change("a request for later", "/change/get", queued: true, statements: 10_100, syncs: 1_010),
+        Change("a request for later", "/change/get", queued: true, statements: 6_100, syncs: 1_010),
     ]
 }
 

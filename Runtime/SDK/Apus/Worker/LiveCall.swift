@@ -60,7 +60,7 @@ final class LiveCall: CallLink {
     // MARK: What the handler has done
 
     /// Sends what the handler made of the call, the streamed body included; the call is over then.
-    func finish(with answer: HandlerAnswer) async {
+    nonisolated(nonsending) func finish(with answer: HandlerAnswer) async {
         switch answer {
         case .acknowledgement: send(last: .acknowledge)
         case .failure(let permanent, let message):
@@ -69,7 +69,7 @@ final class LiveCall: CallLink {
         }
     }
 
-    private func finish(with response: HTTPResponse) async {
+    private nonisolated(nonsending) func finish(with response: HTTPResponse) async {
         do {
             switch response.body {
             case .bytes(let bytes):
@@ -169,7 +169,7 @@ final class LiveCall: CallLink {
 
     func write(_ bytes: [UInt8]) async throws { try await writeAll(bytes[...], end: false) }
 
-    private func writeAll(_ bytes: ArraySlice<UInt8>, end isEnd: Bool) async throws {
+    private nonisolated(nonsending) func writeAll(_ bytes: ArraySlice<UInt8>, end isEnd: Bool) async throws {
         var rest = bytes
         while !rest.isEmpty {
             let sent = try await value { [rest] contents in
@@ -202,7 +202,9 @@ final class LiveCall: CallLink {
 
     /// Waits until `look` finds something. Throws `CancellationError` when the call or the task is cancelled first, or
     /// the call ends.
-    private func value<Found: Sendable>(_ look: (inout Contents) -> Found?) async throws -> Found {
+    private nonisolated(nonsending) func value<Found: Sendable>(
+        _ look: (inout Contents) -> Found?
+    ) async throws -> Found {
         while true {
             let (found, version) = try contents.withLock { contents in
                 if contents.cancelled || Task.isCancelled { throw CancellationError() }
@@ -216,7 +218,7 @@ final class LiveCall: CallLink {
     }
 
     /// Returns once something has changed since `version`, or the task is cancelled.
-    private func nextChange(after version: UInt64) async {
+    private nonisolated(nonsending) func nextChange(after version: UInt64) async {
         let waiter = contents.withLock { contents in
             contents.lastWaiter += 1
             return contents.lastWaiter

@@ -84,7 +84,7 @@ package final class WorkerLoop {
 
     private func receive(_ frame: Frame, _ bytes: UnsafeRawBufferPointer) throws(WireError) {
         // Frames of a call that is over crossed its last one on the way.
-        let call = calls[frame.call]?.link
+        var call: LiveCall? { calls[frame.call]?.link }
         switch frame.message {
         case .welcome(let welcome): try receive(welcome)
         case .goodbye: leaving = true
@@ -118,7 +118,6 @@ package final class WorkerLoop {
         _ id: UInt32, _ head: CallHead, _ body: UnsafeRawBufferPointer, end: Bool
     ) throws(WireError) {
         guard let welcome else { throw WireError("a CALL before WELCOME") }
-        guard id != 0, calls[id] == nil else { throw WireError("a CALL with the number \(id), which is taken") }
         guard calls.count < Int(welcome.concurrency) else {
             throw WireError("more than \(welcome.concurrency) calls at once")
         }
@@ -128,7 +127,10 @@ package final class WorkerLoop {
         let task = Task(executorPreference: executor) { [handlers, function = welcome.function] in
             await link.finish(with: await handlers.answer(head, function: function, link: link))
         }
-        calls[id] = RunningCall(link: link, task: task)
+        // The task begins to run when the loop has read what is there.
+        guard id != 0, calls.updateValue(RunningCall(link: link, task: task), forKey: id) == nil else {
+            throw WireError("a CALL with the number \(id), which is taken")
+        }
     }
 }
 
