@@ -11,7 +11,7 @@ struct RequestLine {
     /// - Parameter line: without its end.
     init(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let space = UInt8(ascii: " ")
-        guard let first = line.firstIndex(of: space), let last = line.lastIndex(of: space), first < last,
+        guard let first = line.firstIndex(of: space, from: 0), let last = line.lastIndex(of: space), first < last,
             let version = HTTPVersion(line.part((last + 1)...))
         else { throw .malformedRequestLine }
         guard version.isKnown else { throw .unsupportedVersion }

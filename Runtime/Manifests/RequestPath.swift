@@ -17,17 +17,19 @@ package struct RequestPath: Sendable, Hashable {
         var segments: [String] = []
         guard path.count > 1 else { return segments }
         segments.reserveCapacity(4)
-        var start = 1
-        while start <= path.count {
-            let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.count
-            guard let segment = segment(path[start..<end]) else { return nil }
-            segments.append(segment)
-            start = end + 1
+        var (start, end) = (1, 1)
+        while end <= path.count {
+            if end == path.count || path[end] == UInt8(ascii: "/") {
+                guard let segment = segment(UnsafeBufferPointer(rebasing: path[start..<end])) else { return nil }
+                segments.append(segment)
+                start = end + 1
+            }
+            end += 1
         }
         return segments
     }
 
-    private static func segment(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
+    private static func segment(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
         let text = String(decoding: bytes, as: UTF8.self)
         // Nothing else can be encoded, or climb.
         guard bytes.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") }) else { return text }
