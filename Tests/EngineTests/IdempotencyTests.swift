@@ -106,13 +106,17 @@ struct IdempotencyTests {
 
     @Test("a repeat waits no longer than limits.wait for the first, then it is a 409 with Retry-After")
     func late() async throws {
-        let manifest = Manifest.contractWorker { $0.limits.wait = .milliseconds(1) }
+        let manifest = Manifest.contractWorker {
+            $0.limits.wait = .milliseconds(1)
+            // The first one must not end by itself, however slow the machine.
+            $0.limits.time = .seconds(600)
+        }
         try await World.with(manifest) { world async throws in
             // A start may take longer than that; the worker is there when one has succeeded.
             try await world.wait { await world.problem("echo") == nil }
-            let first = Task { await Self.problem(world, "sleep", query: "ms=60000") }
+            let first = Task { await Self.problem(world, "sleep", query: "ms=600000") }
             try await world.wait { world.function.pool.snapshot.running == 1 }
-            let problem = await Self.problem(world, "sleep", query: "ms=60000")
+            let problem = await Self.problem(world, "sleep", query: "ms=600000")
             #expect(problem?.status == 409 && problem?.code == "idempotency-key-running" && problem?.retryAfter == 1)
             first.cancel()
             #expect(await first.value?.code == "cancelled")
