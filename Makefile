@@ -36,7 +36,7 @@ install: build ## Installs apus, its documents and its systemd units
 	cp -R .build/release/python $(DESTDIR)$(PREFIX)/lib/apus/
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/systemd/system
 	ln -sf ../lib/apus/apus $(DESTDIR)$(PREFIX)/bin/apus
-	install -D --mode=644 --target-directory=$(DESTDIR)$(PREFIX)/share/doc/apus docs/*.md
+	install -D --mode=644 --target-directory=$(DESTDIR)$(PREFIX)/share/doc/apus docs/*.md docs/*.svg
 	install -D --mode=644 packaging/apus.sysusers $(DESTDIR)/usr/lib/sysusers.d/apus.conf
 	install -D --mode=644 --target-directory=$(DESTDIR)/etc/systemd/system packaging/*.service packaging/*.socket
 
