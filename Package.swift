@@ -192,6 +192,7 @@ let package = Package(
             name: "Watchdog", dependencies: ["CWatchdog", .nio, .nioPosix, .nioHTTP],
             path: "Tests/Benchmarks/Watchdog"),
         .executableTarget(name: "Recorder", dependencies: ["Apus"], path: "Tests/Benchmarks/Recorder"),
+        .executableTarget(name: "Ledger", dependencies: ["Apus"], path: "Tests/Benchmarks/Ledger"),
         // The handler that the contract suite and the end-to-end tests drive: it does what its request asks for.
         .executableTarget(name: "ContractWorker", dependencies: ["Apus"], path: "Tests/ContractWorker"),
     ]

@@ -8,21 +8,24 @@ import sys
 import time
 
 from parts.report import Table, at_least, compared, interleaved
-from parts.servers import BUILD, apus, compiled, free_port, need, started, temporary_folder, wrk
+from parts.servers import BUILD, compiled, free_port, host, manifest, need, started, temporary_folder, wrk
 
 CONNECTIONS = 32
 YARDSTICK = "warm HTTP, no state"
 WORKERS = "{ concurrency: 64 }"
-WORKER = str(BUILD / "ContractWorker")
 
 
 def keyed(operation, keys):
-    """Requests that each have another key."""
+    """Requests that each have another key. They are made before the first is sent: to warm HTTP `wrk` sends the same one
+    again and again, at no cost either."""
     return f"""
-        local number = 0
+        local requests, number = {{}}, 0
+        init = function()
+            for key = 1, {keys} do requests[key] = wrk.format("GET", "/hello/{operation}/" .. key) end
+        end
         request = function()
-            number = number + 1
-            return wrk.format("GET", "/hello/{operation}?key=" .. number % {keys})
+            number = number % {keys} + 1
+            return requests[number]
         end"""
 
 
@@ -33,13 +36,13 @@ def queued(when=""):
         {when}"""
 
 
-# Each request of `add` reads, adds to and writes a key.
+# Each request of `add` reads a key, adds to what it holds and writes it (Tests/Benchmarks/Ledger).
 SCRIPTS = {
     "enqueue, for later": queued('wrk.headers["Apus-After"] = "1h"'),
     "enqueue, and run": queued(),
     "read a key": keyed("get", 1000),
     "read and write a key": keyed("add", 100000),
-    "increment one hot key": 'request = function() return wrk.format("GET", "/hello/increment?key=hot") end',
+    "increment one hot key": 'wrk.path = "/hello/increment/hot"',
 }
 GOALS = {
     "enqueue, for later": at_least(0.5, "ratio"), "read and write a key": at_least(0.4, "ratio"),
@@ -76,8 +79,11 @@ class Load:
         self.script.write_text(SCRIPTS.get(name, ""))
 
     def start(self, home):
-        program = WORKER if "key" in self.name else str(BUILD / "Hello")
-        return apus(home, WORKERS, program, admin=self.admin.port)
+        if "key" in self.name:
+            function = manifest("hello", WORKERS, f"{BUILD}/Ledger", path="{operation}/{key?}")
+        else:
+            function = manifest("hello", WORKERS, f"{BUILD}/Hello")
+        return host(home, {"hello": function}, self.admin.port)
 
     def warm(self):
         if self.name == "read a key":
@@ -118,13 +124,13 @@ def sqlite(program, home, keys, seconds):
 
 
 def measure(options):
-    need("wrk", "cc", BUILD / "apus", BUILD / "Hello", WORKER)
+    need("wrk", "cc", BUILD / "apus", BUILD / "Hello", BUILD / "Ledger")
     connections = options.connections or CONNECTIONS
     with temporary_folder() as home:
         program = compiled("commits.c", libraries=["sqlite3"])
         loads = {name: Load(name, home, connections) for name in (YARDSTICK, *SCRIPTS, DRAIN)}
         starts = {name: load.start for name, load in loads.items()}
-        with started(starts, answer=None, path="/hello/pid") as servers:
+        with started(starts, answer=None, path="/hello/get") as servers:
             for name, load in loads.items():
                 load.server = servers[name]
                 load.warm()

@@ -110,12 +110,12 @@ def host(folder, manifests, admin=None):
         yield port, process
 
 
-def manifest(name, workers, command=f"{BUILD}/Hello", contract="apus", more=""):
-    """That of a function which answers below /NAME. `more` are further lines."""
+def manifest(name, workers, command=f"{BUILD}/Hello", contract="apus", more="", path="{name?}"):
+    """That of a function which answers /NAME/path. `more` are further lines."""
     return f"""
 name: {name}
 handler: {{ command: [{command}], contract: {contract} }}
-triggers: [{{ http: {{ path: "/{name}/{{name?}}" }} }}]
+triggers: [{{ http: {{ path: "/{name}/{path}" }} }}]
 workers: {workers}
 {more}
 """
