@@ -43,7 +43,7 @@ extension AdminRoutes {
 
     private func list(_ namespace: String, _ request: Request) async throws -> Response {
         let limit = max(1, try request.limit(default: 100, most: 1000))
-        let entries = try await engine.store.scan(
+        let entries = try engine.store.scan(
             prefix: request.query("prefix") ?? "", after: request.query("after"), limit: limit,
             bytes: Self.mostListedBytes, in: namespace)
         let isCut = entries.count == limit || entries.reduce(0, { $0 + $1.size }) > Self.mostListedBytes
@@ -54,7 +54,7 @@ extension AdminRoutes {
     }
 
     private func value(_ namespace: String, _ key: String) async throws -> Response {
-        guard let found = try await engine.store.value(key, in: namespace) else {
+        guard let found = try engine.store.value(key, in: namespace) else {
             throw Problem.notFound("the namespace '\(namespace)' has no key '\(key)'")
         }
         return Response(
@@ -64,7 +64,7 @@ extension AdminRoutes {
 
     /// Commits one write. A `delete` of what is not there is a 404, so that a mistyped key shows.
     private func write(_ write: Effects.Write, _ namespace: String, _ key: String) async throws -> Response {
-        if write == .delete, try await engine.store.value(key, in: namespace) == nil {
+        if write == .delete, try engine.store.value(key, in: namespace) == nil {
             throw Problem.notFound("the namespace '\(namespace)' has no key '\(key)'")
         }
         var effects = Effects(namespace: namespace)

@@ -109,10 +109,10 @@ final class InvocationState: Sendable {
             case .failure(let error): return .failure(error)
             case .success(.none(let result)): return result
             case .success(.value(let key)):
-                let value = try await store.value(key, in: namespace)
+                let value = try store.value(key, in: namespace)
                 return withBuffer(scope) { $0.found(value, for: operation) }.flatMap { $0 }
             case .success(.scan(let prefix, let after, let limit)):
-                let entries = try await store.scan(
+                let entries = try store.scan(
                     prefix: prefix, after: after, limit: limit, bytes: EffectsBuffer.maximumListed, in: namespace)
                 let result = withBuffer(scope) { $0.found(entries, limit: limit, for: operation) }.flatMap { $0 }
                 guard case .success(.entries([], more: true)) = result, let last = entries.last else { return result }

@@ -67,7 +67,7 @@ final class LeakBench {
             let last = function.statistics.last.first
             (answer.outcome, answer.reason) = (last?.outcome ?? .failed, last?.reason ?? problem.title)
         }
-        let entries = try await store.scan(
+        let entries = try store.scan(
             prefix: "", after: nil, limit: Self.mostEntries, bytes: EffectsBuffer.maximumListed,
             in: manifest.namespace)
         answer.state = entries.map { StateEntry(key: $0.key, value: $0.value) }

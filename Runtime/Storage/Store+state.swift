@@ -2,7 +2,7 @@ import Events
 
 extension Store {
     /// The value of `key` and its version; `nil` where there is none.
-    package func value(_ key: String, in namespace: String) async throws -> VersionedValue? {
+    package func value(_ key: String, in namespace: String) throws -> VersionedValue? {
         try reading { database in
             try database.first(
                 "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace),
@@ -17,7 +17,7 @@ extension Store {
     ///   add up to more was cut there.
     package func scan(
         prefix: String, after: String?, limit: Int, bytes: Int = .max, in namespace: String
-    ) async throws -> [VersionedEntry] {
+    ) throws -> [VersionedEntry] {
         try reading { database in
             var entries: [VersionedEntry] = []
             var size = 0

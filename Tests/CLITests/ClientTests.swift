@@ -55,7 +55,7 @@ import Workers
             #expect(list.functions.isEmpty)
             let key = Target("v1", "state", "shop", "order/1 ä?")
             _ = try await client.send(.put, key, body: [0, 255, 10], type: "application/octet-stream")
-            let stored = try await store.value("order/1 ä?", in: "shop")?.value
+            let stored = try store.value("order/1 ä?", in: "shop")?.value
             #expect(stored == [0, 255, 10])
             let read = try await client.send(.get, key)
             #expect(read == [0, 255, 10])

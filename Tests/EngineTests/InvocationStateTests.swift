@@ -29,11 +29,11 @@ struct InvocationStateTests {
             let refusal = await state.operate(1, tooLarge)
             #expect(throws: StateError.self) { try refusal.get() }
             #expect(await state.operate(1, .commit) == refusal)
-            #expect(try await store.value("a", in: "n") == nil)
+            #expect(try store.value("a", in: "n") == nil)
             // The scope begins anew.
             _ = try await state.operate(1, .set(key: "a", value: [2])).get()
             #expect(await state.operate(1, .commit) == .success(.done))
-            #expect(try await store.value("a", in: "n")?.value == [2])
+            #expect(try store.value("a", in: "n")?.value == [2])
         }
     }
 
@@ -44,7 +44,7 @@ struct InvocationStateTests {
             _ = await state.operate(1, .abandon)
             _ = await state.operate(1, .set(key: "a", value: [1]))
             #expect(await state.operate(1, .commit) == .success(.done))
-            #expect(try await store.value("a", in: "n")?.value == [1])
+            #expect(try store.value("a", in: "n")?.value == [1])
         }
     }
 

@@ -23,7 +23,7 @@ struct StateTriggerTests {
 
     /// What was noted, in the order of the versions.
     private func changes(_ world: World, _ key: String) async throws -> [String] {
-        let entries = try await world.store.scan(prefix: "change/\(key)/", after: nil, limit: 1000, in: "f")
+        let entries = try world.store.scan(prefix: "change/\(key)/", after: nil, limit: 1000, in: "f")
         return entries.map {
             (Int($0.key.split(separator: "/").last ?? "") ?? 0, String(decoding: $0.value, as: UTF8.self))
         }
@@ -114,13 +114,13 @@ struct StateTriggerTests {
     func loop() async throws {
         try await with { world async throws in
             try await world.put("k1", "again k1")
-            let first = try #require(try await world.store.value("k1", in: "f")?.version)
+            let first = try #require(try world.store.value("k1", in: "f")?.version)
             try await world.dispatching {
                 try await world.wait { try await world.store.queueCounts()["f"]?.dead == 1 }
             }
             #expect(try await world.store.queueCounts()["f"]?.done == 15)
             #expect(try await world.text("depth/k1") == "15")
-            let last = try #require(try await world.store.value("k1", in: "f")?.version)
+            let last = try #require(try world.store.value("k1", in: "f")?.version)
             #expect(try await changes(world, "k1").count == 15 && last > first)
             let record = try #require(try await world.store.recent(function: "f", state: .dead, limit: 1).first)
             #expect(record.attempt == 1 && record.reason?.contains("chain of 16 events") == true)

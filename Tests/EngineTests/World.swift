@@ -64,7 +64,7 @@ struct World: Sendable {
     }
 
     func text(_ key: String) async throws -> String? {
-        try await store.value(key, in: name).map { String(decoding: $0.value, as: UTF8.self) }
+        try store.value(key, in: name).map { String(decoding: $0.value, as: UTF8.self) }
     }
 
     /// Changes `key` again and again, so that no invocation that reads it and takes a while can commit.

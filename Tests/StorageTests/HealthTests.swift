@@ -57,7 +57,7 @@ struct HealthTests {
             try file.write(contentsOf: Data(repeating: 0x55, count: Int(end) - 4096))
             try file.close()
             let isFound = await eventually {
-                _ = try? await store.scan(prefix: "", after: nil, limit: 999, in: "n")
+                _ = try? store.scan(prefix: "", after: nil, limit: 999, in: "n")
                 return store.health.error?.code == .damaged
             }
             #expect(isFound)

@@ -16,7 +16,7 @@ struct MessageTests {
             var both = effects(.sample("1"), .sample("2", function: "g"))
             both.writes["k"] = .set([1])
             #expect(try await store.commit(Commit(effects: both)) == .committed)
-            #expect(try await store.value("k", in: "n")?.value == [1])
+            #expect(try store.value("k", in: "n")?.value == [1])
             var stale = effects(.sample("3"))
             stale.reads["k"] = 0
             #expect(try await store.commit(Commit(effects: stale)) == .conflicted)

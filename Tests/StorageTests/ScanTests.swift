@@ -17,7 +17,7 @@ struct ScanTests {
             let expected = Self.keys.filter { $0.utf8.starts(with: prefix.utf8) }.sorted {
                 $0.utf8.lexicographicallyPrecedes($1.utf8)
             }
-            let found = try await store.scan(prefix: prefix, after: nil, limit: 100, in: "n")
+            let found = try store.scan(prefix: prefix, after: nil, limit: 100, in: "n")
             #expect(found.map(\.key) == expected)
             #expect(found.allSatisfy { $0.value == [UInt8(ascii: "v")] && $0.version > 0 })
         }
@@ -30,7 +30,7 @@ struct ScanTests {
             try await store.put("l", "")
             var found: [String] = []
             while true {
-                let page = try await store.scan(prefix: "k", after: found.last, limit: 7, in: "n")
+                let page = try store.scan(prefix: "k", after: found.last, limit: 7, in: "n")
                 if page.isEmpty { break }
                 found += page.map(\.key)
             }
@@ -43,7 +43,7 @@ struct ScanTests {
         try await withStore { (store, _) async throws in
             for index in 0..<9 { try await store.put("k\(index)", String(repeating: "v", count: 98)) }
             for (bytes, count) in [(0, 1), (99, 1), (100, 2), (250, 3), (899, 9), (900, 9)] {
-                let found = try await store.scan(prefix: "k", after: nil, limit: 20, bytes: bytes, in: "n")
+                let found = try store.scan(prefix: "k", after: nil, limit: 20, bytes: bytes, in: "n")
                 #expect(found.count == count, "\(bytes)")
             }
         }
@@ -53,10 +53,10 @@ struct ScanTests {
     func afterOutside() async throws {
         try await withStore { (store, _) async throws in
             try await store.put("k", "")
-            #expect(try await store.scan(prefix: "k", after: "a", limit: 9, in: "n").count == 1)
-            #expect(try await store.scan(prefix: "k", after: "k", limit: 9, in: "n").count == 0)
-            #expect(try await store.scan(prefix: "k", after: "z", limit: 9, in: "n").count == 0)
-            #expect(try await store.scan(prefix: "k", after: nil, limit: 0, in: "n").count == 0)
+            #expect(try store.scan(prefix: "k", after: "a", limit: 9, in: "n").count == 1)
+            #expect(try store.scan(prefix: "k", after: "k", limit: 9, in: "n").count == 0)
+            #expect(try store.scan(prefix: "k", after: "z", limit: 9, in: "n").count == 0)
+            #expect(try store.scan(prefix: "k", after: nil, limit: 0, in: "n").count == 0)
         }
     }
 
@@ -81,7 +81,7 @@ struct ScanTests {
     func phantoms(_ change: Change) async throws {
         try await withStore { (store, _) async throws in
             for key in ["k/1", "k/2", "k/3", "k/4"] { try await store.put(key, "v") }
-            let seen = try await store.scan(prefix: "k/", after: nil, limit: 3, in: "n")
+            let seen = try store.scan(prefix: "k/", after: nil, limit: 3, in: "n")
             var effects = Effects.writing(["sum": .set([3])])
             effects.scans = [
                 Effects.Scan(

@@ -17,7 +17,7 @@ struct StateChangeTests {
     private static let followers = StateFollowers([(namespace: "n", prefix: "a", follower: follower)])
 
     private func version(_ key: String, _ store: Store) async throws -> Int64? {
-        try await store.value(key, in: "n")?.version
+        try store.value(key, in: "n")?.version
     }
 
     /// Leases and ends all that is due; gives the events in that order.
@@ -100,7 +100,7 @@ struct StateChangeTests {
                 _ = try await store.commit(Commit(effects: .writing(["a": .set([1]), "b": .increment(1)])))
             }
             #expect(try await store.queueCounts().isEmpty)
-            #expect(try await store.value("a", in: "n") == nil)
+            #expect(try store.value("a", in: "n") == nil)
         }
     }
 
@@ -158,7 +158,7 @@ struct StateChangeTests {
             #expect(try await drain(store).map { $0.extensions["apusdepth"] } == ["16"])
             let error = await #expect(throws: StateError.self) { try await store.commit(write("a2", depth: 16)) }
             #expect(error?.code == .chainTooLong)
-            #expect(try await store.value("a2", in: "n") == nil)
+            #expect(try store.value("a2", in: "n") == nil)
             #expect(try await store.commit(write("b", depth: 16)) == .committed)
         }
     }
@@ -171,8 +171,8 @@ struct StateChangeTests {
             await #expect(throws: QueueFull.self) {
                 _ = try await store.commit(Commit(effects: .writing(["a2": .set([1]), "b": .set([1])])))
             }
-            #expect(try await store.value("a2", in: "n") == nil)
-            #expect(try await store.value("b", in: "n") == nil)
+            #expect(try store.value("a2", in: "n") == nil)
+            #expect(try store.value("b", in: "n") == nil)
             try await store.put("b", "x")
             _ = try await drain(store)
             try await store.put("a2", "x")

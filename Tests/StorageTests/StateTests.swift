@@ -7,12 +7,12 @@ struct StateTests {
     @Test("a value comes back with a version that grows with each change")
     func versions() async throws {
         try await withStore { (store, _) async throws in
-            #expect(try await store.value("a", in: "n") == nil)
+            #expect(try store.value("a", in: "n") == nil)
             try await store.put("a", "1")
-            let first = try #require(try await store.value("a", in: "n"))
+            let first = try #require(try store.value("a", in: "n"))
             try await store.put("b", "other")
             try await store.put("a", "2")
-            let second = try #require(try await store.value("a", in: "n"))
+            let second = try #require(try store.value("a", in: "n"))
             #expect(first.value == Array("1".utf8) && second.value == Array("2".utf8))
             #expect(0 < first.version && first.version < second.version)
         }
@@ -22,13 +22,13 @@ struct StateTests {
     func versionsSurvive() async throws {
         try await withStore { (store, folder) async throws in
             try await store.put("a", "1")
-            let before = try #require(try await store.value("a", in: "n")).version
+            let before = try #require(try store.value("a", in: "n")).version
             _ = try await store.commit(Commit(effects: .writing(["a": .delete])))
-            #expect(try await store.value("a", in: "n") == nil)
+            #expect(try store.value("a", in: "n") == nil)
             try store.close()
             try await reopening(folder) { (store) async throws in
                 try await store.put("a", "2")
-                #expect(try #require(try await store.value("a", in: "n")).version > before)
+                #expect(try #require(try store.value("a", in: "n")).version > before)
             }
         }
     }
@@ -40,10 +40,10 @@ struct StateTests {
             for (index, value) in values.enumerated() {
                 let key = "k\0\(index)"
                 _ = try await store.commit(Commit(effects: .writing([StateKey(key): .set(value)])))
-                #expect(try await store.value(key, in: "n")?.value == value)
+                #expect(try store.value(key, in: "n")?.value == value)
             }
-            #expect(try await store.value("k", in: "n") == nil)
-            #expect(try await store.scan(prefix: "k\0", after: nil, limit: 10, in: "n").count == values.count)
+            #expect(try store.value("k", in: "n") == nil)
+            #expect(try store.scan(prefix: "k\0", after: nil, limit: 10, in: "n").count == values.count)
         }
     }
 
@@ -53,7 +53,7 @@ struct StateTests {
             await #expect(throws: StateError.self) {
                 try await store.commit(Commit(effects: .writing(["a": .set([1]), "": .set([1])])))
             }
-            #expect(try await store.value("a", in: "n") == nil)
+            #expect(try store.value("a", in: "n") == nil)
         }
     }
 
@@ -74,7 +74,7 @@ struct StateTests {
     func staleRead() async throws {
         try await withStore { (store, _) async throws in
             try await store.put("a", "1")
-            let seen = try #require(try await store.value("a", in: "n")).version
+            let seen = try #require(try store.value("a", in: "n")).version
             try await store.put("a", "2")
             var effects = Effects.writing(["a": .set([9]), "b": .set([9])])
             effects.reads = ["a": seen]
@@ -103,9 +103,9 @@ struct StateTests {
             let (composed, decomposed) = ("\u{E9}", "e\u{301}")
             let both = Effects.writing([StateKey(composed): .set([1]), StateKey(decomposed): .set([2])])
             #expect(try await store.commit(Commit(effects: both)) == .committed)
-            #expect(try await store.value(composed, in: "n")?.value == [1])
-            #expect(try await store.value(decomposed, in: "n")?.value == [2])
-            let found = try await store.scan(prefix: "", after: nil, limit: 9, in: "n")
+            #expect(try store.value(composed, in: "n")?.value == [1])
+            #expect(try store.value(decomposed, in: "n")?.value == [2])
+            let found = try store.scan(prefix: "", after: nil, limit: 9, in: "n")
             #expect(found.map(\.value) == [[2], [1]])
             var effects = Effects.writing(["sum": .set([3])])
             effects.reads = [StateKey(composed): found[1].version, StateKey(decomposed): found[0].version]
@@ -135,8 +135,8 @@ struct StateTests {
             try await store.put("x", "1")
             try await store.put("y", "1")
             let reads: [StateKey: Int64] = [
-                "x": try #require(try await store.value("x", in: "n")).version,
-                "y": try #require(try await store.value("y", in: "n")).version,
+                "x": try #require(try store.value("x", in: "n")).version,
+                "y": try #require(try store.value("y", in: "n")).version,
             ]
             var first = Effects.writing(["x": .set([0])])
             var second = Effects.writing(["y": .set([0])])
@@ -152,7 +152,7 @@ struct StateTests {
 extension Store {
     /// Whether it went without a conflict.
     fileprivate func addOneByReadingAndWriting(_ key: String) async throws -> Bool {
-        let seen = try await value(key, in: "n")
+        let seen = try value(key, in: "n")
         let number = seen.flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
         var effects = Effects.writing([StateKey(key): .set(Array(String(number + 1).utf8))])
         effects.reads = [StateKey(key): seen?.version ?? 0]

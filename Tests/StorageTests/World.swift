@@ -78,7 +78,7 @@ extension Store {
     }
 
     func text(_ key: String, in namespace: String = "n") async throws -> String? {
-        try await value(key, in: namespace).map { String(decoding: $0.value, as: UTF8.self) }
+        try value(key, in: namespace).map { String(decoding: $0.value, as: UTF8.self) }
     }
 }
 

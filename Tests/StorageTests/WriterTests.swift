@@ -15,7 +15,7 @@ struct WriterTests {
             let statistics = store.statistics
             #expect(statistics.units == 2000 && statistics.waiting == 0)
             #expect(statistics.commits < 1000)
-            #expect(try await store.scan(prefix: "k", after: nil, limit: 9999, in: "n").count == 2000)
+            #expect(try store.scan(prefix: "k", after: nil, limit: 9999, in: "n").count == 2000)
         }
     }
 
@@ -31,7 +31,7 @@ struct WriterTests {
             for task in tasks { task.cancel() }
             for task in tasks { #expect(try await task.value == .committed) }
             #expect(try await store.text("n") == "200")
-            #expect(try await store.scan(prefix: "", after: nil, limit: 999, in: "n").count == 401)
+            #expect(try store.scan(prefix: "", after: nil, limit: 999, in: "n").count == 401)
         }
     }
 
@@ -64,7 +64,7 @@ struct WriterTests {
                 }
                 return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
             }
-            let read = await #expect(throws: StorageError.self) { try await store.value("n", in: "n") }
+            let read = #expect(throws: StorageError.self) { try store.value("n", in: "n") }
             #expect(read?.code == .closed)
             try await reopening(folder) { (store) async throws in
                 #expect(try await store.text("n") ?? "0" == String(results))
@@ -80,7 +80,7 @@ struct WriterTests {
             let effects = Effects.writing(["large": .set([UInt8](repeating: 1, count: 1 << 20)), "n": .increment(1)])
             let error = await #expect(throws: StorageError.self) { try await store.commit(Commit(effects: effects)) }
             #expect(error?.code == .full)
-            #expect(try await store.value("n", in: "n") == nil)
+            #expect(try store.value("n", in: "n") == nil)
             try await store.put("small", "2")
             #expect(try await store.text("small") == "2")
             try store.close()
