@@ -69,7 +69,9 @@ let package = Package(
             name: "Workers",
             dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
             path: "Runtime/Workers"),
-        .target(name: "Storage", dependencies: ["Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
+        .target(
+            name: "Storage", dependencies: ["CSQLite", "Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
+        .systemLibrary(name: "CSQLite", path: "Runtime/CSQLite"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),

@@ -1,15 +1,5 @@
 import GRDB
 
-/// Tells a caller how its unit ended.
-typealias Delivery = @Sendable () -> Void
-
-/// What one caller wants to change, as one: all of it or nothing.
-struct Unit: Sendable {
-    var bytes: Int
-    var run: @Sendable (WriteTransaction) throws -> Delivery
-    var fail: @Sendable (any Error) -> Void
-}
-
 /// The open transaction of the writer, as its units see it.
 struct WriteTransaction {
     let database: Connection
@@ -32,12 +22,23 @@ private final class Versions {
 }
 
 /// Runs units in transactions. Confined to the writer's thread.
+///
+/// Most units succeed, or refuse before they have changed anything, so that a savepoint for each would be in vain: it takes
+/// as long as a small unit. A transaction goes without, and when a unit fails that has changed something, all of it is
+/// undone and run again with savepoints, as the next ones are for a while.
 final class Batch {
+    /// A unit failed that has changed something, and there is no savepoint to go back to.
+    private struct NeedsSavepoints: Error {}
+
+    /// Transactions with savepoints after one that needed them.
+    private static let caution = 100
+
     private let database: DatabaseQueue
     private let options: Options
     private let versions = Versions()
     private let ledger: QueueLedger
     private var connection: Connection?
+    private var cautious = 0
 
     init(database: DatabaseQueue, options: Options, load: QueueLoad) {
         self.database = database
@@ -45,29 +46,44 @@ final class Batch {
         ledger = QueueLedger(load: load)
     }
 
-    /// Runs `units` in one transaction; what it returns resumes their callers. Throws what undid the transaction.
-    func run(_ units: [Unit]) throws(StorageError) -> [Delivery] {
+    /// Runs `units` in one transaction, after which each can answer. Throws what undid the transaction.
+    func run(_ units: [any Unit]) throws(StorageError) {
         do {
-            return try database.writeWithoutTransaction { database in
+            try database.writeWithoutTransaction { database in
                 let connection = connection(of: database)
-                var isCommitting = false
                 do {
-                    try begin(database, connection)
-                    let deliveries = try deliveries(of: units, in: connection)
-                    isCommitting = true
-                    try connection.run("COMMIT")
-                    ledger.committed()
-                    return deliveries
-                } catch {
-                    throw undone(database, connection, because: error, isCommitting)
+                    try commit(units, database, connection)
+                } catch is NeedsSavepoints {
+                    forget()
+                    cautious = Self.caution
+                    try commit(units, database, connection)
                 }
             }
         } catch {
-            versions.stored = 0
-            ledger.failed()
+            forget()
             throw error as? StorageError
                 ?? StorageError(.failed, "\(database.path) could not be used", underlying: error)
         }
+    }
+
+    private func commit(_ units: [any Unit], _ database: Database, _ connection: Connection) throws {
+        var isCommitting = false
+        do {
+            try begin(database, connection)
+            try write(units, to: connection)
+            isCommitting = true
+            try connection.run("COMMIT")
+            ledger.committed()
+            cautious = max(0, cautious - 1)
+        } catch {
+            throw undone(database, connection, because: error, isCommitting)
+        }
+    }
+
+    /// What is known of the rows may be of a transaction that was undone.
+    private func forget() {
+        versions.stored = 0
+        ledger.failed()
     }
 
     /// Writes and syncs a little, after a transaction has failed or to see whether the disk works again.
@@ -77,16 +93,7 @@ final class Batch {
     /// disk needs besides, it tries first: a WAL that is copied and cut off makes room.)
     func cover(after failure: StorageError) throws(StorageError) {
         if failure.code == .full { try? checkpoint() }
-        let unit = Unit(
-            bytes: 0,
-            run: { transaction in
-                try transaction.database.run(
-                    """
-                    INSERT INTO counter VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
-                    """)
-                return {}
-            }, fail: { _ in })
-        _ = try run([unit])
+        try run([Probe()])
     }
 
     private func checkpoint() throws {
@@ -121,26 +128,43 @@ final class Batch {
     }
 
     /// Throws only what spoils the whole transaction.
-    private func deliveries(of units: [Unit], in connection: Connection) throws -> [Delivery] {
+    private func write(_ units: [any Unit], to connection: Connection) throws {
         if versions.stored == 0 { try loadVersions(connection) }
-        let deliveries = try units.map { try delivery(of: $0, in: connection) }
+        let transaction = WriteTransaction(
+            database: connection, ledger: ledger, results: options.results, versions: versions)
+        for unit in units {
+            if cautious > 0 {
+                try runUndoably(unit, in: transaction)
+            } else {
+                try run(unit, in: transaction)
+            }
+        }
         if versions.last != versions.stored {
             try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
             versions.stored = versions.last
         }
         try ledger.write(to: connection)
-        return deliveries
     }
 
-    private func delivery(of unit: Unit, in connection: Connection) throws -> Delivery {
+    private func run(_ unit: any Unit, in transaction: WriteTransaction) throws {
+        let changes = transaction.database.changes
+        do {
+            try unit.run(in: transaction)
+        } catch {
+            // An error of SQLite may end the whole transaction.
+            if error is DatabaseError || transaction.database.changes != changes { throw NeedsSavepoints() }
+            ledger.dropUnit()
+            return unit.fail(because: error)
+        }
+        try ledger.keepUnit(transaction.database)
+    }
+
+    private func runUndoably(_ unit: any Unit, in transaction: WriteTransaction) throws {
+        let connection = transaction.database
         try connection.run("SAVEPOINT unit")
         do {
-            let delivery = try unit.run(
-                WriteTransaction(
-                    database: connection, ledger: ledger, results: options.results, versions: versions))
+            try unit.run(in: transaction)
             try connection.run("RELEASE unit")
-            try ledger.keepUnit(connection)
-            return delivery
         } catch {
             // SQLite undoes the whole transaction on some errors, such as a full disk
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
@@ -148,9 +172,9 @@ final class Batch {
             ledger.dropUnit()
             try connection.run("ROLLBACK TO unit")
             try connection.run("RELEASE unit")
-            let failure = StorageError.wrapping(error, path: database.path)
-            return { unit.fail(failure) }
+            return unit.fail(because: StorageError.wrapping(error, path: database.path))
         }
+        try ledger.keepUnit(connection)
     }
 
     private func loadVersions(_ connection: Connection) throws {
@@ -158,4 +182,18 @@ final class Batch {
         versions.stored = stored
         versions.last = max(versions.last, stored)
     }
+}
+
+/// Writes a little, and answers nobody.
+private final class Probe: Unit {
+    let bytes = 0
+
+    func run(in transaction: WriteTransaction) throws {
+        try transaction.database.run(
+            "INSERT INTO counter VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+    }
+
+    func fail(because error: any Error) {}
+
+    func answer() {}
 }

@@ -13,7 +13,7 @@ final class Connection: @unchecked Sendable {
     private let isOwner: Bool
     private let trace: (@Sendable (String) -> Void)?
     private let profile: (@Sendable (String, Int) -> Void)?
-    private var statements: [StatementText: OpaquePointer] = [:]
+    private var statements: [StatementText: PreparedStatement] = [:]
 
     /// Opens `path` for reading.
     ///
@@ -44,14 +44,24 @@ final class Connection: @unchecked Sendable {
     }
 
     deinit {
-        for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
         if isOwner { sqlite3_close(handle) }
     }
 
     /// Runs a statement that returns nothing of interest; says how many rows it inserted, changed or deleted.
     @discardableResult
     func run(_ sql: String, _ values: Binding...) throws -> Int {
-        try forEach(sql, values) { _ in }
+        let statement = try bound(sql, values)
+        defer { release(statement) }
+        while try statement.step() {}
+        return Int(sqlite3_changes(handle))
+    }
+
+    /// The same with arguments that were gathered before, but for the last one.
+    func run(_ sql: String, _ values: Arguments, _ last: Int64) throws -> Int {
+        let statement = try prepared(sql)
+        defer { release(statement) }
+        try statement.withBound(values, last) { while try statement.step() {} }
         return Int(sqlite3_changes(handle))
     }
 
@@ -59,22 +69,25 @@ final class Connection: @unchecked Sendable {
     func first<Result>(_ sql: String, _ values: Binding..., body: (Columns) throws -> Result) throws -> Result? {
         let statement = try bound(sql, values)
         defer { release(statement) }
-        return try step(statement, sql) ? body(Columns(statement: statement)) : nil
+        return try statement.step() ? body(Columns(statement: statement.handle)) : nil
     }
 
     /// Whether there is a row.
     func exists(_ sql: String, _ values: Binding...) throws -> Bool {
         let statement = try bound(sql, values)
         defer { release(statement) }
-        return try step(statement, sql)
+        return try statement.step()
     }
 
     /// Gives `body` the rows in order, until it returns `false`; what comes after is not read.
     func visit(_ sql: String, _ values: Binding..., body: (Columns) throws -> Bool) throws {
         let statement = try bound(sql, values)
         defer { release(statement) }
-        while try step(statement, sql), try body(Columns(statement: statement)) {}
+        while try statement.step(), try body(Columns(statement: statement.handle)) {}
     }
+
+    /// Grows with each row that is inserted, changed or deleted.
+    var changes: Int64 { sqlite3_total_changes64(handle) }
 
     var isInsideTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
@@ -100,50 +113,28 @@ extension Connection {
     private func forEach(_ sql: String, _ values: [Binding], _ body: (Columns) throws -> Void) throws {
         let statement = try bound(sql, values)
         defer { release(statement) }
-        while try step(statement, sql) { try body(Columns(statement: statement)) }
+        while try statement.step() { try body(Columns(statement: statement.handle)) }
     }
 
-    private func bound(_ sql: String, _ values: [Binding]) throws -> OpaquePointer {
-        let statement = try statements[StatementText(sql: sql)] ?? prepare(sql)
-        trace?(sql)
-        for (index, value) in values.enumerated() {
-            let code = value.bind(to: statement, at: Int32(index + 1))
-            if code == SQLITE_OK { continue }
-            release(statement)
-            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "argument \(index + 1)", sql: sql)
-        }
+    private func bound(_ sql: String, _ values: [Binding]) throws -> PreparedStatement {
+        let statement = try prepared(sql)
+        try statement.bind(values)
         return statement
     }
 
-    private func prepare(_ sql: String) throws -> OpaquePointer {
-        var statement: OpaquePointer?
-        let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
-        guard code == SQLITE_OK, let statement else { throw failure(sql) }
+    private func prepared(_ sql: String) throws -> PreparedStatement {
+        trace?(sql)
+        if let statement = statements[StatementText(sql: sql)] { return statement }
+        let statement = try PreparedStatement(sql, in: handle)
         statements[StatementText(sql: sql)] = statement
         return statement
     }
 
-    /// Whether there is a row.
-    private func step(_ statement: OpaquePointer, _ sql: String) throws -> Bool {
-        switch sqlite3_step(statement) {
-        case SQLITE_ROW: true
-        case SQLITE_DONE: false
-        default: throw failure(sql)
-        }
-    }
-
-    private func release(_ statement: OpaquePointer) {
+    private func release(_ statement: PreparedStatement) {
         if let profile {
-            let steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1)
-            profile(sqlite3_sql(statement).map { String(cString: $0) } ?? "", Int(steps))
+            profile(statement.sql, Int(sqlite3_stmt_status(statement.handle, SQLITE_STMTSTATUS_VM_STEP, 1)))
         }
-        sqlite3_reset(statement)
-        sqlite3_clear_bindings(statement)
-    }
-
-    private func failure(_ sql: String) -> DatabaseError {
-        let code = ResultCode(rawValue: sqlite3_extended_errcode(handle))
-        return DatabaseError(resultCode: code, message: String(cString: sqlite3_errmsg(handle)), sql: sql)
+        statement.end()
     }
 }
 

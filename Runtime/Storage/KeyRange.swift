@@ -1,5 +1,3 @@
-import Events
-
 /// The keys that begin with a prefix, in byte order, from some key on.
 struct KeyRange {
     /// All keys are greater than this, or equal when `includesLower`.
@@ -38,9 +36,4 @@ struct KeyRange {
         try database.visit(
             sql + " AND key < ? ORDER BY key LIMIT ?", .text(namespace), .blob(lower), .blob(upper), limit, body: body)
     }
-}
-
-extension Binding {
-    /// A state key, as the bytes by which it is compared.
-    static func key(_ key: StateKey) -> Binding { .blob(Array(key.text.utf8)) }
 }

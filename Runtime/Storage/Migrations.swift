@@ -7,7 +7,9 @@ package enum Migrations {
 
     static var latest: Int64 { Int64(all.count) }
 
-    private static let all: [(name: String, sql: String)] = [("v1", first), ("v2", second), ("v3", idempotency)]
+    private static let all: [(name: String, sql: String)] = [
+        ("v1", first), ("v2", second), ("v3", idempotency), ("v4", states),
+    ]
 
     package static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

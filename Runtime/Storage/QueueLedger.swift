@@ -1,66 +1,110 @@
 /// The counts of the queue while the writer changes it: a row of `queue_count` is written once for each function and
 /// transaction, however many invocations moved. Confined to the writer's thread.
 final class QueueLedger {
+    private final class Entry {
+        let function: String
+        /// What is committed, and what the units of the open transaction have changed. `nil` until it is read.
+        var totals: QueueTotals?
+        /// By the unit that runs now, which may be undone.
+        var unit = QueueTotals()
+        /// As they were in the transaction that asked last.
+        var bounds = (QueueBounds(), transaction: 0)
+        var isOfUnit = false
+        var isChanged = false
+
+        init(function: String) { self.function = function }
+    }
+
     private let load: QueueLoad
-    /// What is committed, and what the units of the open transaction have changed.
-    private var totals: [String: QueueTotals] = [:]
-    private var changed: Set<String> = []
-    /// By the unit that runs now, which may be undone.
-    private var unit: [String: QueueTotals] = [:]
+    private var entries: [String: Entry] = [:]
+    /// Most units are of the same function as the one before.
+    private var latest = Entry(function: "")
+    /// What the unit that runs now has touched.
+    private var unit: [Entry] = []
+    private var changed: [Entry] = []
+    private var transaction = 1
 
     init(load: QueueLoad) { self.load = load }
 
     func add(_ change: QueueTotals, to function: String) {
         // What nothing has happened to gets no row.
-        if change != QueueTotals() { unit[function, default: QueueTotals()] += change }
+        if change == QueueTotals() { return }
+        let entry = entry(of: function)
+        entry.unit += change
+        if entry.isOfUnit { return }
+        entry.isOfUnit = true
+        unit.append(entry)
     }
 
     /// Throws `QueueFull` when `bytes` more of data find no room.
     func checkRoom(for bytes: Int, in function: String, _ database: Connection) throws {
-        let bounds = load.bounds(of: function)
-        let counts = try total(of: function, database).counts
+        let entry = entry(of: function)
+        if entry.bounds.transaction != transaction { entry.bounds = (load.bounds(of: function), transaction) }
+        let bounds = entry.bounds.0
+        var counts = try totals(of: entry, database).counts
+        counts.waiting += entry.unit.counts.waiting
+        counts.bytes += entry.unit.counts.bytes
         let isTooMuch = counts.bytes > 0 && counts.bytes + Int64(bytes) > bounds.bytes
         if counts.waiting >= bounds.waiting || isTooMuch { throw QueueFull(function: function, bounds: bounds) }
     }
 
-    func total(of function: String, _ database: Connection) throws -> QueueTotals {
-        if totals[function] == nil {
-            totals[function] =
-                try database.first(
-                    "SELECT \(QueueTotals.columns) FROM queue_count WHERE function = ?", .text(function)
-                ) { QueueTotals($0) } ?? QueueTotals()
-        }
-        var total = totals[function] ?? QueueTotals()
-        if let change = unit[function] { total += change }
-        return total
+    private func entry(of function: String) -> Entry {
+        if latest.function == function { return latest }
+        latest = entries[function] ?? Entry(function: function)
+        entries[function] = latest
+        return latest
+    }
+
+    private func totals(of entry: Entry, _ database: Connection) throws -> QueueTotals {
+        if let totals = entry.totals { return totals }
+        let totals =
+            try database.first(
+                "SELECT \(QueueTotals.columns) FROM queue_count WHERE function = ?", .text(entry.function)
+            ) { QueueTotals($0) } ?? QueueTotals()
+        entry.totals = totals
+        return totals
     }
 
     /// The unit stays.
     func keepUnit(_ database: Connection) throws {
-        for function in unit.keys {
-            totals[function] = try total(of: function, database)
-            changed.insert(function)
+        if unit.isEmpty { return }
+        for entry in unit {
+            var totals = try totals(of: entry, database)
+            totals += entry.unit
+            entry.totals = totals
+            if !entry.isChanged { changed.append(entry) }
+            entry.isChanged = true
+        }
+        dropUnit()
+    }
+
+    /// The unit was undone.
+    func dropUnit() {
+        for entry in unit {
+            entry.unit = QueueTotals()
+            entry.isOfUnit = false
         }
         unit.removeAll(keepingCapacity: true)
     }
 
-    /// The unit was undone.
-    func dropUnit() { unit = [:] }
-
     func write(to database: Connection) throws {
-        for function in changed { try totals[function]?.write(for: function, to: database) }
+        for entry in changed { try entry.totals?.write(for: entry.function, to: database) }
     }
 
     /// The transaction is on disk.
     func committed() {
-        load.update(changed.map { ($0, totals[$0]?.counts ?? QueueCounts()) })
-        changed = []
+        load.update(changed.map { ($0.function, $0.totals?.counts ?? QueueCounts()) })
+        for entry in changed { entry.isChanged = false }
+        changed.removeAll(keepingCapacity: true)
+        transaction += 1
     }
 
     /// The transaction was undone.
     func failed() {
-        totals = [:]
+        entries = [:]
+        latest = Entry(function: "")
+        unit = []
         changed = []
-        unit = [:]
+        transaction += 1
     }
 }

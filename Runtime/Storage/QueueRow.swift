@@ -2,18 +2,48 @@ import Events
 
 /// An invocation as its row will be: made by whoever enqueues, so that the writer's thread only stores it.
 struct QueueRow: Sendable {
-    let invocation: NewInvocation
-    let extensions: [UInt8]?
-    let request: [UInt8]?
+    let function: String
+    /// Bytes that count for the bounds of the queue.
+    let size: Int
+    /// Of `insertion`, but for the time.
+    fileprivate let arguments: Arguments
 
-    init(_ invocation: NewInvocation) {
-        self.invocation = invocation
-        extensions = ExtensionAttributes.encode(invocation.event.extensions)
-        request = RequestColumn.encode(invocation.request)
+    init(_ new: NewInvocation) {
+        let event = new.event
+        let request = RequestColumn.encode(new.request)
+        function = new.function
+        size = event.data.count + (request?.count ?? 0)
+        var arguments = Arguments(bytes: size + 512)
+        arguments.add(new.id)
+        arguments.add(new.function)
+        arguments.add(new.kind.rawValue)
+        arguments.add(new.trigger)
+        arguments.add(event.source)
+        arguments.add(event.id)
+        arguments.add(event.type)
+        arguments.add(event.subject)
+        arguments.add(event.time.milliseconds)
+        arguments.add(event.dataContentType)
+        arguments.add(text: ExtensionAttributes.encode(event.extensions))
+        arguments.add(blob: event.data)
+        arguments.add(text: request)
+        arguments.add(new.due.milliseconds)
+        arguments.add(new.line)
+        arguments.add(Int64(new.urgency))
+        arguments.add(new.mayRepeat ? 1 : 0)
+        self.arguments = arguments
     }
 
-    /// Bytes that count for the bounds of the queue.
-    var size: Int { invocation.event.data.count + (request?.count ?? 0) }
+    fileprivate static let insertion = """
+        INSERT INTO invocation (
+            id, function, kind, trigger, source, event, type, subject, time, content_type, extensions, data,
+            request, due, line, urgency, repeatable, enqueued, since, blocked, state)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, max(?14, ?18),
+            ?15 IS NOT NULL AND EXISTS (
+                SELECT 1 FROM invocation WHERE line = ?15 AND line IS NOT NULL AND ended IS NULL),
+            'waiting')
+        ON CONFLICT DO NOTHING
+        """
 }
 
 extension WriteTransaction {
@@ -21,43 +51,18 @@ extension WriteTransaction {
     ///
     /// - Throws: `QueueFull`.
     func enqueue(_ row: QueueRow, now: WallTime) throws -> Bool {
-        try ledger.checkRoom(for: row.size, in: row.invocation.function, database)
+        try ledger.checkRoom(for: row.size, in: row.function, database)
         return try insert(row, now: now)
     }
 
     /// Adds an event, also where there is no room for it.
     func insert(_ row: QueueRow, now: WallTime) throws -> Bool {
-        guard try database.insert(row, now: now) else { return false }
+        guard try database.run(QueueRow.insertion, row.arguments, now.milliseconds) == 1 else { return false }
         var change = QueueTotals()
         change.counts.enqueued = 1
         change.counts.waiting = 1
         change.counts.bytes = Int64(row.size)
-        ledger.add(change, to: row.invocation.function)
+        ledger.add(change, to: row.function)
         return true
-    }
-}
-
-extension Connection {
-    /// Whether the event is new.
-    fileprivate func insert(_ row: QueueRow, now: WallTime) throws -> Bool {
-        let new = row.invocation
-        let event = new.event
-        return try run(
-            """
-            INSERT INTO invocation (
-                id, function, kind, trigger, source, event, type, subject, time, content_type, extensions, data,
-                request, due, line, urgency, repeatable, enqueued, since, blocked, state)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, max(?14, ?18),
-                ?15 IS NOT NULL AND EXISTS (
-                    SELECT 1 FROM invocation WHERE line = ?15 AND line IS NOT NULL AND ended IS NULL),
-                'waiting')
-            ON CONFLICT DO NOTHING
-            """,
-            .id(new.id), .text(new.function), .text(new.kind.rawValue), .text(new.trigger), .text(event.source),
-            .text(event.id), .text(event.type), .optional(event.subject), .time(event.time),
-            .optional(event.dataContentType), .optional(utf8: row.extensions), .blob(event.data),
-            .optional(utf8: row.request),
-            .time(new.due), .optional(new.line), .integer(Int64(new.urgency)), .integer(new.mayRepeat ? 1 : 0),
-            .time(now)) == 1
     }
 }

@@ -68,6 +68,7 @@ extension Store {
         let notices = commit.notices.map { QueueRow($0) }
         let bytes =
             (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
+        let checked = weaknesses.skipsVersions || commit.response != nil ? nil : commit.effects?.checkedWrite
         return try await writer.perform(bytes: bytes) { [weaknesses] transaction in
             let now = self.now()
             var place: QueuePlace?
@@ -77,15 +78,19 @@ extension Store {
                 if place == nil { return .leaseLost }
             }
             if let effects = commit.effects {
-                guard try weaknesses.skipsVersions || effects.isCurrent(in: transaction.database) else {
+                let database = transaction.database
+                guard try weaknesses.skipsVersions || effects.isCurrent(in: database, except: checked?.key) else {
                     return .conflicted
                 }
             }
             if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
-            if let effects = commit.effects {
-                try effects.write(in: transaction, followers: self.followers[effects.namespace], now: now)
-                for message in messages { _ = try transaction.enqueue(message, now: now) }
+            if let effects = commit.effects, !effects.writes.isEmpty {
+                let followers = self.followers[effects.namespace]
+                guard try effects.write(in: transaction, checked, followers: followers, now: now) else {
+                    return .conflicted
+                }
             }
+            for message in messages { _ = try transaction.enqueue(message, now: now) }
             if let place, let settlement = commit.settle?.settlement {
                 try transaction.settle(place, as: settlement, now: now)
                 for notice in notices { _ = try transaction.insert(notice, now: now) }
@@ -103,9 +108,10 @@ extension Effects {
         }
     }
 
-    fileprivate func isCurrent(in database: Connection) throws -> Bool {
-        for (key, version) in reads {
-            if try database.version(of: key, in: namespace) ?? 0 != version { return false }
+    /// - Parameter key: whose version is not looked at.
+    fileprivate func isCurrent(in database: Connection, except key: StateKey? = nil) throws -> Bool {
+        for (read, version) in reads where read != key {
+            if try database.version(of: read, in: namespace) ?? 0 != version { return false }
         }
         return try scans.allSatisfy { scan in
             let range = KeyRange(prefix: scan.prefix, after: scan.after)
@@ -119,21 +125,24 @@ extension Effects {
         }
     }
 
+    /// `false` when what `checked` writes was changed by another; nothing is written then.
     fileprivate func write(
-        in transaction: WriteTransaction, followers: StateFollowers.Namespace?, now: WallTime
-    ) throws {
-        if writes.isEmpty { return }
+        in transaction: WriteTransaction, _ checked: CheckedWrite?, followers: StateFollowers.Namespace?, now: WallTime
+    ) throws -> Bool {
         let version = transaction.nextVersion()
         let database = transaction.database
-        guard let followers else {
-            for (key, write) in writes { _ = try database.apply(write, to: key, version: version, in: namespace) }
-            return
-        }
         var count = 0
         for (key, write) in writes {
-            let followers = followers.followers(of: key)
-            let previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
-            let value = try database.apply(write, to: key, version: version, in: namespace)
+            let followers = followers?.followers(of: key) ?? []
+            var previous: Int64?
+            var value: [UInt8]?
+            if let checked {
+                guard try checked.write(version: version, in: database) else { return false }
+                (previous, value) = (checked.previous, checked.value)
+            } else {
+                previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
+                value = try database.apply(write, to: key, version: version, in: namespace)
+            }
             // A delete of what is not there changes nothing.
             guard !followers.isEmpty, value != nil || previous != nil else { continue }
             let change = StateChange(
@@ -143,6 +152,7 @@ extension Effects {
             guard count <= StateChange.most else { throw tooManyChanges }
             for row in change.rows(for: followers, at: now) { _ = try transaction.enqueue(row, now: now) }
         }
+        return true
     }
 
     private var tooManyChanges: StateError {

@@ -1,3 +1,4 @@
+import CSQLite
 package import Events
 import GRDB
 import Synchronization
@@ -19,6 +20,9 @@ package final class Store: Sendable {
     let weaknesses: Set<Weakness>
     private let followed = Mutex(StateFollowers())
 
+    /// Once, before the first file is opened.
+    private static let memoryIsNotCounted: Void = sqlite_config_no_memory_status()
+
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
     /// attempt that was cut short counts, so that an event that kills its host comes to an end.
@@ -36,6 +40,7 @@ package final class Store: Sendable {
         now: @escaping @Sendable () -> WallTime = { .now() }, trace: (@Sendable (String) -> Void)? = nil,
         profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)? = nil, weaknesses: Set<Weakness> = []
     ) throws {
+        _ = Self.memoryIsNotCounted
         let folder = try DataFolder(directory)
         let options = Options(pragmas: pragmas, trace: trace, profile: profile, results: results)
         self.now = now

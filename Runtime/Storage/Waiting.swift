@@ -8,7 +8,7 @@ final class Waiting: Sendable {
     fileprivate static let largestBatch = (units: 512, bytes: 4 << 20)
 
     fileprivate struct State {
-        var units: [Unit] = []
+        var units: [any Unit] = []
         var isClosed = false
         /// Why the store takes nothing now.
         var refusal: StorageError?
@@ -28,7 +28,7 @@ final class Waiting: Sendable {
     }
 
     /// Returns why the unit is not taken; `nil` when it is.
-    func append(_ unit: Unit) -> StorageError? {
+    func append(_ unit: any Unit) -> StorageError? {
         let (refusal, mustWake): (StorageError?, Bool) = state.withLock { state in
             if state.isClosed { return (StorageError(.closed, "the store is closed"), false) }
             if let refusal = state.refusal { return (refusal, false) }
@@ -42,7 +42,7 @@ final class Waiting: Sendable {
     }
 
     /// Takes nothing more until `accept`. Returns what is waiting, for which nothing will be done.
-    func refuse(because error: StorageError) -> [Unit] {
+    func refuse(because error: StorageError) -> [any Unit] {
         state.withLock { state in
             if state.refusal?.code != .damaged { state.refusal = error }
             defer { state.units = [] }
@@ -64,7 +64,7 @@ final class Waiting: Sendable {
     }
 
     /// The next batch; `nil` when closed and empty. Waits for the first unit, and as `gathering` says for more.
-    func next(_ gathering: Gathering) -> [Unit]? {
+    func next(_ gathering: Gathering) -> [any Unit]? {
         let end = DispatchTime.now() + .nanoseconds(Int(gathering.patience.nanoseconds))
         while wantsMore(than: gathering.expected), wake.wait(timeout: end) == .success {}
         while wantsMore(than: 1) { wake.wait() }
@@ -83,7 +83,7 @@ final class Waiting: Sendable {
 }
 
 extension Waiting.State {
-    fileprivate mutating func takeBatch() -> [Unit] {
+    fileprivate mutating func takeBatch() -> [any Unit] {
         var bytes = 0
         var count = 0
         while count < units.count, count < Waiting.largestBatch.units, bytes < Waiting.largestBatch.bytes {

@@ -18,8 +18,8 @@ package struct WriterStatistics: Sendable, Hashable {
     package var waiting = 0
 }
 
-/// The thread that makes all changes: it takes what is waiting, runs each unit in a savepoint of one transaction, commits
-/// with one `fsync`, and only then resumes the callers.
+/// The thread that makes all changes: it takes what is waiting, runs each unit in one transaction, commits with one
+/// `fsync`, and only then resumes the callers.
 ///
 /// A unit that throws is undone alone; when the transaction fails, each is tried once more by itself. When the disk does
 /// not take even that, all fail, and so does at once what comes then, until a probe has succeeded. A caller whose task is cancelled
@@ -65,16 +65,13 @@ final class Writer: Sendable {
     func perform<Result: Sendable>(
         bytes: Int = 0, _ work: @escaping @Sendable (WriteTransaction) throws -> Result
     ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            submit(
-                Unit(
-                    bytes: bytes,
-                    run: { transaction in
-                        let result = try work(transaction)
-                        return { continuation.resume(returning: result) }
-                    },
-                    fail: { continuation.resume(throwing: $0) }))
+        // Set by the writer's thread before it resumes this one, and used by no other.
+        nonisolated(unsafe) var result: Result?
+        try await withUnsafeThrowingContinuation { continuation in
+            submit(Call(bytes: bytes, continuation: continuation) { result = try work($0) })
         }
+        // It goes on here only after `work` has returned.
+        return result!
     }
 
     /// Finishes what is waiting, refuses what comes later, and waits for the thread.
@@ -85,8 +82,15 @@ final class Writer: Sendable {
         ended.signal()
     }
 
-    private func submit(_ unit: Unit) {
-        if let refusal = waiting.append(unit) { unit.fail(refusal) }
+    private func submit(_ unit: any Unit) {
+        if let refusal = waiting.append(unit) { refuse([unit], because: refusal) }
+    }
+
+    private func refuse(_ units: [any Unit], because error: StorageError) {
+        for unit in units {
+            unit.fail(because: error)
+            unit.answer()
+        }
     }
 
     private func loop() {
@@ -99,42 +103,46 @@ final class Writer: Sendable {
         var gathering = Gathering()
         while let units = waiting.next(gathering) {
             let start = ContinuousClock.now
-            let (deliveries, failure) = commit(units, in: batch)
+            let failure = commit(units, in: batch)
             gathering.ended(batch: units.count, waiting: waiting.count, in: start.duration(to: .now))
             counted.withLock { counted in
                 counted.commits += 1
                 counted.units += units.count
             }
             if let failure { refuse(because: failure) }
-            for delivery in deliveries { delivery() }
+            for unit in units { unit.answer() }
             if let failure { recover(from: failure, in: batch) }
         }
     }
 
     // MARK: Failures
 
-    /// Commits `units`, together if possible. Returns also why the store can take no more.
-    private func commit(_ units: [Unit], in batch: Batch) -> ([Delivery], StorageError?) {
+    /// Commits `units`, together if possible. Returns why the store can take no more.
+    private func commit(_ units: [any Unit], in batch: Batch) -> StorageError? {
         do throws(StorageError) {
-            return (try batch.run(units), nil)
+            try batch.run(units)
+            return nil
         } catch {
-            if let failure = cover(error, in: batch) { return (units.map { unit in { unit.fail(error) } }, failure) }
+            if let failure = cover(error, in: batch) {
+                for unit in units { unit.fail(because: error) }
+                return failure
+            }
         }
         // One of them may be to blame, such as one that is too large for what is left of the disk.
-        var deliveries: [Delivery] = []
         for (index, unit) in units.enumerated() {
             do throws(StorageError) {
-                deliveries += try batch.run([unit])
+                try batch.run([unit])
             } catch {
                 var error = error
                 let failure = cover(error, in: batch)
                 if failure == nil { error.mayBeApplied = false }
-                deliveries.append { [error] in unit.fail(error) }
+                unit.fail(because: error)
                 guard let failure else { continue }
-                return (deliveries + units[(index + 1)...].map { unit in { unit.fail(failure) } }, failure)
+                for unit in units[(index + 1)...] { unit.fail(because: failure) }
+                return failure
             }
         }
-        return (deliveries, nil)
+        return nil
     }
 
     /// Makes sure that nothing is left of what has failed. Returns why it cannot.
@@ -153,7 +161,7 @@ final class Writer: Sendable {
 
     /// Fails what is waiting, and what comes until the store has recovered.
     func refuse(because error: StorageError) {
-        for unit in waiting.refuse(because: error) { unit.fail(error) }
+        refuse(waiting.refuse(because: error), because: error)
         change(to: .failing(error))
     }
 
@@ -171,7 +179,7 @@ final class Writer: Sendable {
                 failure.mayBeApplied = false
                 last = failure
                 schedule.failed(with: failure)
-                for unit in waiting.refuse(because: failure) { unit.fail(failure) }
+                refuse(waiting.refuse(because: failure), because: failure)
                 change(to: .failing(failure))
             }
         }

@@ -27,7 +27,7 @@ struct DataFolderTests {
                     try String.fetchOne(database, sql: "PRAGMA \($0)")
                 }
             }
-            #expect(pragmas == ["wal", String(0x4170_7573), "3"])
+            #expect(pragmas == ["wal", String(0x4170_7573), "4"])
             try file.close()
         }
     }
@@ -59,7 +59,7 @@ struct DataFolderTests {
             let before = try Data(contentsOf: URL(fileURLWithPath: folder + "/apus.db"))
             let error = #expect(throws: StorageError.self) { try Store(directory: folder) }
             #expect(error?.code == .newerVersion)
-            #expect(error?.message.contains("version 99") == true && error?.message.contains("up to 3;") == true)
+            #expect(error?.message.contains("version 99") == true && error?.message.contains("up to 4;") == true)
             #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "/apus.db")) == before)
         }
     }

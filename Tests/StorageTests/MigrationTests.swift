@@ -23,13 +23,17 @@ struct MigrationTests {
         UPDATE invocation SET state = 'dead', ended = 9, outcome = 'failed', reason = 'no' WHERE sequence = 4;
         """
 
-    private func withFirstVersion(_ body: (Store) async throws -> Void) async throws {
+    private func withFirstVersion(
+        _ body: (Store) async throws -> Void, then check: ((Database) throws -> Void)? = nil
+    ) async throws {
         try await withTemporaryFolder { folder in
             let file = try DatabaseQueue(path: folder + "/apus.db")
             try Migrations.migrator.migrate(file, upTo: "v1")
             try await file.write { try $0.execute(sql: Self.rows) }
             try file.close()
             try await reopening(folder) { (store) async throws in try await body(store) }
+            guard let check else { return }
+            try DatabaseQueue(path: folder + "/apus.db").writeWithoutTransaction(check)
         }
     }
 
@@ -58,6 +62,25 @@ struct MigrationTests {
             var known = NewInvocation.sample("3")
             known.event.source = "/s"
             #expect(try await store.enqueue([known]) == 0)
+        }
+    }
+
+    @Test("a row's state is still checked, whatever the words")
+    func statesAreChecked() async throws {
+        try await withFirstVersion { (store) async throws in
+            _ = try await store.enqueue([.sample("5")])
+            try store.close()
+        } then: { file in
+            for change in ["state = 'lost'", "state = 'done'", "ended = 1", "state = NULL"] {
+                let error = #expect(throws: DatabaseError.self) {
+                    try file.execute(sql: "UPDATE invocation SET \(change) WHERE event = '5'")
+                }
+                #expect(error?.resultCode == .SQLITE_CONSTRAINT)
+            }
+            try file.execute(sql: "UPDATE invocation SET state = 'dead', ended = 1 WHERE event = '5'")
+            #expect(try String.fetchAll(file, sql: "PRAGMA integrity_check") == ["ok"])
+            let checks = try String.fetchOne(file, sql: "SELECT sql FROM sqlite_schema WHERE name = 'invocation'")
+            #expect(checks?.contains("state IN") == false)
         }
     }
 }

@@ -19,6 +19,39 @@ struct WriterTests {
         }
     }
 
+    @Test("a unit that fails after it has changed something leaves nothing, and its neighbours are whole")
+    func failing() async throws {
+        try await withStore { (store, folder) async throws in
+            try await store.put("text", "no number")
+            store.setBounds(["full": QueueBounds(waiting: 0)])
+            let results = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for index in 0..<600 {
+                    group.addTask {
+                        var effects = Effects.writing(["n": .increment(1), "k\(index)": .set([1])])
+                        effects.messages = [.sample("\(index)")]
+                        // One fails while it writes, one when all is written, in an order that varies.
+                        if index % 7 == 0 { effects.writes["text"] = .increment(1) }
+                        if index % 11 == 0 { effects.messages.append(.sample("\(index)", function: "full")) }
+                        do {
+                            return try await store.commit(Commit(effects: effects)) == .committed
+                        } catch is StateError { return false } catch is QueueFull { return false }
+                    }
+                }
+                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            let expected = (0..<600).count { $0 % 7 != 0 && $0 % 11 != 0 }
+            #expect(results == expected)
+            #expect(try await store.text("n") == String(expected))
+            #expect(try store.scan(prefix: "k", after: nil, limit: 999, in: "n").count == expected)
+            let counts = try await store.queueCounts()
+            #expect(counts["f"]?.enqueued == expected && counts["f"]?.waiting == expected && counts["full"] == nil)
+            try store.close()
+            try await reopening(folder) { (store) async throws in
+                #expect(try await store.queueCounts()["f"]?.waiting == expected)
+            }
+        }
+    }
+
     @Test("a caller who is cancelled gets its result, and the unit is whole")
     func cancellation() async throws {
         try await withStore { (store, _) async throws in

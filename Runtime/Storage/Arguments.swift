@@ -1,0 +1,73 @@
+import Events
+
+/// Arguments of a statement in one piece of memory: whoever enqueues gathers them, and the writer's thread binds them where
+/// they are, without a copy and without an object for each.
+struct Arguments: Sendable {
+    /// Of each argument its kind in one byte, and in eight the number or how many bytes follow.
+    private var bytes: [UInt8] = []
+
+    enum Kind: UInt8 {
+        case null, integer, text, blob
+    }
+
+    /// - Parameter bytes: about how many they take.
+    init(bytes count: Int) { bytes.reserveCapacity(count) }
+
+    mutating func add(_ value: Int64) { add(.integer, value) }
+
+    mutating func add(_ text: String?) {
+        guard var text else { return add(.null, 0) }
+        text.withUTF8 { add(.text, UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func add(text: [UInt8]?) {
+        guard let text else { return add(.null, 0) }
+        text.withUnsafeBytes { add(.text, $0) }
+    }
+
+    mutating func add(blob: [UInt8]) { blob.withUnsafeBytes { add(.blob, $0) } }
+
+    /// A blob, as the bytes by which keys are compared.
+    mutating func add(_ key: StateKey) {
+        var text = key.text
+        text.withUTF8 { add(.blob, UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func add(_ id: InvocationID) { id.withBytes { add(.blob, $0) } }
+
+    private mutating func add(_ kind: Kind, _ content: UnsafeRawBufferPointer) {
+        add(kind, Int64(content.count))
+        bytes.append(contentsOf: content)
+    }
+
+    private mutating func add(_ kind: Kind, _ number: Int64) {
+        bytes.append(kind.rawValue)
+        withUnsafeBytes(of: number) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Gives `body` the arguments in order: a number, or bytes that are valid as long as `inside` runs, which comes after.
+    func withAll<Result>(
+        _ body: (Kind, _ number: Int64, _ content: UnsafeRawBufferPointer) throws -> Void, inside: () throws -> Result
+    ) rethrows -> Result {
+        try bytes.withUnsafeBytes { bytes in
+            var index = 0
+            while index < bytes.count {
+                // What `add` has put there.
+                let kind = Kind(rawValue: bytes[index])!
+                let number = bytes.loadUnaligned(fromByteOffset: index + 1, as: Int64.self)
+                index += 9
+                let count = kind == .text || kind == .blob ? Int(number) : 0
+                try body(kind, number, UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
+                index += count
+            }
+            return try inside()
+        }
+    }
+}
+
+extension InvocationID {
+    /// The 16 bytes of RFC 9562, the most significant first.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { try body($0) }
+    }
+}

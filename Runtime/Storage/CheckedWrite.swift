@@ -1,0 +1,47 @@
+import Events
+
+/// The one write of some effects, where it sets a key that was read before: one statement sees whether the key has changed
+/// since, and sets it.
+struct CheckedWrite: Sendable {
+    let key: StateKey
+    let value: [UInt8]
+    /// The version that was read; `nil` where there was nothing.
+    let previous: Int64?
+    /// But for the new version.
+    private let arguments: Arguments
+
+    fileprivate init(_ key: StateKey, _ value: [UInt8], after previous: Int64, in namespace: String) {
+        self.key = key
+        self.value = value
+        self.previous = previous == 0 ? nil : previous
+        var arguments = Arguments(bytes: value.count + key.text.utf8.count + namespace.utf8.count + 36)
+        arguments.add(blob: value)
+        arguments.add(namespace)
+        arguments.add(key)
+        if previous != 0 { arguments.add(previous) }
+        self.arguments = arguments
+    }
+
+    /// `false` when the key has changed; nothing is written then.
+    func write(version: Int64, in database: Connection) throws -> Bool {
+        let sql = previous == nil ? Self.insertion : Self.update
+        return try database.run(sql, arguments, version) == 1
+    }
+
+    private static let insertion = """
+        INSERT INTO state (value, namespace, key, version) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING
+        """
+    private static let update = """
+        UPDATE state SET value = ?1, version = ?5 WHERE namespace = ?2 AND key = ?3 AND version = ?4
+        """
+}
+
+extension Effects {
+    /// `nil` where there is more to write, or something else.
+    var checkedWrite: CheckedWrite? {
+        guard writes.count == 1, let (key, write) = writes.first, case .set(let value) = write, !key.isEmpty,
+            let version = reads[key]
+        else { return nil }
+        return CheckedWrite(key, value, after: version, in: namespace)
+    }
+}
