@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Glibc)
     import Glibc
 #else
@@ -18,7 +16,7 @@ package struct InvocationID: Sendable, Hashable {
 
     /// A new id: 48 bits of `time` in milliseconds, 74 random bits.
     package init(time: WallTime = .now()) {
-        let random = RandomPool.shared.pair()
+        let random = RandomPool.ofThread.pair()
         high = UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random.0 & 0x0FFF
         low = 0x8000_0000_0000_0000 | random.1 >> 2
     }
@@ -96,25 +94,42 @@ extension InvocationID: Comparable {
 }
 
 /// The kernel's random numbers, fetched many at a time: a system call for each id would be a tenth of those that a
-/// request costs.
-private final class RandomPool: Sendable {
-    static let shared = RandomPool()
+/// request costs. Each thread has its own.
+private final class RandomPool {
+    /// With the pool of each thread that has asked for one.
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        let result = pthread_key_create(&key) { if let pool = $0 { Unmanaged<RandomPool>.fromOpaque(pool).release() } }
+        precondition(result == 0, "a process has room for 1,024 keys (pthread_key_create(3))")
+        return key
+    }()
 
-    private struct Words {
-        var left: [UInt64] = []
+    private var words = [UInt64](repeating: 0, count: 256)
+    /// Those that nobody has had yet.
+    private var left = 0
+
+    static var ofThread: RandomPool {
+        // What is kept there is retained until the thread ends.
+        if let known = pthread_getspecific(key) { return Unmanaged<RandomPool>.fromOpaque(known).takeUnretainedValue() }
+        let pool = RandomPool()
+        pthread_setspecific(key, Unmanaged.passRetained(pool).toOpaque())
+        return pool
     }
 
-    private let words = Mutex(Words())
-
     func pair() -> (UInt64, UInt64) {
-        words.withLock { words in
-            if words.left.count < 2 {
-                // getentropy(3) gives at most 256 bytes at once.
-                words.left = [UInt64](repeating: 0, count: 32)
-                let result = words.left.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) }
+        if left < 2 { fill() }
+        left -= 2
+        return (words[left], words[left + 1])
+    }
+
+    private func fill() {
+        words.withUnsafeMutableBytes { bytes in
+            // getentropy(3) gives at most 256 bytes at once.
+            for start in stride(from: 0, to: bytes.count, by: 256) {
+                let result = getentropy(bytes.baseAddress.map { $0 + start }, 256)
                 precondition(result == 0, "getentropy cannot fail for 256 bytes (getentropy(3))")
             }
-            return (words.left.removeLast(), words.left.removeLast())
         }
+        left = words.count
     }
 }

@@ -20,6 +20,13 @@ package struct WallTime: Sendable, Hashable, Comparable, Codable {
         return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
+    /// `now()` as of the kernel's last tick: up to ten milliseconds behind, at a fifth of the cost.
+    package static var coarse: WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
     package static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 
     /// `self` moved by `duration`, of which less than a millisecond is left out.

@@ -45,6 +45,8 @@ package struct ResponseContext: Sendable, Hashable {
     package var isHead: Bool
     /// Whether the client wants, and the gateway allows, another request on the connection.
     package var keepsAlive: Bool
+    /// The client has said that this is the last that it sends, and it has come whole with its head.
+    package var isFarewell = false
     package var takesTrailers = false
     /// 101 may be the answer.
     package var mayUpgrade = false
@@ -59,21 +61,25 @@ package struct ResponseContext: Sendable, Hashable {
         isOld = head.isOld
         isHead = head.method == "HEAD"
         keepsAlive = head.fields.keepsAlive(isOld: head.isOld)
+        isFarewell = !keepsAlive && !head.fields.isChunked && (head.fields.contentLength ?? 0) == 0
         takesTrailers = head.fields.acceptsTrailers && !head.isOld
     }
 }
 
 extension Admission {
     package init(
-        _ head: ReceivedHead, router: RouteTable, configuration: GatewayConfiguration, remoteAddress: String
+        _ head: ReceivedHead, router: RouteTable, limits: BodyLimits, remoteAddress: String
     ) {
-        if head.target == "*" {
+        if head.isPlain {
+            let path = RequestPath(plain: head.target)
+            self = Self.route(head, RequestTarget(path: head.target), path, router, limits, remoteAddress)
+        } else if head.target == "*" {
             self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
         } else if let target = RequestTarget(head.target), let path = RequestPath(target.path[...]) {
             self =
                 path.segments.first == RoutePattern.reserved
-                ? Self.ask(head, target, path, configuration, remoteAddress)
-                : Self.route(head, target, path, router, configuration, remoteAddress)
+                ? Self.ask(head, target, path, limits, remoteAddress)
+                : Self.route(head, target, path, router, limits, remoteAddress)
         } else {
             self = .answer(.invalidPath, closes: false)
         }
@@ -81,7 +87,7 @@ extension Admission {
 
     /// What the host itself is asked.
     private static func ask(
-        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ configuration: GatewayConfiguration,
+        _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ limits: BodyLimits,
         _ remoteAddress: String
     ) -> Admission {
         switch StatusRequest.read(head.method, path) {
@@ -92,7 +98,7 @@ extension Admission {
                 method: head.method, path: target.path, remoteAddress: remoteAddress)
             var admitted = AdmittedRequest(
                 function: "", head: requestHead,
-                body: head.fields.wholeBodyPlan(limit: Int64(configuration.discardedBody)),
+                body: head.fields.wholeBodyPlan(limit: Int64(limits.discarded)),
                 expectsContinue: head.fields.expectsContinue && !head.isOld)
             admitted.action = .ask(request)
             return .call(admitted)
@@ -101,7 +107,7 @@ extension Admission {
 
     private static func route(
         _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, _ router: RouteTable,
-        _ configuration: GatewayConfiguration, _ remoteAddress: String
+        _ limits: BodyLimits, _ remoteAddress: String
     ) -> Admission {
         switch router.find(head.method, path) {
         case .none: return .answer(.notFound, closes: head.fields.expectsContinue)
@@ -110,7 +116,7 @@ extension Admission {
                 ? .options(allowed) : .answer(.methodNotAllowed(allowed), closes: head.fields.expectsContinue)
         case .route(let route, _):
             do throws(Problem) {
-                return .call(try admit(head, target, path, to: route, configuration, remoteAddress))
+                return .call(try admit(head, target, path, to: route, limits, remoteAddress))
             } catch {
                 // A body that was announced, and is not wanted, would come next.
                 let closes = error.status == 413 || error.status == 417 || head.fields.expectsContinue
@@ -121,18 +127,18 @@ extension Admission {
 
     private static func admit(
         _ head: ReceivedHead, _ target: RequestTarget, _ path: RequestPath, to route: Route,
-        _ configuration: GatewayConfiguration, _ remoteAddress: String
+        _ limits: BodyLimits, _ remoteAddress: String
     ) throws(Problem) -> AdmittedRequest {
         if head.fields.expectation == .unknown { throw .expectationFailed }
         let key = route.idempotency == .off ? nil : try IdempotencyKey(of: head.fields, to: head.method, at: route)
         let deferral = head.fields.mayBeDeferred ? try Deferral(head.fields, now: .now()) : nil
         let isHeld = key != nil || deferral != nil
-        let limit = isHeld ? min(route.bodyLimit, configuration.heldBody) : route.bodyLimit
+        let limit = isHeld ? min(route.bodyLimit, limits.held) : route.bodyLimit
         if let length = head.fields.contentLength, length > limit { throw .bodyTooLarge(limit: limit) }
         var body =
             isHeld
             ? head.fields.wholeBodyPlan(limit: limit)
-            : head.fields.bodyPlan(limit: limit, collected: configuration.collectedBody)
+            : head.fields.bodyPlan(limit: limit, collected: limits.collected)
         var headers = head.fields.forwarded
         if route.isServer, !head.isOld, deferral == nil {
             if body == .none, head.method == "GET", head.fields.offersWebSocket { body = .upgrade }
@@ -155,6 +161,11 @@ struct RequestTarget {
     let path: String
     /// Raw, without the `?`.
     let query: String
+
+    init(path: String) {
+        self.path = path
+        query = ""
+    }
 
     init?(_ uri: String) {
         let rest = uri.utf8.first == UInt8(ascii: "/") ? uri : String(Self.withoutAuthority(uri))

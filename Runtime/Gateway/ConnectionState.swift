@@ -102,37 +102,54 @@ package struct ConnectionState: Sendable {
         inputs.append(input)
     }
 
+    /// What to do at once with what has been received, where nothing comes before it; else it waits for `next`.
+    package mutating func step(_ input: consuming Input, now: @autoclosure () -> NIODeadline) -> Step? {
+        guard inputs.isEmpty, takesInput, !isClosing, !hasOverflowed else {
+            received(input)
+            return nil
+        }
+        madeInput = true
+        return step(for: input, now)
+    }
+
     /// The next thing to do with what has been received; `nil` when there is none, or the running exchange comes first.
     ///
     /// - Parameter now: asked for only where it counts.
     package mutating func next(now: @autoclosure () -> NIODeadline) -> Step? {
-        while !isClosing, let input = takeInput() {
-            switch input {
-            case .failure(let problem):
-                // Its answer is out already; a second one would pass for the answer to another request.
-                if case .done = response { return .giveUp }
-                return .failure(problem)
-            case .part(.head(let head)):
-                let now = now()
-                request = .collecting(received: 0, limit: .max, since: now)
-                patience.wait(.body, until: now + bodyTime)
-                return .head(head)
-            case .part(.body(let bytes)):
-                if let step = body(bytes, now()) { return step }
-            case .part(.end(let trailers)):
-                if case .none = request { continue }
-                request = .complete
-                patience.waitForFunction()
-                if case .done = response { exchangeEnded(now: now()) } else { return .end(trailers) }
-            }
+        while !inputs.isEmpty, !isClosing, takesInput, let input = inputs.popFirst() {
+            if let step = step(for: input, now) { return step }
         }
         return nil
     }
 
-    private mutating func takeInput() -> Input? {
+    /// `nil` for what needs nothing to be done.
+    private mutating func step(for input: consuming Input, _ now: () -> NIODeadline) -> Step? {
+        switch input {
+        case .failure(let problem):
+            // Its answer is out already; a second one would pass for the answer to another request.
+            if case .done = response { return .giveUp }
+            return .failure(problem)
+        case .part(.head(let head)):
+            let now = now()
+            request = .collecting(received: 0, limit: .max, since: now)
+            patience.wait(.body, until: now + bodyTime)
+            return .head(head)
+        case .part(.body(let bytes)): return body(bytes, now())
+        case .part(.end(let trailers)):
+            if case .none = request { return nil }
+            request = .complete
+            patience.waitForFunction()
+            guard case .done = response else { return .end(trailers) }
+            exchangeEnded(now: now())
+            return nil
+        }
+    }
+
+    /// Whether the exchange that runs, if there is one, is still to get parts.
+    private var takesInput: Bool {
         switch request {
-        case .complete, .upgrade: nil
-        case .none, .collecting, .streaming, .discarding: inputs.popFirst()
+        case .complete, .upgrade: false
+        case .none, .collecting, .streaming, .discarding: true
         }
     }
 

@@ -62,3 +62,16 @@ package struct GatewayConfiguration: Sendable, Hashable {
 
     var drainingSweepTime: Duration { min(sweepTime, max(farewellTime / 4, .milliseconds(10))) }
 }
+
+/// What a configuration says of bodies: in a few words, since each request asks for it.
+package struct BodyLimits: Sendable {
+    let collected: Int
+    let held: Int64
+    let discarded: Int
+
+    package init(_ configuration: GatewayConfiguration) {
+        collected = configuration.collectedBody
+        held = configuration.heldBody
+        discarded = configuration.discardedBody
+    }
+}

@@ -12,36 +12,87 @@ final class GatewayShared: Sendable {
     let respond: HTTPGateway.Respond
     let queue: RequestQueue
     let logger: Logger
-    let router = Mutex(RouteTable.empty)
+    let routes: SharedRoutes
     let connections = ConnectionCount()
     let isDraining = Atomic(false)
 
     init(
-        configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, queue: RequestQueue, logger: Logger
+        configuration: GatewayConfiguration, lanes: Int, respond: @escaping HTTPGateway.Respond, queue: RequestQueue,
+        logger: Logger
     ) {
         self.configuration = configuration
+        routes = SharedRoutes(lanes: lanes)
         self.respond = respond
         self.queue = queue
         self.logger = logger
     }
 }
 
+/// Where requests go. Each lane has a table of its own, since what two lanes count the owners of travels between their
+/// processors.
+final class SharedRoutes: Sendable {
+    private let lanes: Int
+    private let tables: Mutex<[RouteTable]>
+    /// How often they have changed.
+    private let version = Atomic(0)
+
+    init(lanes: Int) {
+        self.lanes = lanes
+        tables = Mutex([RouteTable](repeating: .empty, count: lanes))
+    }
+
+    func update(_ manifests: [Manifest]) {
+        let new = (0..<lanes).map { _ in RouteTable(manifests) }
+        tables.withLock { $0 = new }
+        version.add(1, ordering: .releasing)
+    }
+
+    /// For one look-up.
+    var any: RouteTable { tables.withLock { $0[0] } }
+
+    /// Renews the table of a lane when there is a newer one than of that version.
+    func renew(_ table: inout RouteTable, _ version: inout Int, of lane: Int) {
+        let newest = self.version.load(ordering: .acquiring)
+        guard newest != version else { return }
+        version = newest
+        table = tables.withLock { $0[lane] }
+    }
+}
+
 /// The connections of one lane, and what they share without a lock. Confined to the lane's loop.
 final class GatewayLane {
     let shared: GatewayShared
+    let configuration: GatewayConfiguration
+    let bodyLimits: BodyLimits
     let lane: Lane
+    /// Which of the lanes.
+    private let index: Int
+    private var table = RouteTable.empty
+    private var tableVersion = 0
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var dateLine = DateLine()
     private var isSweeping = false
-    private var buffer = ByteBuffer()
+    private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 1)
     /// No bytes. NIO's own empty buffer is one for all threads, whose count of owners would travel between the processors
     /// several times a request.
     let nothing = ByteBufferAllocator().buffer(capacity: 1)
     private(set) var isDraining = false
 
-    init(shared: GatewayShared, lane: Lane) {
+    /// - Parameter index: which of the lanes.
+    init(shared: GatewayShared, lane: Lane, index: Int) {
         self.shared = shared
+        configuration = shared.configuration
+        bodyLimits = BodyLimits(configuration)
         self.lane = lane
+        self.index = index
+    }
+
+    // Nobody has the memory for longer than a call of one of its connections, which all hold the lane.
+    deinit { memory.deallocate() }
+
+    var router: RouteTable {
+        shared.routes.renew(&table, &tableVersion, of: index)
+        return table
     }
 
     /// Returns how many connections all lanes have now.
@@ -57,13 +108,15 @@ final class GatewayLane {
     }
 
     /// The `Date` and `Server` lines of a response that is written now.
-    func responseTrailer() -> [UInt8] { dateLine.at(.now()) }
+    func responseTrailer() -> [UInt8] { dateLine.at(.coarse) }
 
-    /// Hands out the lane's buffer, empty, for one write. Each response that goes out at once leaves it to the next.
-    func withBuffer(_ body: (inout ByteBuffer) -> Void) -> ByteBuffer {
-        buffer.clear()
-        body(&buffer)
-        return buffer
+    /// Memory of at least so many bytes, for a response that is on its way before the next is written.
+    func memory(for count: Int) -> UnsafeMutableRawBufferPointer {
+        if memory.count < count {
+            memory.deallocate()
+            memory = .allocate(byteCount: count, alignment: 1)
+        }
+        return memory
     }
 
     /// Closes idle connections soon and the others after their running request.
@@ -85,7 +138,6 @@ final class GatewayLane {
         guard !isSweeping else { return }
         isSweeping = true
         let bound = NIOLoopBound(self, eventLoop: lane.loop)
-        let configuration = shared.configuration
         let time = isDraining ? configuration.drainingSweepTime : configuration.sweepTime
         lane.loop.scheduleTask(in: TimeAmount(time)) { bound.value.sweep() }
     }

@@ -135,28 +135,38 @@ extension HTTPConnection {
         let keepsAlive = state.responding()
         var length = bytes.readableBytes
         if case .absent = plan.framing { length = 0 }
-        let trailer = lane.responseTrailer()
-        let buffer = lane.withBuffer { buffer in
-            plan.write(
-                to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
-                trailer: trailer)
-            if 0 < length, length <= Self.joined { buffer.writeImmutableBuffer(bytes) }
-        }
-        if length > Self.joined {
-            queue(buffer, context)
+        let isJoined = length <= Self.joined
+        let text = try self.text(of: plan, keepsAlive: keepsAlive, body: isJoined && length > 0 ? bytes : nil)
+        if isJoined {
+            send(text, context)
+        } else {
+            queue(ByteBuffer(bytes: text), context)
             queue(bytes, context)
             context.flush()
-        } else {
-            send(buffer, context)
         }
         ended()
+    }
+
+    /// The head, and a body behind it, in the lane's memory: to be sent before anything else is written.
+    private func text(
+        of plan: ResponsePlan, keepsAlive: Bool, body: ByteBuffer?
+    ) throws(Problem) -> UnsafeRawBufferPointer {
+        let trailer = lane.responseTrailer()
+        var text = TextWriter(lane.memory(for: plan.room(trailer: trailer) + (body?.readableBytes ?? 0)))
+        try plan.write(
+            to: &text, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
+            trailer: trailer)
+        body?.withUnsafeReadableBytes { text.write($0) }
+        return text.bytes
     }
 
     private func ended() {
         let stream = exchange.stream
         exchange.renew(exchange.response)
         stream?.fail(CancellationError())
-        if state.responseEnded(now: .now()) { closeGently() }
+        guard state.responseEnded(now: .coarse) else { return }
+        // Nothing is to come that the kernel would answer with a reset, which could overtake the response.
+        if exchange.response.isFarewell, input.readableBytes == 0, !mustQueue { abort() } else { closeGently() }
     }
 
     // MARK: Streams
@@ -168,11 +178,7 @@ extension HTTPConnection {
             let plan = try ResponsePlan(head, length: nil, context: exchange.response)
             if case .untilClose = plan.framing { state.accepted(keepsAlive: false) }
             let keepsAlive = state.responding()
-            var buffer = context.channel.allocator.buffer(capacity: 512)
-            plan.write(
-                to: &buffer, context: exchange.response, keepsAlive: keepsAlive, invocation: exchange.invocation,
-                trailer: lane.responseTrailer())
-            send(buffer, context)
+            send(try text(of: plan, keepsAlive: keepsAlive, body: nil), context)
             exchange.writing = OpenResponse(plan.framing)
             if case .upgrade = plan.framing { receiveUpgraded() }
             return plan.framing
@@ -237,6 +243,10 @@ extension HTTPConnection {
     /// or the time for that is over, the socket.
     func closeGently() {
         guard let context else { return }
+        guard mustQueue else {
+            closeOutput()
+            return read()
+        }
         state.close(now: .now())
         let flushed = context.eventLoop.makePromise(of: Void.self)
         let handle = ConnectionHandle(self)

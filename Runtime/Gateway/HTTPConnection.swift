@@ -22,6 +22,8 @@ final class HTTPConnection: ChannelInboundHandler {
     var input: ByteBuffer
     var state: ConnectionState
     var context: ChannelHandlerContext?
+    /// That of `context`, which asks its pipeline for it each time.
+    var channel: (any Channel)?
     var exchange = Exchange()
     private var isPumping = false
     private var isReading = false
@@ -58,15 +60,16 @@ final class HTTPConnection: ChannelInboundHandler {
         self.lane = lane
         self.descriptor = descriptor
         input = lane.nothing
-        decoder = RequestDecoder(lane.shared.configuration)
-        state = ConnectionState(lane.shared.configuration, now: .now())
+        decoder = RequestDecoder(lane.configuration)
+        state = ConnectionState(lane.configuration, now: .now())
     }
 
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        isSurplus = lane.add(self) > lane.shared.configuration.connections
+        channel = context.channel
+        isSurplus = lane.add(self) > lane.configuration.connections
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -88,13 +91,9 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func decode() {
         do throws(Problem) {
-            while !state.isUpgrade, let part = try decoder.next(&input) {
-                state.received(.part(part))
-                pump()
-            }
+            while !state.isUpgrade, let part = try decoder.next(&input) { take(.part(part)) }
         } catch {
-            state.received(.failure(error))
-            pump()
+            take(.failure(error))
         }
         // The next read finds its buffer free.
         if input.readableBytes == 0 || state.isClosing { input = lane.nothing }
@@ -102,7 +101,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        state.readEnded(now: .now())
+        state.readEnded(now: .coarse)
         read()
     }
 
@@ -130,6 +129,7 @@ final class HTTPConnection: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         gone()
         self.context = nil
+        channel = nil
     }
 
     // MARK: Life
@@ -139,7 +139,8 @@ final class HTTPConnection: ChannelInboundHandler {
         if unflushed == 0 { context?.close(promise: nil) } else { closeGently() }
     }
 
-    /// Closes without an answer, or in the middle of one, so that the client cannot take it for complete.
+    /// Closes at once: without an answer, or in the middle of one, so that the client cannot take it for complete, or after
+    /// the last.
     func abort() {
         gone()
         context?.close(promise: nil)
@@ -204,11 +205,21 @@ final class HTTPConnection: ChannelInboundHandler {
 
     // MARK: Requests
 
-    /// Handles what has been received until an exchange must be waited for.
+    /// Handles what has just been received, or keeps it until an exchange is over.
+    private func take(_ input: consuming Input) {
+        guard !isPumping else { return state.received(input) }
+        guard let step = state.step(input, now: .coarse) else { return }
+        isPumping = true
+        handle(step)
+        isPumping = false
+        pump()
+    }
+
+    /// Handles what has been kept, until an exchange must be waited for.
     func pump() {
         guard !isPumping else { return }
         isPumping = true
-        while let step = state.next(now: .now()) { handle(step) }
+        while let step = state.next(now: .coarse) { handle(step) }
         isPumping = false
     }
 
@@ -223,7 +234,7 @@ final class HTTPConnection: ChannelInboundHandler {
         case .end(let trailers):
             if let stream = exchange.stream {
                 stream.finish(trailers: trailers)
-            } else if let admitted = exchange.admitted {
+            } else if let admitted = exchange.admitted.take() {
                 if admitted.body == .upgrade, state.awaitsUpgrade() { return callForUpgrade(admitted) }
                 call(admitted, body: .bytes(exchange.collected ?? lane.nothing))
             }
@@ -233,13 +244,11 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: ReceivedHead) {
-        let shared = lane.shared
         exchange.renew(ResponseContext(head))
         if isSurplus { return refuse(.tooManyConnections) }
         state.accepted(keepsAlive: exchange.response.keepsAlive)
         let admission = Admission(
-            head, router: shared.router.withLock { $0 }, configuration: shared.configuration,
-            remoteAddress: remoteAddress)
+            head, router: lane.router, limits: lane.bodyLimits, remoteAddress: remoteAddress)
         switch admission {
         case .answer(let problem, closes: true): refuse(problem)
         case .answer(let problem, closes: false): answer(problem)

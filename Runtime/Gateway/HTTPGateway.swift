@@ -41,13 +41,13 @@ package final class HTTPGateway: Service {
     ) {
         precondition(!lanes.isEmpty, "a gateway needs a lane")
         self.lanes = lanes
-        shared = GatewayShared(configuration: configuration, respond: respond, queue: queue, logger: logger)
+        shared = GatewayShared(
+            configuration: configuration, lanes: lanes.count, respond: respond, queue: queue, logger: logger)
     }
 
     /// Routes requests by `manifests` from now on; running requests are untouched.
     package func update(_ manifests: [Manifest]) {
-        let router = RouteTable(manifests)
-        shared.router.withLock { $0 = router }
+        shared.routes.update(manifests)
     }
 
     /// Where it listens; empty before `listen`.
@@ -94,10 +94,10 @@ package final class HTTPGateway: Service {
     /// - Throws: `GatewayError`, with the address and what to do.
     package func listen() async throws {
         var bound: [NIOLoopBound<GatewayLane>] = []
-        for lane in lanes {
+        for (index, lane) in lanes.enumerated() {
             try await bound.append(
                 lane.loop.submit { [shared] in
-                    NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
+                    NIOLoopBound(GatewayLane(shared: shared, lane: lane, index: index), eventLoop: lane.loop)
                 }.get())
         }
         let sockets = try sockets()
@@ -153,18 +153,21 @@ package final class HTTPGateway: Service {
     }
 
     private static func adopt(_ descriptor: CInt, _ lane: NIOLoopBound<GatewayLane>) {
-        _ = ClientBootstrap(group: lane.eventLoop)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value, descriptor) }
-            }
-            .withConnectedSocket(descriptor)
+        lane.eventLoop.execute {
+            _ = ClientBootstrap(group: lane.eventLoop)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try Self.configure(channel, lane.value, descriptor) }
+                }
+                .withConnectedSocket(descriptor)
+        }
     }
 
     private static func configure(_ channel: any Channel, _ lane: GatewayLane, _ descriptor: CInt) throws {
+        // Not as options of the bootstrap, which makes four futures for each.
+        let options = channel.syncOptions
+        try options?.setOption(.autoRead, value: false)
+        try options?.setOption(.maxMessagesPerRead, value: 1)
+        try options?.setOption(.allowRemoteHalfClosure, value: true)
         try channel.pipeline.syncOperations.addHandler(HTTPConnection(lane: lane, descriptor: descriptor))
     }
 }

@@ -12,19 +12,12 @@ package struct RequestFields: Sendable {
     package private(set) var expectation = Expectation.none
     /// There is a Transfer-Encoding, even if it says nothing.
     package private(set) var isChunked = false
-    private var transferCodings: [String] = []
-    /// What `Connection` lists.
-    private var connection: [String] = []
-    /// What `Upgrade` offers.
-    private var protocols: [String] = []
     /// The client takes trailers (RFC 9110 §10.1.4).
     package private(set) var acceptsTrailers = false
-    /// Each value of `Idempotency-Key`; there should be at most one.
-    package private(set) var idempotencyKeys: [String] = []
-    /// Each value of `Prefer`.
-    package private(set) var preferences: [String] = []
-    /// `Apus-After` and `Apus-At`; there should be at most one.
-    package private(set) var delays: [HeaderField] = []
+    /// What `Connection` says of it.
+    private var says: (close: Bool, keepAlive: Bool) = (false, false)
+    /// Those whose values the gateway looks at, and that few requests have.
+    private var rare: [(kind: Special, field: HeaderField)] = []
     private var hosts = 0
     private var validHost = true
     private var validLength = true
@@ -33,55 +26,85 @@ package struct RequestFields: Sendable {
 
     /// The next field, in the order of the request.
     package mutating func add(_ name: String, _ value: String) {
-        switch Special(name) {
-        case .none: forwarded.append(HeaderField(name, value))
+        name.withRawUTF8 { name in
+            value.withRawUTF8 { value in add(FieldLine(name: name, value: value)) }
+        }
+    }
+
+    mutating func add(_ line: FieldLine) {
+        let kind = Special(line.name)
+        switch kind {
+        case .none: forwarded.append(line.field)
         case .host:
             hosts += 1
             // It may be empty.
-            validHost = validHost && ByteSet.hosts.containsAll(of: value)
-            forwarded.append(HeaderField(name, value))
+            validHost = validHost && ByteSet.hosts.containsAll(of: line.value)
+            forwarded.append(line.field)
         case .contentLength:
-            validLength = validLength && contentLength == nil && value.utf8.allSatisfy(\.isDigit)
-            contentLength = Int64(value)
+            validLength = validLength && contentLength == nil && line.value.allSatisfy(\.isDigit)
+            contentLength = Int64(line.text)
             validLength = validLength && contentLength != nil
-            forwarded.append(HeaderField(name, value))
+            forwarded.append(line.field)
         case .transferEncoding:
             isChunked = true
-            transferCodings += Self.list(value)
-        case .expect: expectation = value.lowercased() == "100-continue" ? .continue : .unknown
-        case .connection: connection += Self.list(value)
-        case .upgrade: protocols += Self.list(value)
-        case .te: acceptsTrailers = acceptsTrailers || Self.list(value).contains("trailers")
-        case .idempotencyKey:
-            idempotencyKeys.append(value)
-            forwarded.append(HeaderField(name, value))
-        case .prefer:
-            preferences.append(value)
-            forwarded.append(HeaderField(name, value))
-        case .delay:
-            delays.append(HeaderField(name, value))
-            forwarded.append(HeaderField(name, value))
+            rare.append((kind, line.field))
+        case .expect: expectation = line.value.equals(lowercased: "100-continue") ? .continue : .unknown
+        case .connection: addConnection(line)
+        case .upgrade: rare.append((kind, line.field))
+        case .te: acceptsTrailers = acceptsTrailers || Self.list(line.text).contains("trailers")
+        case .idempotencyKey, .prefer, .delay:
+            rare.append((kind, line.field))
+            forwarded.append(line.field)
         case .hopByHop: break
+        }
+    }
+
+    private mutating func addConnection(_ line: FieldLine) {
+        // What nearly all say, without looking for more.
+        if line.value.equals(lowercased: "keep-alive") {
+            says.keepAlive = true
+        } else if line.value.equals(lowercased: "close") {
+            says.close = true
+        } else {
+            let words = Self.list(line.text)
+            says.close = says.close || words.contains("close")
+            says.keepAlive = says.keepAlive || words.contains("keep-alive")
+            rare.append((.connection, line.field))
         }
     }
 
     /// All fields have been added.
     package mutating func finish() {
+        guard !rare.isEmpty else { return }
         // Rarely names any; names and fields may both be many: one look at each.
-        let names = connection.filter { $0 != "close" && $0 != "keep-alive" }
+        let names = words(of: .connection).filter { $0 != "close" && $0 != "keep-alive" }
         guard !names.isEmpty else { return }
         let dropped = Set(names)
         forwarded.removeAll { dropped.contains($0.name.lowercased()) }
     }
 
+    private func fields(_ kind: Special) -> [HeaderField] { rare.filter { $0.kind == kind }.map(\.field) }
+
+    /// What the lists in fields of one kind name.
+    private func words(of kind: Special) -> [String] { fields(kind).flatMap { Self.list($0.value) } }
+
+    /// Each value of `Idempotency-Key`; there should be at most one.
+    package var idempotencyKeys: [String] { fields(.idempotencyKey).map(\.value) }
+
+    /// Each value of `Prefer`.
+    package var preferences: [String] { fields(.prefer).map(\.value) }
+
+    /// `Apus-After` and `Apus-At`; there should be at most one.
+    package var delays: [HeaderField] { fields(.delay) }
+
     /// Whether the client wants to send another request on the connection (RFC 9112 §9.3).
-    package func keepsAlive(isOld: Bool) -> Bool {
-        connection.contains("close") ? false : !isOld || connection.contains("keep-alive")
-    }
+    package func keepsAlive(isOld: Bool) -> Bool { says.close ? false : !isOld || says.keepAlive }
 
     /// Whether the client offers to go on with WebSocket (RFC 9110 §7.8, RFC 6455 §4.1). Other protocols are not passed
     /// on: by h2c, requests could go past the gateway.
-    var offersWebSocket: Bool { connection.contains("upgrade") && protocols == ["websocket"] }
+    var offersWebSocket: Bool {
+        words(of: .upgrade) == ["websocket"] && words(of: .connection).contains("upgrade")
+    }
 
     /// What a function that is a server itself is told of the client's connection, to do the same on its own.
     func forServer(_ body: BodyPlan) -> [HeaderField] {
@@ -90,7 +113,7 @@ package struct RequestFields: Sendable {
     }
 
     /// Whether the client may want its answer later; most say nothing of it.
-    var mayBeDeferred: Bool { !preferences.isEmpty || !delays.isEmpty }
+    var mayBeDeferred: Bool { rare.contains { $0.kind == .prefer || $0.kind == .delay } }
 
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
 
@@ -100,6 +123,7 @@ package struct RequestFields: Sendable {
         if isChunked {
             if contentLength != nil { return .malformed("It has both Transfer-Encoding and Content-Length.") }
             if isOld { return .malformed("HTTP/1.0 has no Transfer-Encoding.") }
+            let transferCodings = words(of: .transferEncoding)
             if transferCodings.dropLast().contains("chunked") {
                 return .malformed("'chunked' is not its last transfer coding, or not once.")
             }
@@ -123,7 +147,7 @@ package struct RequestFields: Sendable {
     }
 
     /// Whether a field frames or routes a request, so that it may not come behind it (RFC 9110 §6.5.1).
-    static func isSpecial(_ name: String) -> Bool { Special(name) != .none }
+    static func isSpecial(_ field: FieldLine) -> Bool { Special(field.name) != .none }
 
     /// The words of a list, lowercased (RFC 9110 §5.6.1).
     private static func list(_ value: String) -> [String] {
@@ -139,10 +163,8 @@ private enum Special {
     case none, host, contentLength, transferEncoding, expect, connection, upgrade, te, idempotencyKey, prefer, delay
     case hopByHop
 
-    init(_ name: String) { self = name.withRawUTF8 { Special($0) } }
-
     /// Looks at the length first, since most names differ by it.
-    private init(_ name: UnsafeRawBufferPointer) {
+    init(_ name: UnsafeRawBufferPointer) {
         func equals(_ other: StaticString) -> Bool { name.equals(lowercased: other) }
         switch name.count {
         case 2: self = equals("te") ? .te : .none

@@ -5,26 +5,42 @@ import Glibc
 struct RequestLine {
     let method: String
     let target: String
+    /// The target is a path, with nothing encoded in it and nothing else in it, and not one of the host's own.
+    let isPlain: Bool
     /// HTTP/1.0.
     let isOld: Bool
 
     /// - Parameter line: without its end.
     init(_ line: UnsafeRawBufferPointer) throws(Problem) {
         let space = UInt8(ascii: " ")
-        guard let first = line.firstIndex(of: space, from: 0), let last = line.lastIndex(of: space), first < last,
+        // Behind the last space stands the version, whose length is known.
+        let last = line.count - 9
+        guard last > 0, line[last] == space, let first = line.firstIndex(of: space, from: 0), first < last,
             let version = HTTPVersion(line.part((last + 1)...))
         else { throw .malformedRequestLine }
         guard version.isKnown else { throw .unsupportedVersion }
         let (method, target) = (line.part(..<first), line.part((first + 1)..<last))
-        guard !method.isEmpty, ByteSet.methods.containsAll(of: method), ByteSet.targets.containsAll(of: target) else {
-            throw .malformedRequestLine
-        }
-        self.method = String(decoding: method, as: UTF8.self)
+        isPlain = Self.isPlain(target)
+        guard isPlain || ByteSet.targets.containsAll(of: target) else { throw .malformedRequestLine }
+        self.method = try Self.method(method)
         self.target = String(decoding: target, as: UTF8.self)
         isOld = version.isOld
-        guard self.method != "CONNECT" else { throw .notImplemented("CONNECT is for proxies.") }
-        guard Self.isKnown(self.method) else { throw .notImplemented("The method is not known.") }
-        guard Self.isTarget(target) else { throw .malformedRequestLine }
+        guard isPlain || Self.isTarget(target) else { throw .malformedRequestLine }
+    }
+
+    private static func isPlain(_ target: UnsafeRawBufferPointer) -> Bool {
+        guard target.first == UInt8(ascii: "/"), ByteSet.plainTargets.containsAll(of: target) else { return false }
+        // Those of the host itself begin with a '_'.
+        return target.count == 1 || target[1] != UInt8(ascii: "_")
+    }
+
+    private static func method(_ bytes: UnsafeRawBufferPointer) throws(Problem) -> String {
+        if bytes.equals("GET") { return "GET" }
+        guard !bytes.isEmpty, ByteSet.methods.containsAll(of: bytes) else { throw .malformedRequestLine }
+        let method = String(decoding: bytes, as: UTF8.self)
+        guard method != "CONNECT" else { throw .notImplemented("CONNECT is for proxies.") }
+        guard isKnown(method) else { throw .notImplemented("The method is not known.") }
+        return method
     }
 
     /// In origin, asterisk or absolute form (RFC 9112 §3.2).
@@ -65,22 +81,33 @@ private struct HTTPVersion {
     var isOld: Bool { minor == 0 }
 }
 
-extension HeaderField {
-    /// A field line (RFC 9112 §5): a token, a colon right behind it, and a value whose ends are trimmed.
-    ///
-    /// A tab at its end is refused: with one, some take 'chunked' for another coding, and so see other requests.
-    ///
+/// A field line (RFC 9112 §5): a token, a colon right behind it, and a value whose ends are trimmed.
+///
+/// A tab at its end is refused: with one, some take 'chunked' for another coding, and so see other requests.
+struct FieldLine {
+    let name: UnsafeRawBufferPointer
+    let value: UnsafeRawBufferPointer
+
     /// - Parameter line: without its end, not empty.
-    init(line: UnsafeRawBufferPointer) throws(Problem) {
+    init(_ line: UnsafeRawBufferPointer) throws(Problem) {
         guard line[line.count - 1] != UInt8(ascii: "\t") else { throw .malformedField }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":"), from: 0), colon > 0 else { throw .malformedField }
         var (start, end) = (colon + 1, line.count)
         while start < end, line[start].isBlank { start += 1 }
         while start < end, line[end - 1].isBlank { end -= 1 }
-        let (name, value) = (line.part(..<colon), line.part(start..<end))
-        guard ByteSet.tokens.containsAll(of: name), ByteSet.fields.containsAll(of: value) else { throw .malformedField }
-        self.init(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
+        (name, value) = (line.part(..<colon), line.part(start..<end))
+        guard ByteSet.tokens.containsAll(of: name), value.areFieldCharacters else { throw .malformedField }
     }
+
+    init(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        self.name = name
+        self.value = value
+    }
+
+    var field: HeaderField { HeaderField(String(decoding: name, as: UTF8.self), text) }
+
+    /// The value.
+    var text: String { String(decoding: value, as: UTF8.self) }
 }
 
 /// The line before a chunk (RFC 9112 §7.1): its size in hexadecimal, and extensions, which nobody needs.
@@ -130,6 +157,11 @@ struct ChunkSize {
 }
 
 extension UnsafeRawBufferPointer {
+    func equals(_ other: StaticString) -> Bool {
+        guard count == other.utf8CodeUnitCount, let base = baseAddress else { return false }
+        return memcmp(base, other.utf8Start, count) == 0
+    }
+
     func part(_ range: some RangeExpression<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
@@ -152,6 +184,9 @@ extension UInt8 {
 
     /// Of a request target: what is visible, but no fragment, which stays with the client.
     var isTargetCharacter: Bool { self > 0x20 && self < 0x7F && self != UInt8(ascii: "#") }
+
+    /// Of a request target that is a path as it is: no query, nothing encoded, no segments of dots.
+    var isPlainTargetCharacter: Bool { isTargetCharacter && !"?%.".utf8.contains(self) }
 
     /// Of a host and a port (RFC 3986 §3.2.2).
     var isHostCharacter: Bool {

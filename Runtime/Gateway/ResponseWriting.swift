@@ -1,5 +1,5 @@
 package import Events
-package import NIOCore
+import NIOCore
 import NIOHTTP1
 
 /// How the end of a response's body is marked (RFC 9112 §6.3).
@@ -14,7 +14,7 @@ package enum ResponseFraming: Sendable, Hashable {
     case upgrade
 }
 
-/// A response that has been found fit to be sent.
+/// A response on its way to its client.
 ///
 /// Written here and not by NIO's encoder: one buffer and one write a response, and the framing is decided in one place,
 /// with `HEAD` and HTTP/1.0 in it.
@@ -23,66 +23,87 @@ package struct ResponsePlan: Sendable {
     private let head: ResponseHead
 
     /// - Parameter length: of the body, where it is known.
-    /// - Throws: a 502 for a status or a field that would break the connection for others.
+    /// - Throws: a 502 for a status that would break the connection for others.
     package init(_ head: ResponseHead, length: Int?, context: ResponseContext) throws(Problem) {
         guard (200...599).contains(head.status) || head.status == 101 && context.mayUpgrade else {
             throw .invalidResponse("Its status is \(head.status); only 200 to 599 can be sent.")
         }
-        var declared: Int64?
-        for field in head.headers {
-            guard field.isSendable else { throw .invalidResponse("It has a header field that is not valid HTTP.") }
-            if case .contentLength = OwnField(field.name) { declared = Int64(field.value) }
-        }
         self.head = head
-        framing = Self.framing(status: head.status, length: length.map(Int64.init), declared: declared, context)
+        framing = Self.framing(head, length: length.map(Int64.init), context)
     }
 
     private static func framing(
-        status: Int, length: Int64?, declared: Int64?, _ context: ResponseContext
+        _ head: ResponseHead, length: Int64?, _ context: ResponseContext
     ) -> ResponseFraming {
-        if status == 101 { return .upgrade }
-        if status == 204 || status == 304 { return .absent(length: nil) }
-        let declared = declared.flatMap { $0 >= 0 ? $0 : nil }
+        if head.status == 101 { return .upgrade }
+        if head.status == 204 || head.status == 304 { return .absent(length: nil) }
+        if let length, !context.isHead { return .length(length) }
+        let declared = declaredLength(head)
         if context.isHead { return .absent(length: length == 0 ? declared ?? 0 : length ?? declared) }
-        if let length = length ?? declared { return .length(length) }
+        if let declared { return .length(declared) }
         return context.isOld ? .untilClose : .chunked
     }
 
-    /// - Parameters:
-    ///   - trailer: the `Date` and `Server` lines.
-    ///   - keepsAlive: whether another request may follow.
-    package func write(
-        to buffer: inout ByteBuffer, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
-        trailer: [UInt8]
-    ) {
-        let reason = HTTPResponseStatus(statusCode: head.status).reasonPhrase
-        // What else is written has fewer than 256 bytes.
-        let room = head.headers.reduce(256 + reason.utf8.count + trailer.count) { $0 + $1.room }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
-            var text = TextWriter(memory)
-            write(to: &text, reason: reason, context, keepsAlive, invocation)
-            text.write(trailer)
-            text.write("\r\n")
-            return text.count
-        }
+    /// What the last `Content-Length` says.
+    private static func declaredLength(_ head: ResponseHead) -> Int64? {
+        let field = head.headers.last { $0.name.withRawUTF8 { OwnField($0) } == .contentLength }
+        return field.flatMap { Int64($0.value) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
-    private func write(
-        to text: inout TextWriter, reason: String, _ context: ResponseContext, _ keepsAlive: Bool,
-        _ invocation: InvocationID?
-    ) {
-        text.write("HTTP/1.1 ")
-        text.write(number: head.status)
-        text.write(" ")
-        text.write(reason)
-        text.write("\r\n")
-        for field in head.headers {
-            switch OwnField(field.name) {
-            case .none: text.write(field)
-            case .trailer where framing == .chunked && context.takesTrailers: text.write(field)
-            case .trailer, .contentLength, .dropped: continue
-            }
+    /// Bytes that `write` takes at most.
+    ///
+    /// - Parameter trailer: the `Date` and `Server` lines.
+    func room(trailer: [UInt8]) -> Int {
+        // What else is written has fewer than 256 bytes.
+        var room = 256 + reason.utf8.count + trailer.count
+        for field in head.headers { room += field.room }
+        return room
+    }
+
+    /// - Parameter keepsAlive: whether another request may follow.
+    /// - Throws: a 502 for a field that would break the connection for others.
+    func write(
+        to text: inout TextWriter, context: ResponseContext, keepsAlive: Bool, invocation: InvocationID?,
+        trailer: [UInt8]
+    ) throws(Problem) {
+        if head.status == 200 {
+            text.write("HTTP/1.1 200 OK\r\n")
+        } else {
+            text.write("HTTP/1.1 ")
+            text.write(number: head.status)
+            text.write(" ")
+            text.write(text: reason)
+            text.write("\r\n")
         }
+        guard writeFields(to: &text, takesTrailers: context.takesTrailers) else {
+            throw .invalidResponse("It has a header field that is not valid HTTP.")
+        }
+        writeFraming(to: &text, context, keepsAlive, invocation)
+        text.write(trailer)
+        text.write("\r\n")
+    }
+
+    private var reason: String { head.status == 200 ? "OK" : HTTPResponseStatus(statusCode: head.status).reasonPhrase }
+
+    /// Those that are the function's to say. `false` when one is not valid.
+    private func writeFields(to text: inout TextWriter, takesTrailers: Bool) -> Bool {
+        let announcesTrailers = takesTrailers && framing == .chunked
+        for field in head.headers {
+            let isValid = field.withSendableBytes { name, value in
+                switch OwnField(name) {
+                case .none: text.writeField(name, value)
+                case .trailer: if announcesTrailers { text.writeField(name, value) }
+                case .contentLength, .dropped: break
+                }
+            }
+            guard isValid else { return false }
+        }
+        return true
+    }
+
+    private func writeFraming(
+        to text: inout TextWriter, _ context: ResponseContext, _ keepsAlive: Bool, _ invocation: InvocationID?
+    ) {
         switch framing {
         case .absent(.some(let length)), .length(let length):
             text.write("Content-Length: ")
@@ -109,9 +130,7 @@ package struct ResponsePlan: Sendable {
 private enum OwnField {
     case none, contentLength, trailer, dropped
 
-    init(_ name: String) { self = name.withRawUTF8 { OwnField($0) } }
-
-    private init(_ name: UnsafeRawBufferPointer) {
+    init(_ name: UnsafeRawBufferPointer) {
         func equals(_ other: StaticString) -> Bool { name.equals(lowercased: other) }
         switch name.count {
         case 2: self = equals("te") ? .dropped : .none
@@ -140,17 +159,29 @@ extension ByteBuffer {
     /// The end of a body in chunked transfer coding (RFC 9112 §7.1.2), with the trailers that may be sent.
     mutating func writeLastChunk(_ trailers: [HeaderField]) {
         writeStaticString("0\r\n")
-        for field in trailers where field.isSendable {
-            if case .none = OwnField(field.name) { writeString("\(field.name): \(field.value)\r\n") }
+        for field in trailers {
+            field.withSendableBytes { name, _ in
+                if case .none = OwnField(name) { writeString("\(field.name): \(field.value)\r\n") }
+            }
         }
         writeStaticString("\r\n")
     }
 }
 
 extension HeaderField {
-    /// A token, and a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin another field.
-    fileprivate var isSendable: Bool {
-        !name.isEmpty && ByteSet.tokens.containsAll(of: name) && ByteSet.fields.containsAll(of: value)
+    /// Gives the bytes of a token, and of a value without control characters (RFC 9110 §5.1, §5.5), so that none can begin
+    /// another field. `false` for what is no such field.
+    @discardableResult
+    fileprivate func withSendableBytes(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) -> Bool {
+        name.withRawUTF8 { name in
+            value.withRawUTF8 { value in
+                guard !name.isEmpty, ByteSet.tokens.containsAll(of: name), value.areFieldCharacters else {
+                    return false
+                }
+                body(name, value)
+                return true
+            }
+        }
     }
 
     /// Bytes that its line takes.

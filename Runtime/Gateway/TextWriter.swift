@@ -8,19 +8,24 @@ struct TextWriter {
 
     init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }
 
+    /// What has been written; valid as long as the memory.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+
+    // In place, where the compiler knows how long the text is.
+    @inline(__always)
     mutating func write(_ text: StaticString) {
         write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func write(_ text: String) { text.withRawUTF8 { write($0) } }
+    mutating func write(text: String) { text.withRawUTF8 { write($0) } }
 
     mutating func write(_ bytes: [UInt8]) { bytes.withUnsafeBytes { write($0) } }
 
     /// A header field's line.
-    mutating func write(_ field: HeaderField) {
-        write(field.name)
+    mutating func writeField(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        write(name)
         write(": ")
-        write(field.value)
+        write(value)
         write("\r\n")
     }
 
@@ -43,7 +48,8 @@ struct TextWriter {
         count += invocation.write(to: UnsafeMutableRawBufferPointer(rebasing: memory[count...]))
     }
 
-    private mutating func write(_ bytes: UnsafeRawBufferPointer) {
+    @inline(__always)
+    mutating func write(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= memory.count - count, "there is room for what is written")
         UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
         count += bytes.count

@@ -17,12 +17,14 @@ package final class Route: Sendable {
     /// How long a stored response answers repeats.
     package let keep: Duration
     package let segments: [RoutePattern.Segment]
+    private let parameterCount: Int
 
     package init(
         function: String, index: Int = 0, methods: [String], bodyLimit: Int64, isServer: Bool = false,
         idempotency: HTTPTrigger.Idempotency = .off, keep: Duration = .zero, pattern: RoutePattern
     ) {
-        self.function = function
+        // In memory of its own: each lane has routes of its own, and a long name is counted with each request.
+        self.function = String(decoding: Array(function.utf8), as: UTF8.self)
         self.index = index
         self.methods = methods
         self.bodyLimit = bodyLimit
@@ -30,6 +32,7 @@ package final class Route: Sendable {
         self.idempotency = idempotency
         self.keep = keep
         segments = pattern.segments
+        parameterCount = segments.count { $0.parameterName != nil }
     }
 
     /// `HEAD` is served wherever `GET` is.
@@ -48,19 +51,20 @@ package final class Route: Sendable {
 
     /// The values of the parameters of a path that this route matches. Those that matched nothing are left out.
     package func parameters(of path: RequestPath) -> [HeaderField] {
-        var fields: [HeaderField] = []
-        for (index, segment) in segments.enumerated() {
-            switch segment {
-            case .literal: continue
-            case .parameter(let name): fields.append(HeaderField(name, path.segments[index]))
-            case .optional(let name):
-                guard index < path.segments.count, !path.segments[index].isEmpty else { continue }
-                fields.append(HeaderField(name, path.segments[index]))
-            case .rest(let name):
-                let rest = path.segments.dropFirst(index)
-                if !rest.isEmpty { fields.append(HeaderField(name, rest.joined(separator: "/"))) }
+        guard parameterCount > 0 else { return [] }
+        return path.withSegments { values in
+            var fields: [HeaderField] = []
+            fields.reserveCapacity(parameterCount)
+            for segment in segments {
+                if case .rest(let name) = segment {
+                    if let rest = values.rest { fields.append(HeaderField(name, rest)) }
+                    break
+                }
+                guard let value = values.next() else { break }
+                guard let name = segment.parameterName, !value.isEmpty else { continue }
+                fields.append(HeaderField(name, String(decoding: value, as: UTF8.self)))
             }
+            return fields
         }
-        return fields
     }
 }

@@ -23,7 +23,7 @@ struct IdempotencyFieldTests {
         fields.finish()
         return Admission(
             ReceivedHead(method: method, target: "/f", fields: fields), router: RouteTable([manifest]),
-            configuration: GatewayConfiguration(), remoteAddress: "")
+            limits: BodyLimits(GatewayConfiguration()), remoteAddress: "")
     }
 
     private static func key(_ admission: Admission) -> IdempotencyKey? {
