@@ -64,12 +64,21 @@ extension Store {
     ///
     /// - Throws: `QueueFull` too, when a message or a change finds no room.
     package func commit(_ commit: Commit) async throws -> CommitResult {
+        // `then` is called exactly once.
+        try await withUnsafeThrowingContinuation { continuation in
+            self.commit(commit) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The same without a task: calls `then` after the `fsync`, on the writer's thread, which waits meanwhile; where nothing
+    /// can be written, at once.
+    package func commit(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
         let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
         let notices = commit.notices.map { QueueRow($0) }
         let bytes =
             (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
         let checked = weaknesses.skipsVersions || commit.response != nil ? nil : commit.effects?.checkedWrite
-        return try await writer.perform(bytes: bytes) { [weaknesses] transaction in
+        writer.submit(bytes: bytes, then: then) { [weaknesses] transaction in
             let now = self.now()
             var place: QueuePlace?
             if let lease = commit.settle?.lease {

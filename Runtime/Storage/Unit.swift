@@ -9,29 +9,27 @@ protocol Unit: AnyObject, Sendable {
     /// Keeps the error as what to answer.
     func fail(because error: any Error)
 
-    /// Resumes the caller, once, after `run` or `fail`.
+    /// Tells the caller, once, after `run` or `fail`.
     func answer()
 }
 
-/// Work of a caller that waits.
+/// Work of a caller that is told how it ended.
 ///
 /// `@unchecked Sendable`: whoever made it hands it to the writer and uses it no more, and the writer's thread, or the one
 /// that it is refused on, is then the only one that does.
 final class Call: Unit, @unchecked Sendable {
     let bytes: Int
     private let work: @Sendable (WriteTransaction) throws -> Void
-    /// Not a checked one, since the writer answers each unit exactly once: those of a batch after it has ended, and
-    /// those that it refuses instead.
-    private let continuation: UnsafeContinuation<Void, any Error>
+    private let then: @Sendable ((any Error)?) -> Void
     private var failure: (any Error)?
 
     init(
-        bytes: Int, continuation: UnsafeContinuation<Void, any Error>,
-        work: @escaping @Sendable (WriteTransaction) throws -> Void
+        bytes: Int, work: @escaping @Sendable (WriteTransaction) throws -> Void,
+        then: @escaping @Sendable ((any Error)?) -> Void
     ) {
         self.bytes = bytes
-        self.continuation = continuation
         self.work = work
+        self.then = then
     }
 
     func run(in transaction: WriteTransaction) throws {
@@ -41,7 +39,5 @@ final class Call: Unit, @unchecked Sendable {
 
     func fail(because error: any Error) { failure = error }
 
-    func answer() {
-        if let failure { continuation.resume(throwing: failure) } else { continuation.resume() }
-    }
+    func answer() { then(failure) }
 }

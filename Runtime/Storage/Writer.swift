@@ -62,16 +62,31 @@ final class Writer: Sendable {
     /// Runs `work` within the next transaction; returns or throws after that is on disk.
     ///
     /// - Parameter bytes: about how much `work` writes.
-    func perform<Result: Sendable>(
-        bytes: Int = 0, _ work: @escaping @Sendable (WriteTransaction) throws -> Result
-    ) async throws -> Result {
-        // Set by the writer's thread before it resumes this one, and used by no other.
-        nonisolated(unsafe) var result: Result?
+    func perform<Value: Sendable>(
+        bytes: Int = 0, _ work: @escaping @Sendable (WriteTransaction) throws -> Value
+    ) async throws -> Value {
+        // Not a checked one, since the writer answers each unit exactly once: those of a batch after it has ended, and
+        // those that it refuses instead.
         try await withUnsafeThrowingContinuation { continuation in
-            submit(Call(bytes: bytes, continuation: continuation) { result = try work($0) })
+            submit(bytes: bytes, then: { continuation.resume(with: $0) }, work)
         }
-        // It goes on here only after `work` has returned.
-        return result!
+    }
+
+    /// The same without a task: calls `then` on the writer's thread, which waits meanwhile, or at once where nothing can
+    /// be written.
+    func submit<Value: Sendable>(
+        bytes: Int = 0, then: @escaping @Sendable (Result<Value, any Error>) -> Void,
+        _ work: @escaping @Sendable (WriteTransaction) throws -> Value
+    ) {
+        // Used by the writer's thread alone.
+        nonisolated(unsafe) var value: Value?
+        submit(
+            Call(bytes: bytes) {
+                value = try work($0)
+            } then: { failure in
+                // Without a failure `work` has returned.
+                then(failure.map { .failure($0) } ?? .success(value!))
+            })
     }
 
     /// Finishes what is waiting, refuses what comes later, and waits for the thread.
