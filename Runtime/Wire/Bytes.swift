@@ -5,35 +5,40 @@ package struct WireError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Appends little-endian integers and length-prefixed strings to bytes that go out as one.
-package struct ByteWriter: Sendable {
-    /// Longer than what has been written: a piece is copied into its place, which costs less than to append it.
-    private var storage: [UInt8]
-    /// Bytes that have been written.
+package struct ByteWriter: ~Copyable, @unchecked Sendable {
+    // `@unchecked`: the memory belongs to this value alone, which cannot be copied and frees it at its end.
+    private var storage: UnsafeMutableRawBufferPointer
+    /// Bytes that have been written: the first ones of `storage`.
     package private(set) var count = 0
 
-    package init(reserving capacity: Int = 256) { storage = [UInt8](repeating: 0, count: capacity) }
+    package init(reserving capacity: Int = 256) {
+        storage = .allocate(byteCount: capacity, alignment: MemoryLayout<UInt64>.alignment)
+    }
+
+    deinit { storage.deallocate() }
 
     /// What has been written.
-    package var bytes: [UInt8] { Array(storage[..<count]) }
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
     /// Gives what has been written to `body`, which must not keep it.
     package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try storage.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        try body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
     }
 
     /// Forgets the first bytes, and what memory it has beyond `capacity` once nothing is left.
     package mutating func removeFirst(_ removed: Int, keeping capacity: Int) {
         count -= removed
         if count > 0 {
-            storage.removeFirst(removed)
+            storage.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[removed..<removed + count]))
         } else if storage.count > capacity {
             self = ByteWriter()
         }
     }
 
+    @inline(__always)
     package mutating func write<Number: FixedWidthInteger>(_ number: Number) {
         let offset = add(MemoryLayout<Number>.size)
-        storage.withUnsafeMutableBytes { $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: Number.self) }
+        storage.storeBytes(of: number.littleEndian, toByteOffset: offset, as: Number.self)
     }
 
     package mutating func write(_ text: String) {
@@ -63,28 +68,31 @@ package struct ByteWriter: Sendable {
     /// Appends bytes as they are.
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         let offset = add(bytes.count)
-        storage.withUnsafeMutableBytes {
-            UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: bytes)
-        }
+        UnsafeMutableRawBufferPointer(rebasing: storage[offset...]).copyMemory(from: bytes)
     }
 
     /// Overwrites four bytes at `offset`, which must lie inside what was written.
     package mutating func replace(at offset: Int, with number: UInt32) {
         precondition(offset >= 0 && offset + 4 <= count, "only what was written can be replaced")
-        storage.withUnsafeMutableBytes { $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self) }
+        storage.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self)
     }
 
     /// Makes room for `size` more bytes. Returns where they begin.
+    @inline(__always)
     private mutating func add(_ size: Int) -> Int {
         let offset = count
         count += size
-        if count > storage.count { grow() }
+        if count > storage.count { grow(keeping: offset) }
         return offset
     }
 
     @inline(never)
-    private mutating func grow() {
-        storage += [UInt8](repeating: 0, count: max(count, 2 * storage.count) - storage.count)
+    private mutating func grow(keeping used: Int) {
+        let larger = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(count, 2 * storage.count), alignment: MemoryLayout<UInt64>.alignment)
+        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[..<used]))
+        storage.deallocate()
+        storage = larger
     }
 }
 
@@ -101,33 +109,51 @@ package struct ByteReader {
     }
 
     package var remaining: Range<Int> { position..<bytes.count }
+    package var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[position...]) }
 
+    @inline(__always)
     package mutating func integer<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(WireError) -> Number {
         let size = MemoryLayout<Number>.size
-        guard bytes.count - position >= size else { throw WireError("the payload ends inside an integer") }
+        guard bytes.count - position >= size else { throw Self.cut("integer") }
         defer { position += size }
         return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Number.self))
     }
 
     package mutating func slice() throws(WireError) -> UnsafeRawBufferPointer {
         let count = Int(try integer(UInt32.self))
-        guard bytes.count - position >= count else { throw WireError("the payload ends inside a string") }
+        guard bytes.count - position >= count else { throw Self.cut("string") }
         defer { position += count }
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
     }
 
     package mutating func string() throws(WireError) -> String { String(decoding: try slice(), as: UTF8.self) }
 
+    /// Passes over so many strings.
+    package mutating func skip(strings: Int) throws(WireError) {
+        for _ in 0..<strings { _ = try slice() }
+    }
+
     package mutating func data() throws(WireError) -> [UInt8] { [UInt8](try slice()) }
 
     package mutating func fields() throws(WireError) -> [WireField] {
-        let count = Int(try integer(UInt32.self))
-        // Eight bytes is the least that a field takes: no count can make us reserve more than the payload is long.
-        guard count <= (bytes.count - position) / 8 else { throw WireError("the payload ends inside a list of fields") }
+        let count = try fieldCount()
         var fields: [WireField] = []
         fields.reserveCapacity(count)
         for _ in 0..<count { fields.append(WireField(try string(), try string())) }
         return fields
+    }
+
+    /// How many fields follow.
+    package mutating func fieldCount() throws(WireError) -> Int {
+        let count = Int(try integer(UInt32.self))
+        // Eight bytes is the least that a field takes: no count can make us reserve more than the payload is long.
+        guard count <= (bytes.count - position) / 8 else { throw Self.cut("list of fields") }
+        return count
+    }
+
+    @inline(never)
+    private static func cut(_ what: String) -> WireError {
+        WireError("the payload ends inside \(what == "integer" ? "an" : "a") \(what)")
     }
 
     package func end() throws(WireError) {

@@ -1,5 +1,5 @@
 /// The type byte of each frame.
-enum FrameType: UInt8 {
+package enum FrameType: UInt8 {
     case hello = 0x01
     case welcome = 0x02
     case call = 0x03
@@ -41,6 +41,29 @@ extension Frame {
         encode(.call, call, end: end, body: body, into: &writer) { writer in
             head.encodeStart(into: &writer)
             content(&writer)
+        }
+    }
+
+    /// Appends a RESPONSE as `encode` does, without what a `Message` would copy.
+    package static func encode(
+        response status: UInt16, to call: UInt32, headers: [WireField], body: UnsafeRawBufferPointer, end: Bool,
+        into writer: inout ByteWriter
+    ) {
+        encode(.response, call, end: end, into: &writer) { writer in
+            writer.write(status)
+            writer.write(headers)
+            writer.append(body)
+        }
+    }
+
+    /// Appends a STATE as `encode` does, without what a `Message` would copy.
+    package static func encode(
+        call: UInt32, request: UInt32, scope: UInt32, _ operation: StateRequest, into writer: inout ByteWriter
+    ) {
+        encode(.state, call, end: false, into: &writer) { writer in
+            writer.write(request)
+            writer.write(scope)
+            operation.encode(into: &writer)
         }
     }
 
@@ -249,29 +272,53 @@ extension Frame {
     ///
     /// Returns `nil`, and leaves `offset`, while the frame is not there as a whole. Bodies are given as ranges of `input`.
     package static func decode(from input: UnsafeRawBufferPointer, at offset: inout Int) throws(WireError) -> Frame? {
-        guard input.count - offset >= headerSize else { return nil }
-        var header = ByteReader(input, range: offset..<offset + headerSize)
+        var next = offset
+        guard let header = try FrameHeader.decode(from: input, at: &next) else { return nil }
+        var payload = ByteReader(input, range: header.payload)
+        let message = try Message(header, from: &payload)
+        offset = next
+        return Frame(call: header.call, message)
+    }
+}
+
+/// What a frame says before its payload.
+package struct FrameHeader: Sendable {
+    package var type: FrameType
+    /// The sender's body is complete with this frame.
+    package var isEnd: Bool
+    package var call: UInt32
+    /// Where its payload is in what was decoded.
+    package var payload: Range<Int>
+
+    /// Decodes the header that starts at `offset` in `input`, and moves `offset` past its frame.
+    ///
+    /// Returns `nil`, and leaves `offset`, while the frame is not there as a whole.
+    package static func decode(
+        from input: UnsafeRawBufferPointer, at offset: inout Int
+    ) throws(WireError) -> FrameHeader? {
+        guard input.count - offset >= Frame.headerSize else { return nil }
+        let start = offset + Frame.headerSize
+        var header = ByteReader(input, range: offset..<start)
         let length = Int(try header.integer(UInt32.self))
-        guard length <= maximumPayload else {
-            throw WireError("a payload of \(length) bytes; the most is \(maximumPayload)")
+        guard length <= Frame.maximumPayload else {
+            throw WireError("a payload of \(length) bytes; the most is \(Frame.maximumPayload)")
         }
         let code = try header.integer(UInt8.self)
         guard let type = FrameType(rawValue: code) else { throw WireError("unknown frame type \(code)") }
         let flags = try header.integer(UInt8.self)
         _ = try header.integer(UInt16.self)
         let call = try header.integer(UInt32.self)
-        guard input.count - offset - headerSize >= length else { return nil }
-        let start = offset + headerSize
-        var payload = ByteReader(input, range: start..<start + length)
-        let message = try Message(type, end: flags & endFlag != 0, from: &payload)
+        guard input.count - start >= length else { return nil }
         offset = start + length
-        return Frame(call: call, message)
+        return FrameHeader(type: type, isEnd: flags & endFlag != 0, call: call, payload: start..<offset)
     }
 }
 
 extension Message {
-    init(_ type: FrameType, end: Bool, from reader: inout ByteReader) throws(WireError) {
-        switch type {
+    /// Decodes the payload of a frame.
+    package init(_ header: FrameHeader, from reader: inout ByteReader) throws(WireError) {
+        let end = header.isEnd
+        switch header.type {
         case .hello:
             self = .hello(
                 Hello(version: try reader.integer(), triggers: try reader.integer(), sdk: try reader.string()))
@@ -314,12 +361,8 @@ extension Message {
 
 extension CallHead {
     init(from reader: inout ByteReader) throws(WireError) {
-        let code = try reader.integer(UInt8.self)
-        guard let kind = Kind(rawValue: code) else { throw WireError("unknown kind of call \(code)") }
-        let high = UInt64(bigEndian: try reader.integer())
-        let low = UInt64(bigEndian: try reader.integer())
         self.init(
-            kind: kind, invocation: WireID(high: high, low: low), attempt: try reader.integer(),
+            kind: try Kind(from: &reader), invocation: try WireID(from: &reader), attempt: try reader.integer(),
             time: try reader.integer())
         if kind == .http {
             request = WireRequest(
@@ -328,6 +371,20 @@ extension CallHead {
         } else {
             attributes = try reader.fields()
         }
+    }
+}
+
+extension CallHead.Kind {
+    init(from reader: inout ByteReader) throws(WireError) {
+        let code = try reader.integer(UInt8.self)
+        guard let kind = CallHead.Kind(rawValue: code) else { throw WireError("unknown kind of call \(code)") }
+        self = kind
+    }
+}
+
+extension WireID {
+    init(from reader: inout ByteReader) throws(WireError) {
+        self.init(high: UInt64(bigEndian: try reader.integer()), low: UInt64(bigEndian: try reader.integer()))
     }
 }
 
@@ -357,7 +414,7 @@ extension StateRequest {
 }
 
 extension StateReply {
-    init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let code = try reader.integer(UInt8.self)
         switch code {
         case 0: self = .value(try reader.data())

@@ -1,12 +1,25 @@
 package import Wire
 
 /// What a handler's context needs from the other side: the host over a socket, or memory in a test.
-package protocol CallLink: Sendable {
-    /// Runs a state operation and returns what came of it. Throws `CancellationError` when the call is cancelled.
-    func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply
+package protocol CallLink: AnyObject, Sendable {
+    /// Begins a state operation. `reply` is resumed once: with what came of it, or with a `CancellationError` when the call
+    /// or the request is cancelled.
+    func begin(
+        _ request: UInt32, _ scope: UInt32, _ operation: StateRequest,
+        _ reply: UnsafeContinuation<StateReply, any Error>)
 
-    /// Hands over a `set` or `delete` whose reply nobody waits for: where it fails, the call fails.
-    func submit(_ scope: UInt32, _ operation: StateRequest) async throws
+    /// A number that no other operation of this call has; never 0.
+    func newRequest() -> UInt32
+
+    /// Nobody waits for the reply any more.
+    func cancelRequest(_ request: UInt32)
+
+    /// Whether nobody but the host cancels the current task.
+    var isInOwnTask: Bool { get }
+
+    /// Hands over a `set` or `delete` whose reply nobody waits for: where it fails, the call fails. `false` when too much
+    /// is waiting already: `operate` then.
+    func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool
 
     /// A scope that no other block of `immediately` in this call uses; never 0.
     func newScope() -> UInt32
@@ -18,6 +31,33 @@ package protocol CallLink: Sendable {
 
     /// Sends bytes of the response's body; waits until there is room for them.
     func write(_ bytes: [UInt8]) async throws
+}
+
+extension CallLink {
+    /// Runs a state operation and returns what came of it. Throws `CancellationError` when the call is cancelled.
+    package nonisolated(nonsending) func operate(
+        _ scope: UInt32, _ operation: StateRequest
+    ) async throws -> StateReply {
+        let request = newRequest()
+        // The host's cancellation finds the request. Only that of a task which the handler has made does not.
+        if isInOwnTask {
+            return try await withUnsafeThrowingContinuation { begin(request, scope, operation, $0) }
+        }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { begin(request, scope, operation, $0) }
+        } onCancel: {
+            cancelRequest(request)
+        }
+    }
+
+    /// Hands over what nobody waits for the reply of, as soon as there is room for it.
+    package nonisolated(nonsending) func hand(over operation: StateRequest, in scope: UInt32) async throws {
+        guard try !submit(scope, operation) else { return }
+        // Waiting for the reply gives the loop its turn to send what has piled up.
+        if case .failed(let code, let message) = try await operate(scope, operation) {
+            throw StateError(StateError.Code(rawValue: code) ?? .unavailable, message)
+        }
+    }
 }
 
 /// How far a call has come.

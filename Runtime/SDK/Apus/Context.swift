@@ -12,19 +12,19 @@ public struct Context: Sendable {
     /// When the host ends the call.
     public let deadline: ContinuousClock.Instant
     /// The state of the function, as this call sees it.
-    public let state: State
+    public var state: State { State(link: link, scope: 0) }
     /// Log lines that belong to this call.
-    public let log: Log
+    public var log: Log { Log(link: link) }
 
     private let id: WireID
+    private let link: any CallLink
 
-    package init(function: String, head: CallHead, link: any CallLink) {
+    package init(function: String, call: ReceivedCall, arrival: ContinuousClock.Instant, link: any CallLink) {
         self.function = function
-        attempt = Int(head.attempt)
-        deadline = .now + .microseconds(Int64(clamping: head.time))
-        state = State(link: link, scope: 0)
-        log = Log(link: link)
-        id = head.invocation
+        attempt = Int(call.attempt)
+        deadline = arrival + .microseconds(Int64(clamping: call.time))
+        id = call.invocation
+        self.link = link
     }
 
     /// The invocation's id, a UUID version 7 in its 36-character form: the same in each of its attempts.

@@ -3,28 +3,38 @@ package import Wire
 /// One HTTP request.
 public struct HTTPRequest: Sendable {
     /// Such as `GET`.
-    public var method: String
+    public var method: String {
+        get { line.method }
+        set { line.change { $0.method = newValue } }
+    }
     /// The path without the query, percent-encoded as it came.
-    public var path: String
+    public var path: String {
+        get { line.path }
+        set { line.change { $0.path = newValue } }
+    }
     /// What follows `?`, percent-encoded as it came; empty when there is none.
-    public var query: String
+    public var query: String {
+        get { line.query }
+        set { line.change { $0.query = newValue } }
+    }
+    /// The client's address, such as `127.0.0.1:51234`.
+    public var remoteAddress: String {
+        get { line.remoteAddress }
+        set { line.change { $0.remoteAddress = newValue } }
+    }
     /// The values of the `{parameters}` in the manifest's route, percent-decoded.
     public var parameters: [String: String]
     /// The header fields.
     public var headers: HTTPHeaders
-    /// The client's address, such as `127.0.0.1:51234`.
-    public var remoteAddress: String
     /// The body, as it arrives.
     public var body: RequestBody
 
-    package init(_ request: WireRequest, body: RequestBody) {
-        method = request.method
-        path = request.path
-        query = request.query
-        parameters = [:]
-        for field in request.parameters { parameters[field.name] = field.value }
-        headers = HTTPHeaders(fields: request.headers)
-        remoteAddress = request.remoteAddress
+    private var line: RequestLine
+
+    package init(_ request: ReceivedRequest, body: RequestBody) {
+        line = .received(request)
+        parameters = request.parameters
+        headers = HTTPHeaders(request.headers)
         self.body = body
     }
 
@@ -38,6 +48,53 @@ public struct HTTPRequest: Sendable {
             result[formDecoded(parts[0])] = parts.count > 1 ? formDecoded(parts[1]) : ""
         }
         return result
+    }
+}
+
+/// What stands before the header, as it came until somebody changes it.
+private enum RequestLine {
+    struct Changed {
+        var method: String
+        var path: String
+        var query: String
+        var remoteAddress: String
+    }
+
+    case received(ReceivedRequest)
+    indirect case changed(Changed)
+
+    var method: String {
+        switch self {
+        case .received(let request): request.method
+        case .changed(let line): line.method
+        }
+    }
+
+    var path: String {
+        switch self {
+        case .received(let request): request.path
+        case .changed(let line): line.path
+        }
+    }
+
+    var query: String {
+        switch self {
+        case .received(let request): request.query
+        case .changed(let line): line.query
+        }
+    }
+
+    var remoteAddress: String {
+        switch self {
+        case .received(let request): request.remoteAddress
+        case .changed(let line): line.remoteAddress
+        }
+    }
+
+    mutating func change(_ change: (inout Changed) -> Void) {
+        var line = Changed(method: method, path: path, query: query, remoteAddress: remoteAddress)
+        change(&line)
+        self = .changed(line)
     }
 }
 

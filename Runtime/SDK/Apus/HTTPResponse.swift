@@ -1,3 +1,5 @@
+import Wire
+
 /// The answer to an HTTP request.
 public struct HTTPResponse: Sendable {
     /// What follows the header.
@@ -15,6 +17,8 @@ public struct HTTPResponse: Sendable {
     /// What follows the header.
     public var body: Body
 
+    private static let plainText = HTTPHeaders(fields: [WireField("Content-Type", "text/plain; charset=utf-8")])
+
     /// Creates a response; without a body where none is given.
     public init(status: Int = 200, headers: HTTPHeaders = [:], body: Body = .bytes([])) {
         self.status = status
@@ -24,7 +28,7 @@ public struct HTTPResponse: Sendable {
 
     /// Plain text in UTF-8.
     public static func text(_ text: String, status: Int = 200) -> HTTPResponse {
-        bytes([UInt8](text.utf8), type: "text/plain; charset=utf-8", status: status)
+        HTTPResponse(status: status, headers: plainText, body: .bytes([UInt8](text.utf8)))
     }
 
     /// An HTML page in UTF-8.

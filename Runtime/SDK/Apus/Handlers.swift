@@ -1,7 +1,7 @@
 package import Wire
 
 /// The triggers that a function serves, and what it makes of a call.
-package struct Handlers: Sendable {
+package final class Handlers: Sendable {
     private static let largestHeader = 64 << 10
 
     private let http: (any HTTPFunction)?
@@ -30,35 +30,28 @@ package struct Handlers: Sendable {
 
     /// Runs the handler for one call. Never throws: an error is an answer, too.
     package nonisolated(nonsending) func answer(
-        _ head: CallHead, function: String, link: any CallLink
+        _ call: ReceivedCall.Content, in context: Context, _ link: any CallLink
     ) async -> HandlerAnswer {
-        let context = Context(function: function, head: head, link: link)
         do {
-            switch head.kind {
-            case .http: return .response(try await respond(to: head, in: context, link))
-            case .timer: try await run(TimerEvent(attributes: head.attributes), in: context)
-            case .file: try await handle(try FileEvent(attributes: head.attributes), in: context)
-            case .topic: try await receive(head, in: context, link)
-            case .state: try await follow(head, in: context, link)
+            guard case .request(let received) = call else {
+                try await handle(call, in: context, link)
+                return .acknowledgement
             }
-            return .acknowledgement
+            guard let http else { throw notServed("HTTPFunction") }
+            do {
+                let request = HTTPRequest(received, body: RequestBody(link))
+                return .response(try checked(try await http.respond(to: request, in: context)))
+            } catch let error as HTTPError {
+                // It is an answer, but of a handler that has failed: what it wrote must not be applied.
+                try await link.hand(over: .abandon, in: 0)
+                return .response(try checked(.text(error.message, status: error.status)))
+            }
         } catch {
             return .failure(permanent: error is any PermanentError, message: describe(error))
         }
     }
 
-    private nonisolated(nonsending) func respond(
-        to head: CallHead, in context: Context, _ link: any CallLink
-    ) async throws -> HTTPResponse {
-        guard let http, let request = head.request else { throw notServed("HTTPFunction") }
-        let response: HTTPResponse
-        do {
-            response = try await http.respond(to: HTTPRequest(request, body: RequestBody(link)), in: context)
-        } catch let error as HTTPError {
-            // It is an answer, but of a handler that has failed: what it wrote must not be applied.
-            try await link.submit(0, .abandon)
-            response = .text(error.message, status: error.status)
-        }
+    private func checked(_ response: HTTPResponse) throws -> HTTPResponse {
         guard (200...599).contains(response.status) else {
             throw PermanentFailure("the handler answered with the status \(response.status); it must be 200...599")
         }
@@ -69,30 +62,26 @@ package struct Handlers: Sendable {
         return response
     }
 
-    private nonisolated(nonsending) func run(_ event: TimerEvent, in context: Context) async throws {
-        guard let timer else { throw notServed("TimerFunction") }
-        try await timer.run(event, in: context)
-    }
-
-    private nonisolated(nonsending) func handle(_ event: FileEvent, in context: Context) async throws {
-        guard let file else { throw notServed("FileFunction") }
-        try await file.handle(event, in: context)
-    }
-
-    private nonisolated(nonsending) func receive(
-        _ head: CallHead, in context: Context, _ link: any CallLink
+    private nonisolated(nonsending) func handle(
+        _ call: ReceivedCall.Content, in context: Context, _ link: any CallLink
     ) async throws {
-        guard let message else { throw notServed("MessageFunction") }
-        let event = MessageEvent(attributes: head.attributes, data: try await data(link))
-        try await message.receive(event, in: context)
-    }
-
-    private nonisolated(nonsending) func follow(
-        _ head: CallHead, in context: Context, _ link: any CallLink
-    ) async throws {
-        guard let state else { throw notServed("StateFunction") }
-        let event = try StateEvent(attributes: head.attributes, data: try await data(link))
-        try await state.follow(event, in: context)
+        guard case .event(let kind, let attributes) = call else { return }
+        switch kind {
+        case .http: throw UnexpectedReply(description: "the host sent a request without its parts")
+        case .timer:
+            guard let timer else { throw notServed("TimerFunction") }
+            try await timer.run(TimerEvent(attributes: attributes), in: context)
+        case .file:
+            guard let file else { throw notServed("FileFunction") }
+            try await file.handle(try FileEvent(attributes: attributes), in: context)
+        case .topic:
+            guard let message else { throw notServed("MessageFunction") }
+            let event = MessageEvent(attributes: attributes, data: try await data(link))
+            try await message.receive(event, in: context)
+        case .state:
+            guard let state else { throw notServed("StateFunction") }
+            try await state.follow(try StateEvent(attributes: attributes, data: try await data(link)), in: context)
+        }
     }
 
     /// All of an event's data.

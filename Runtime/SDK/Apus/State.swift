@@ -26,7 +26,7 @@ public struct State: Sendable {
     let scope: UInt32
 
     /// The value of `key`; `nil` where there is none.
-    public func get(_ key: String) async throws -> [UInt8]? {
+    public nonisolated(nonsending) func get(_ key: String) async throws -> [UInt8]? {
         switch try await operate(.get(key: try checked(key))) {
         case .value(let value): value
         case .absent: nil
@@ -35,23 +35,27 @@ public struct State: Sendable {
     }
 
     /// The value of `key` as text; bytes that are not UTF-8 are replaced by U+FFFD.
-    public func string(_ key: String) async throws -> String? {
+    public nonisolated(nonsending) func string(_ key: String) async throws -> String? {
         try await get(key).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Writes `key`. Waits for no answer of the host; what it refuses fails the call.
-    public func set(_ key: String, _ value: [UInt8]) async throws {
+    public nonisolated(nonsending) func set(_ key: String, _ value: [UInt8]) async throws {
         guard value.count <= Self.maximumValue else {
             throw StateError(.invalid, "the value of '\(key)' has \(value.count) bytes; the most is 1 MiB")
         }
-        try await link.submit(scope, .set(key: try checked(key), value: value))
+        try await link.hand(over: .set(key: try checked(key), value: value), in: scope)
     }
 
     /// Writes `key` as UTF-8 text.
-    public func set(_ key: String, _ value: String) async throws { try await set(key, [UInt8](value.utf8)) }
+    public nonisolated(nonsending) func set(_ key: String, _ value: String) async throws {
+        try await set(key, [UInt8](value.utf8))
+    }
 
     /// Removes `key`; no error where there is none.
-    public func delete(_ key: String) async throws { try await link.submit(scope, .delete(key: try checked(key))) }
+    public nonisolated(nonsending) func delete(_ key: String) async throws {
+        try await link.hand(over: .delete(key: try checked(key)), in: scope)
+    }
 
     /// Adds to the number that `key` holds as decimal digits; an absent key counts as 0. Returns the number as this
     /// call sees it.
@@ -59,7 +63,7 @@ public struct State: Sendable {
     /// Increments commute: two calls that increment the same key never conflict, so a counter costs no re-runs. The
     /// number returned is therefore not unique to this call, unless the call also reads the key with `get`.
     @discardableResult
-    public func increment(_ key: String, by amount: Int = 1) async throws -> Int {
+    public nonisolated(nonsending) func increment(_ key: String, by amount: Int = 1) async throws -> Int {
         switch try await operate(.increment(key: try checked(key), by: Int64(amount))) {
         case .number(let number): Int(number)
         case let reply: throw unexpected(reply)
@@ -69,7 +73,9 @@ public struct State: Sendable {
     /// The keys that begin with `prefix` and come after `after`, in byte order, at most `limit` of them.
     ///
     /// A key that others add or remove within what was listed is a conflict, too.
-    public func list(prefix: String = "", after: String? = nil, limit: Int = 100) async throws -> [Entry] {
+    public nonisolated(nonsending) func list(prefix: String = "", after: String? = nil, limit: Int = 100) async throws
+        -> [Entry]
+    {
         if !prefix.isEmpty { _ = try checked(prefix) }
         var after = try after.map(checked)
         var entries: [Entry] = []
@@ -107,7 +113,7 @@ public struct State: Sendable {
         do {
             result = try await body(self)
         } catch {
-            try await link.submit(scope, .abandon)
+            try await link.hand(over: .abandon, in: scope)
             throw error
         }
         switch try await operate(.commit) {
@@ -118,12 +124,12 @@ public struct State: Sendable {
     }
 
     /// Waits for the host's answer, since only the host knows who there is.
-    func send(_ message: WireMessage) async throws {
+    nonisolated(nonsending) func send(_ message: WireMessage) async throws {
         let reply = try await operate(.send(message))
         guard case .done = reply else { throw unexpected(reply) }
     }
 
-    private func operate(_ operation: StateRequest) async throws -> StateReply {
+    private nonisolated(nonsending) func operate(_ operation: StateRequest) async throws -> StateReply {
         let reply = try await link.operate(scope, operation)
         guard case .failed(let code, let message) = reply else { return reply }
         throw StateError(StateError.Code(rawValue: code) ?? .unavailable, message)

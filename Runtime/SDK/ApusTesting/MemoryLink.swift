@@ -39,7 +39,29 @@ final class MemoryLink: CallLink {
 
     // MARK: CallLink
 
-    func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply {
+    func begin(
+        _ request: UInt32, _ scope: UInt32, _ operation: StateRequest,
+        _ reply: UnsafeContinuation<StateReply, any Error>
+    ) {
+        reply.resume(with: Result { try perform(operation, in: scope) })
+    }
+
+    // All is done at once: nothing waits that could be cancelled.
+
+    func newRequest() -> UInt32 { 1 }
+
+    func cancelRequest(_ request: UInt32) {}
+
+    var isInOwnTask: Bool { true }
+
+    func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool {
+        if case .failed(_, let message) = try perform(operation, in: scope) {
+            throw RefusedWrite(description: message)
+        }
+        return true
+    }
+
+    private func perform(_ operation: StateRequest, in scope: UInt32) throws -> StateReply {
         try Task.checkCancellation()
         try contents.withLock { try $0.phase.checkState(scope) }
         if let message = host.stateFailure { return .failed(code: "unavailable", message: message) }
@@ -57,12 +79,6 @@ final class MemoryLink: CallLink {
         default:
             let store = host.snapshot
             return contents.withLock { $0.scopes[scope, default: Transaction()].operate(operation, on: store) }
-        }
-    }
-
-    func submit(_ scope: UInt32, _ operation: StateRequest) async throws {
-        if case .failed(_, let message) = try await operate(scope, operation) {
-            throw RefusedWrite(description: message)
         }
     }
 

@@ -39,8 +39,8 @@ extension TestHost {
             "apusdepth": "1",
         ]
         let fields = standard.merging(attributes) { _, given in given }.sorted { $0.key < $1.key }
-        let head = head(.topic, attempt: attempt, attributes: fields.map { WireField($0.key, $0.value) })
-        _ = try await call(head, body: [data])
+        let message = event(.topic, attempt: attempt, fields.map { WireField($0.key, $0.value) })
+        _ = try await call(message, body: [data])
     }
 
     /// Delivers a message of text.
@@ -73,6 +73,6 @@ extension TestHost {
         ]
         if let previous { attributes.append(WireField("previous", String(previous))) }
         let body = value.map { [[UInt8]($0.utf8)] } ?? []
-        _ = try await call(head(.state, attempt: attempt, attributes: attributes), body: body)
+        _ = try await call(event(.state, attempt: attempt, attributes), body: body)
     }
 }

@@ -18,7 +18,7 @@ extension TestHost {
             method: method, path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : "",
             remoteAddress: "127.0.0.1:49152", parameters: parameters.map { WireField($0.key, $0.value) },
             headers: headers.fields)
-        let response = try await call(head(.http, request: request), body: chunks)
+        let response = try await call(received(.request(ReceivedRequest(request))), body: chunks)
         guard let response else { throw CallFailed(.failed, "the handler acknowledged a request") }
         return response
     }
@@ -53,7 +53,7 @@ extension TestHost {
             WireField("id", "timer@\(due)"), WireField("source", "/timers/test/0"),
             WireField("type", "apus.timer.due"), WireField("time", due),
         ]
-        _ = try await call(head(.timer, attempt: attempt, attributes: attributes))
+        _ = try await call(event(.timer, attempt: attempt, attributes))
     }
 
     /// Delivers a change of a file. Throws `CallFailed` where the host would retry.
@@ -74,15 +74,15 @@ extension TestHost {
         if let previous {
             attributes += [WireField("oldpath", "\(folder)/\(previous)"), WireField("oldname", previous)]
         }
-        _ = try await call(head(.file, attempt: attempt, attributes: attributes))
+        _ = try await call(event(.file, attempt: attempt, attributes))
     }
 
-    func head(
-        _ kind: CallHead.Kind, attempt: Int = 1, request: WireRequest? = nil, attributes: [WireField] = []
-    ) -> CallHead {
-        CallHead(
-            kind: kind, invocation: WireID(high: 0, low: 0), attempt: UInt32(clamping: attempt), time: 0,
-            request: request, attributes: attributes)
+    func event(_ kind: CallHead.Kind, attempt: Int, _ attributes: [WireField]) -> ReceivedCall {
+        received(.event(kind, attributes), attempt: attempt)
+    }
+
+    private func received(_ content: ReceivedCall.Content, attempt: Int = 1) -> ReceivedCall {
+        ReceivedCall(invocation: WireID(high: 0, low: 0), attempt: UInt32(clamping: attempt), time: 0, content)
     }
 }
 

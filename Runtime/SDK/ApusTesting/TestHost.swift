@@ -117,19 +117,19 @@ public final class TestHost: Sendable {
     // MARK: Calls
 
     /// Runs the handler, again after conflicts, and returns the committed response; `nil` for an acknowledgement.
-    func call(_ head: CallHead, body: [[UInt8]] = []) async throws -> TestResponse? {
+    func call(_ received: ReceivedCall, body: [[UInt8]] = []) async throws -> TestResponse? {
         let number = contents.withLock { contents in
             contents.runs = 0
             contents.calls += 1
             return contents.calls
         }
-        var head = head
-        head.invocation = WireID(high: 0x0000_0000_0000_7000, low: 0x8000_0000_0000_0000 | UInt64(number))
+        var received = received
+        received.invocation = WireID(high: 0x0000_0000_0000_7000, low: 0x8000_0000_0000_0000 | UInt64(number))
         let limit = timeLimit
-        head.time = UInt64(limit / .microseconds(1))
+        received.time = UInt64(limit / .microseconds(1))
         for _ in 1...5 {
             let link = MemoryLink(body: body, host: self)
-            let answer = try await run(head, link, within: limit)
+            let answer = try await run(received, link, within: limit)
             if case .failure(let permanent, let message) = answer {
                 throw CallFailed(permanent ? .permanently : .failed, message)
             }
@@ -144,10 +144,13 @@ public final class TestHost: Sendable {
         throw CallFailed(.conflicted, "others changed what the handler had read, in each of 5 runs")
     }
 
-    private func run(_ head: CallHead, _ link: MemoryLink, within limit: Duration) async throws -> HandlerAnswer {
+    private func run(
+        _ call: ReceivedCall, _ link: MemoryLink, within limit: Duration
+    ) async throws -> HandlerAnswer {
         contents.withLock { $0.runs += 1 }
+        let context = Context(function: "test", call: call, arrival: .now, link: link)
         return try await withThrowingTaskGroup(of: HandlerAnswer?.self) { [handlers] group in
-            group.addTask { await handlers.answer(head, function: "test", link: link) }
+            group.addTask { await handlers.answer(call.content, in: context, link) }
             group.addTask {
                 try await Task.sleep(for: limit)
                 return nil

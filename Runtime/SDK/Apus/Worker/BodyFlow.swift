@@ -24,7 +24,7 @@ struct InboundBody {
     mutating func receive(_ bytes: UnsafeRawBufferPointer, end: Bool) -> Bool {
         guard !ended, bytes.count <= allowance else { return false }
         allowance -= bytes.count
-        waiting.append(contentsOf: bytes)
+        if !bytes.isEmpty { waiting.append(contentsOf: bytes) }
         ended = end
         return true
     }

@@ -2,38 +2,36 @@ import Glibc
 import Wire
 
 /// What has been read from the socket and is not a whole frame yet.
-struct InputBuffer {
+struct InputBuffer: ~Copyable {
     private static let capacity = 64 << 10
     private static let headerSize = Frame.headerSize
 
-    private var bytes = [UInt8](repeating: 0, count: capacity)
+    // This value's alone: it cannot be copied, and frees it at its end. Memory that nothing was read into yet is not the
+    // process's, which zeroes would make it.
+    private var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
     private var filled = 0
+
+    deinit { bytes.deallocate() }
 
     /// Reads what is there, up to the room in the buffer. `false` at the end of the stream.
     mutating func fill(from socket: Int32) throws -> Bool {
-        let filled = self.filled
-        let count = bytes.withUnsafeMutableBytes { buffer in
-            recv(socket, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, Int32(MSG_DONTWAIT))
-        }
+        let room = UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
+        let count = recv(socket, room.baseAddress, room.count, Int32(MSG_DONTWAIT))
         if count < 0 {
             if errno == EAGAIN || errno == EINTR { return true }
             throw SystemError("recv", errno)
         }
-        self.filled += count
+        filled += count
         return count > 0
     }
 
-    /// Gives each whole frame to `receive`, with the bytes that its ranges point into, and keeps the rest.
-    mutating func drain(_ receive: (Frame, UnsafeRawBufferPointer) throws -> Void) throws {
-        let filled = self.filled
-        let used = try bytes.withUnsafeBytes { buffer in
-            let input = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
-            var offset = 0
-            while let frame = try Frame.decode(from: input, at: &offset) { try receive(frame, input) }
-            return offset
-        }
-        bytes.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[used..<filled])) }
-        self.filled -= used
+    /// Gives each whole frame to `receive`, with the bytes that its payload is in, and keeps the rest.
+    mutating func drain(_ receive: (FrameHeader, UnsafeRawBufferPointer) throws -> Void) throws {
+        let input = UnsafeRawBufferPointer(rebasing: bytes[..<filled])
+        var used = 0
+        while let header = try FrameHeader.decode(from: input, at: &used) { try receive(header, input) }
+        bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: input[used...]))
+        filled -= used
         makeRoom()
     }
 
@@ -41,14 +39,13 @@ struct InputBuffer {
     private mutating func makeRoom() {
         var needed = Self.capacity
         if filled >= Self.headerSize {
-            let length = bytes.withUnsafeBytes { Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
+            let length = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
             needed = max(needed, length + Self.headerSize)
         }
-        if bytes.count < needed {
-            bytes.append(contentsOf: repeatElement(0, count: needed - bytes.count))
-        } else if bytes.count > needed, filled <= needed {
-            bytes.removeLast(bytes.count - needed)
-            if needed == Self.capacity { bytes = Array(bytes[...]) }
-        }
+        guard bytes.count < needed || bytes.count > needed && filled <= needed else { return }
+        let other = UnsafeMutableRawBufferPointer.allocate(byteCount: needed, alignment: 8)
+        other.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<filled]))
+        bytes.deallocate()
+        bytes = other
     }
 }

@@ -7,12 +7,11 @@ final class LiveCall: CallLink {
         var inbound: InboundBody
         var outbound: OutboundWindow
         var phase = CallPhase.running
-        var replies: [UInt32: StateReply] = [:]
-        var lastRequest: UInt32 = 0
         var lastScope: UInt32 = 0
-        var cancelled = false
-        /// Everybody who waits for a change; each looks again when woken.
-        var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        /// The state requests without a reply.
+        var requests: [(number: UInt32, continuation: UnsafeContinuation<StateReply, any Error>)] = []
+        /// Everybody who waits for another change; each looks again when woken.
+        var waiters: [(number: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
         var lastWaiter: UInt64 = 0
         /// Counts the changes that somebody may wait for.
         var version: UInt64 = 0
@@ -21,8 +20,23 @@ final class LiveCall: CallLink {
         mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
             version += 1
             guard !waiters.isEmpty else { return [] }
-            defer { waiters = [:] }
-            return Array(waiters.values)
+            defer { waiters = [] }
+            return waiters.map(\.continuation)
+        }
+
+        /// Whoever has the continuation from here must resume it: nobody else can.
+        mutating func takeRequest(_ number: UInt32) -> UnsafeContinuation<StateReply, any Error>? {
+            requests.firstIndex { $0.number == number }.map { requests.remove(at: $0).continuation }
+        }
+
+        mutating func takeWaiter(_ number: UInt64) -> CheckedContinuation<Void, Never>? {
+            waiters.firstIndex { $0.number == number }.map { waiters.remove(at: $0).continuation }
+        }
+
+        mutating func takeRequests() -> [UnsafeContinuation<StateReply, any Error>] {
+            guard !requests.isEmpty else { return [] }
+            defer { requests = [] }
+            return requests.map(\.continuation)
         }
     }
 
@@ -31,17 +45,26 @@ final class LiveCall: CallLink {
     private static let longestField = 4 << 10
     private static let mostFields = 64
 
-    private let id: UInt32
+    let id: UInt32
+    /// What the host has said of it.
+    let received: ReceivedCall
+    let arrival: ContinuousClock.Instant
     private let outbox: Outbox
-    private let finished: FinishedCalls
+    private let cancelled = Atomic(false)
+    private let ownTask = Atomic(0)
+    private let lastRequest = Atomic<UInt32>(0)
     private let contents: Mutex<Contents>
 
-    init(id: UInt32, window: UInt32, outbox: Outbox, finished: FinishedCalls) {
+    /// - Parameter body: as much of it as came with the call.
+    init(
+        id: UInt32, _ received: ReceivedCall, body: InboundBody, window: UInt32, arrival: ContinuousClock.Instant,
+        outbox: Outbox
+    ) {
         self.id = id
+        self.received = received
+        self.arrival = arrival
         self.outbox = outbox
-        self.finished = finished
-        contents = Mutex(
-            Contents(inbound: InboundBody(window: Int(window)), outbound: OutboundWindow(credit: Int(window))))
+        contents = Mutex(Contents(inbound: body, outbound: OutboundWindow(credit: Int(window))))
     }
 
     // MARK: What the host says
@@ -53,33 +76,73 @@ final class LiveCall: CallLink {
 
     func receiveCredit(_ bytes: UInt32) { change { $0.outbound.grant(bytes) } }
 
-    func receiveReply(_ reply: StateReply, to request: UInt32) { change { $0.replies[request] = reply } }
+    func receiveReply(_ reply: StateReply, to request: UInt32) {
+        contents.withLock { $0.takeRequest(request) }?.resume(returning: reply)
+    }
 
-    func receiveCancel() { change { $0.cancelled = true } }
+    /// Whether the host has cancelled it.
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+    func receiveCancel() {
+        cancelled.store(true, ordering: .relaxed)
+        let requests = change { $0.takeRequests() }
+        for request in requests { request.resume(throwing: CancellationError()) }
+    }
 
     // MARK: What the handler has done
 
-    /// Sends what the handler made of the call, the streamed body included; the call is over then.
-    nonisolated(nonsending) func finish(with answer: HandlerAnswer) async {
+    /// Runs the handler in the current task, which has the number `task`, and sends what it makes of the call.
+    nonisolated(nonsending) func run(by handlers: Handlers, function: String, task: Int) async {
+        ownTask.store(task, ordering: .relaxed)
+        let context = Context(function: function, call: received, arrival: arrival, link: self)
+        if let rest = finish(with: await handlers.answer(received.content, in: context, self)) { await write(rest) }
+    }
+
+    /// Sends what the handler made of the call. Returns what is to be written yet; otherwise the call is over then.
+    func finish(with answer: HandlerAnswer) -> HTTPResponse.Body? {
         switch answer {
         case .acknowledgement: send(last: .acknowledge)
         case .failure(let permanent, let message):
             send(last: .failure(permanent: permanent, message: message.cut(to: Self.longestText)))
-        case .response(let response): await finish(with: response)
+        case .response(let response): return finish(with: response)
+        }
+        return nil
+    }
+
+    private func finish(with response: HTTPResponse) -> HTTPResponse.Body? {
+        contents.withLock { contents in
+            guard case .bytes(let bytes) = response.body else {
+                contents.phase = .streaming
+                outbox.add { encode(response, body: [], end: false, into: &$0) }
+                return response.body
+            }
+            let size = contents.outbound.take(bytes.count)
+            guard size < bytes.count else {
+                end(&contents) { encode(response, body: bytes[...], end: true, into: &$0) }
+                return nil
+            }
+            contents.phase = .streaming
+            outbox.add { encode(response, body: bytes[..<size], end: false, into: &$0) }
+            return .bytes([UInt8](bytes[size...]))
         }
     }
 
-    private nonisolated(nonsending) func finish(with response: HTTPResponse) async {
+    private func encode(
+        _ response: HTTPResponse, body: ArraySlice<UInt8>, end: Bool, into writer: inout ByteWriter
+    ) {
+        body.withUnsafeBytes { body in
+            Frame.encode(
+                response: UInt16(response.status), to: id, headers: response.headers.fields, body: body, end: end,
+                into: &writer)
+        }
+    }
+
+    /// Writes what `finish` has left of the response's body; the call is over then.
+    nonisolated(nonsending) func write(_ body: HTTPResponse.Body) async {
         do {
-            switch response.body {
-            case .bytes(let bytes):
-                let size = contents.withLock { $0.outbound.take(bytes.count) }
-                sendHead(
-                    response, body: size == bytes.count ? bytes : [UInt8](bytes[..<size]), end: size == bytes.count)
-                if size == bytes.count { return }
-                try await writeAll(bytes[size...], end: true)
+            switch body {
+            case .bytes(let rest): try await writeAll(rest[...], end: true)
             case .stream(let produce):
-                sendHead(response, body: [], end: false)
                 try await produce(ResponseWriter(self))
                 send(last: .body(.bytes([]), end: true))
             }
@@ -88,52 +151,55 @@ final class LiveCall: CallLink {
         }
     }
 
-    private func sendHead(_ response: HTTPResponse, body: [UInt8], end: Bool) {
-        let message = Message.response(
-            status: UInt16(response.status), headers: response.headers.fields, body: .bytes(body), end: end)
-        if end { return send(last: message) }
-        contents.withLock { contents in
-            contents.phase = .streaming
-            outbox.send(Frame(call: id, message))
-        }
+    private func send(last message: Message) {
+        contents.withLock { contents in end(&contents) { Frame(call: id, message).encode(into: &$0) } }
     }
-
-    private func send(last message: Message) { contents.withLock { end(&$0, with: message) } }
 
     /// The host may use the call's number and its place again as soon as it has this frame. Frames of the call are sent
     /// under its lock, so that tasks which the handler has left running add none after it.
-    private func end(_ contents: inout Contents, with message: Message) {
+    private func end(_ contents: inout Contents, with encode: (inout ByteWriter) -> Void) {
         contents.phase = .over
-        finished.add(id)
-        outbox.send(Frame(call: id, message))
+        outbox.add(lastOf: id, encode)
         // Those tasks get no answer any more.
         for waiter in contents.takeWaiters() { waiter.resume() }
+        for request in contents.takeRequests() { request.resume(throwing: CancellationError()) }
     }
 
     // MARK: CallLink
 
-    func operate(_ scope: UInt32, _ operation: StateRequest) async throws -> StateReply {
-        let request = try contents.withLock { contents in
-            try contents.phase.checkState(scope)
-            contents.lastRequest = contents.lastRequest == .max ? 1 : contents.lastRequest + 1
-            let message = Message.state(request: contents.lastRequest, scope: scope, operation)
-            outbox.send(Frame(call: id, message))
-            return contents.lastRequest
+    func begin(
+        _ request: UInt32, _ scope: UInt32, _ operation: StateRequest,
+        _ reply: UnsafeContinuation<StateReply, any Error>
+    ) {
+        do {
+            try contents.withLock { contents in
+                try contents.phase.checkState(scope)
+                // A task is marked as cancelled before its cancellation handler runs: either it is seen here, or that finds
+                // the request.
+                if isCancelled || Task.isCancelled { throw CancellationError() }
+                contents.requests.append((request, reply))
+                outbox.add { Frame.encode(call: id, request: request, scope: scope, operation, into: &$0) }
+            }
+        } catch {
+            reply.resume(throwing: error)
         }
-        return try await value { $0.replies.removeValue(forKey: request) }
     }
 
-    func submit(_ scope: UInt32, _ operation: StateRequest) async throws {
-        if outbox.isOverfull {
-            // Waiting for the reply gives the loop its turn to send what has piled up.
-            if case .failed(let code, let message) = try await operate(scope, operation) {
-                throw StateError(StateError.Code(rawValue: code) ?? .unavailable, message)
-            }
-            return
-        }
+    func newRequest() -> UInt32 {
+        let next = lastRequest.wrappingAdd(1, ordering: .relaxed).newValue
+        return next == 0 ? newRequest() : next
+    }
+
+    func cancelRequest(_ request: UInt32) {
+        contents.withLock { $0.takeRequest(request) }?.resume(throwing: CancellationError())
+    }
+
+    var isInOwnTask: Bool { CallQueue.currentTask == ownTask.load(ordering: .relaxed) }
+
+    func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool {
         try contents.withLock { contents in
             try contents.phase.checkState(scope)
-            outbox.send(Frame(call: id, .state(request: 0, scope: scope, operation)))
+            return outbox.addWhereRoom { Frame.encode(call: id, request: 0, scope: scope, operation, into: &$0) }
         }
     }
 
@@ -178,7 +244,8 @@ final class LiveCall: CallLink {
                 guard size > 0 else { return Int?.none }
                 let isLast = isEnd && size == rest.count
                 let chunk = Message.body(.bytes([UInt8](rest.prefix(size))), end: isLast)
-                if isLast { end(&contents, with: chunk) } else { outbox.send(Frame(call: id, chunk)) }
+                let frame = Frame(call: id, chunk)
+                if isLast { end(&contents) { frame.encode(into: &$0) } } else { outbox.send(frame) }
                 return size
             }
             guard sent > 0 else {
@@ -207,7 +274,7 @@ final class LiveCall: CallLink {
     ) async throws -> Found {
         while true {
             let (found, version) = try contents.withLock { contents in
-                if contents.cancelled || Task.isCancelled { throw CancellationError() }
+                if isCancelled || Task.isCancelled { throw CancellationError() }
                 let found = look(&contents)
                 if found == nil, case .over = contents.phase { throw CancellationError() }
                 return (found, contents.version)
@@ -229,13 +296,13 @@ final class LiveCall: CallLink {
                     // A task is marked as cancelled before its cancellation handler runs: either it is seen here, or the
                     // handler below finds the waiter.
                     guard contents.version == version, !Task.isCancelled else { return false }
-                    contents.waiters[waiter] = continuation
+                    contents.waiters.append((waiter, continuation))
                     return true
                 }
                 if !waits { continuation.resume() }
             }
         } onCancel: {
-            contents.withLock { $0.waiters.removeValue(forKey: waiter) }?.resume()
+            contents.withLock { $0.takeWaiter(waiter) }?.resume()
         }
     }
 }

@@ -4,6 +4,9 @@ import Synchronization
 /// Runs the jobs of all calls on the worker's loop thread, between its reads. Other threads that enqueue a job (a
 /// continuation resumed elsewhere) wake the loop.
 final class LoopExecutor: TaskExecutor, Sendable {
+    /// Jobs whose memory is kept for the next ones.
+    private static let mostKept = 64
+
     private let jobs = Mutex<[UnownedJob]>([])
     private let alarm: Alarm
 
@@ -17,15 +20,14 @@ final class LoopExecutor: TaskExecutor, Sendable {
 
     /// Runs what is enqueued, and what that enqueues, for at most `rounds`; a job that never ends to yield must not keep
     /// the loop from its socket. Returns whether something is left. Only for the loop thread.
-    func runJobs(rounds: Int = 16) -> Bool {
+    ///
+    /// - Parameter batch: empty before and after; its memory is used.
+    func runJobs(_ batch: inout [UnownedJob], rounds: Int = 16) -> Bool {
         for _ in 0..<rounds {
-            let batch = jobs.withLock { jobs in
-                let batch = jobs
-                jobs.removeAll()
-                return batch
-            }
+            jobs.withLock { swap(&$0, &batch) }
             if batch.isEmpty { return false }
             for job in batch { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            batch.removeAll(keepingCapacity: batch.count <= Self.mostKept)
         }
         return jobs.withLock { !$0.isEmpty }
     }

@@ -7,11 +7,13 @@ final class Outbox: Sendable {
     /// Past this, writers wait for a round trip and log lines are dropped, so that a slow host costs no memory.
     static let highWater = 256 << 10
 
-    private struct Contents {
+    private struct Contents: ~Copyable {
         var writer = ByteWriter(reserving: 16 << 10)
         /// Bytes at the front that are sent already.
         var sent = 0
         var droppedLines = 0
+        /// The calls whose last frame was added since the loop last looked.
+        var ended: [UInt32] = []
 
         var waiting: Int { writer.count - sent }
 
@@ -28,9 +30,32 @@ final class Outbox: Sendable {
 
     init(alarm: Alarm) { self.alarm = alarm }
 
-    func send(_ frame: Frame) {
-        contents.withLock { frame.encode(into: &$0.writer) }
+    func send(_ frame: Frame) { add { frame.encode(into: &$0) } }
+
+    /// Adds the frame that `encode` writes.
+    func add(_ encode: (inout ByteWriter) -> Void) {
+        contents.withLock { encode(&$0.writer) }
         alarm.ringFromElsewhere()
+    }
+
+    /// Adds the frame that `encode` writes, the last one of a call.
+    func add(lastOf call: UInt32, _ encode: (inout ByteWriter) -> Void) {
+        contents.withLock { contents in
+            encode(&contents.writer)
+            contents.ended.append(call)
+        }
+        alarm.ringFromElsewhere()
+    }
+
+    /// Adds the frame that `encode` writes, unless too much is waiting. Returns whether it did.
+    func addWhereRoom(_ encode: (inout ByteWriter) -> Void) -> Bool {
+        let added = contents.withLock { contents in
+            guard contents.waiting <= Self.highWater else { return false }
+            encode(&contents.writer)
+            return true
+        }
+        alarm.ringFromElsewhere()
+        return added
     }
 
     /// Sends a log line, unless too much is waiting; the next one that is sent says how many were dropped.
@@ -51,11 +76,13 @@ final class Outbox: Sendable {
         alarm.ringFromElsewhere()
     }
 
-    var isOverfull: Bool { contents.withLock { $0.waiting > Self.highWater } }
-
     /// Writes what the socket takes now. Returns whether something is left.
-    func flush(to socket: Int32) throws -> Bool {
+    ///
+    /// - Parameter ended: gets the calls that are over since the last time.
+    func flush(to socket: Int32, _ ended: (UInt32) -> Void) throws -> Bool {
         try contents.withLock { contents in
+            for call in contents.ended { ended(call) }
+            contents.ended.removeAll(keepingCapacity: true)
             while contents.waiting > 0 {
                 let sent = contents.writer.withUnsafeBytes { bytes in
                     Glibc.send(

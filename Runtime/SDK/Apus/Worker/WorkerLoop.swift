@@ -19,10 +19,14 @@ package final class WorkerLoop {
     private let alarm: Alarm
     private let executor: LoopExecutor
     private let outbox: Outbox
-    private let finished = FinishedCalls()
+    private let queue = CallQueue()
 
     private var input = InputBuffer()
-    private var calls: [UInt32: RunningCall] = [:]
+    private var jobs: [UnownedJob] = []
+    /// The socket and the alarm.
+    private var polled: [pollfd]
+    /// Few, so that none has to be hashed.
+    private var calls: [LiveCall] = []
     private var welcome: Welcome?
     private var leaving = false
 
@@ -33,6 +37,7 @@ package final class WorkerLoop {
         alarm = try Alarm()
         executor = LoopExecutor(alarm: alarm)
         outbox = Outbox(alarm: alarm)
+        polled = [socket, alarm.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     }
 
     static let sdk = "apus-swift/1"
@@ -44,10 +49,13 @@ package final class WorkerLoop {
         if !saidHello { outbox.send(Frame(call: 0, .hello(Hello(triggers: handlers.triggers, sdk: Self.sdk)))) }
         do {
             while true {
-                let busy = executor.runJobs()
-                for id in finished.take() { calls[id] = nil }
-                let blocked = try outbox.flush(to: socket)
-                if leaving, calls.isEmpty, !blocked { return .goodbye }
+                let busy = runCalls()
+                let blocked = try outbox.flush(to: socket, remove)
+                if leaving, calls.isEmpty, !blocked {
+                    queue.close()
+                    _ = executor.runJobs(&jobs)
+                    return .goodbye
+                }
                 guard try sleep(busy: busy, blocked: blocked) else { continue }
                 guard try readFrames() else { return .hostGone }
             }
@@ -59,12 +67,40 @@ package final class WorkerLoop {
         }
     }
 
+    /// Runs the calls until each has ended or waits for something. Returns whether something is left.
+    private func runCalls() -> Bool {
+        var isBusy: Bool
+        var hasStarted: Bool
+        repeat {
+            hasStarted = queue.start(makeTask)
+            isBusy = executor.runJobs(&jobs)
+        } while hasStarted && !isBusy
+        return isBusy
+    }
+
+    /// Unstructured, because the loop must go on while calls run; `queue` holds it until it has ended.
+    private func makeTask(for runner: Int) -> Task<Void, Never> {
+        let function = welcome?.function ?? ""
+        return Task(executorPreference: executor) { [queue, handlers] in
+            let task = CallQueue.currentTask
+            repeat {
+                while let call = queue.take(for: runner) {
+                    await call.run(by: handlers, function: function, task: task)
+                }
+            } while await queue.waits(runner)
+        }
+    }
+
+    /// A call is over.
+    private func remove(_ id: UInt32) {
+        guard let index = calls.firstIndex(where: { $0.id == id }) else { return }
+        calls.swapAt(index, calls.count - 1)
+        calls.removeLast()
+    }
+
     /// Waits for something to do. Returns whether the socket can be read.
     private func sleep(busy: Bool, blocked: Bool) throws -> Bool {
-        var polled = [
-            pollfd(fd: socket, events: Int16(blocked ? POLLIN | POLLOUT : POLLIN), revents: 0),
-            pollfd(fd: alarm.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
+        polled[0].events = Int16(blocked ? POLLIN | POLLOUT : POLLIN)
         guard poll(&polled, 2, busy ? 0 : -1) >= 0 else {
             if errno == EINTR { return false }
             throw SystemError("poll", errno)
@@ -76,32 +112,47 @@ package final class WorkerLoop {
     /// Takes all frames that are there. `false` at the end of the stream.
     private func readFrames() throws -> Bool {
         guard try input.fill(from: socket) else { return false }
-        try input.drain { frame, bytes in try receive(frame, bytes) }
+        let arrival = ContinuousClock.now
+        try input.drain { header, bytes in try receive(header, bytes, arrival) }
         return true
     }
 
     // MARK: Frames
 
-    private func receive(_ frame: Frame, _ bytes: UnsafeRawBufferPointer) throws(WireError) {
+    private func receive(
+        _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ arrival: ContinuousClock.Instant
+    ) throws(WireError) {
+        var payload = ByteReader(bytes, range: header.payload)
         // Frames of a call that is over crossed its last one on the way.
-        var call: LiveCall? { calls[frame.call]?.link }
-        switch frame.message {
+        var call: LiveCall? { calls.first { $0.id == header.call } }
+        // What is frequent needs no `Message`, which has a string for each part of a request.
+        switch header.type {
+        case .call: return try start(header, &payload, arrival)
+        case .stateReply:
+            let request = try payload.integer(UInt32.self)
+            let reply = try StateReply(from: &payload)
+            try payload.end()
+            call?.receiveReply(reply, to: request)
+            return
+        default: break
+        }
+        let message = try Message(header, from: &payload)
+        switch message {
         case .welcome(let welcome): try receive(welcome)
         case .goodbye: leaving = true
-        case .call(let head, .range(let range), let end):
-            try start(frame.call, head, UnsafeRawBufferPointer(rebasing: bytes[range]), end: end)
         case .body(.range(let range), let end):
             guard let call else { return }
             guard call.receive(UnsafeRawBufferPointer(rebasing: bytes[range]), end: end) else {
-                throw WireError("the body of call \(frame.call) goes past its window or its end")
+                throw WireError("the body of call \(header.call) goes past its window or its end")
             }
-        case .cancel: calls[frame.call]?.cancel()
+        case .cancel:
+            call?.receiveCancel()
+            queue.cancel(header.call)
         case .credit(let count): call?.receiveCredit(count)
         case .reset(let reason): call?.receiveReset(reason)
-        case .stateReply(let request, let reply): call?.receiveReply(reply, to: request)
         case .fork: throw WireError("a FORK to a worker that is no template")
-        case .call, .body, .hello, .forked, .response, .acknowledge, .failure, .log, .state:
-            throw WireError("a host does not send this frame: \(frame.message.name)")
+        case .call, .stateReply, .body, .hello, .forked, .response, .acknowledge, .failure, .log, .state:
+            throw WireError("a host does not send this frame: \(message.name)")
         }
     }
 
@@ -114,46 +165,25 @@ package final class WorkerLoop {
         self.welcome = welcome
     }
 
+    /// The call begins to run when the loop has read what is there.
     private func start(
-        _ id: UInt32, _ head: CallHead, _ body: UnsafeRawBufferPointer, end: Bool
+        _ header: FrameHeader, _ payload: inout ByteReader, _ arrival: ContinuousClock.Instant
     ) throws(WireError) {
+        let received = try ReceivedCall(from: &payload)
         guard let welcome else { throw WireError("a CALL before WELCOME") }
         guard calls.count < Int(welcome.concurrency) else {
             throw WireError("more than \(welcome.concurrency) calls at once")
         }
-        let link = LiveCall(id: id, window: welcome.window, outbox: outbox, finished: finished)
-        guard link.receive(body, end: end) else { throw WireError("a CALL with more body than its window") }
-        // Unstructured, because the loop below it must go on while the call runs; `calls` holds it until it has ended.
-        let task = Task(executorPreference: executor) { [handlers, function = welcome.function] in
-            await link.finish(with: await handlers.answer(head, function: function, link: link))
+        var body = InboundBody(window: Int(welcome.window))
+        guard body.receive(payload.rest, end: header.isEnd) else {
+            throw WireError("a CALL with more body than its window")
         }
-        // The task begins to run when the loop has read what is there.
-        guard id != 0, calls.updateValue(RunningCall(link: link, task: task), forKey: id) == nil else {
-            throw WireError("a CALL with the number \(id), which is taken")
+        guard header.call != 0, !calls.contains(where: { $0.id == header.call }) else {
+            throw WireError("a CALL with the number \(header.call), which is taken")
         }
-    }
-}
-
-private struct RunningCall {
-    let link: LiveCall
-    let task: Task<Void, Never>
-
-    func cancel() {
-        task.cancel()
-        link.receiveCancel()
-    }
-}
-
-/// The calls that are over since the loop last looked.
-final class FinishedCalls: Sendable {
-    private let ids = Mutex<[UInt32]>([])
-
-    func add(_ id: UInt32) { ids.withLock { $0.append(id) } }
-
-    func take() -> [UInt32] {
-        ids.withLock { ids in
-            defer { ids.removeAll(keepingCapacity: true) }
-            return ids
-        }
+        let call = LiveCall(
+            id: header.call, received, body: body, window: welcome.window, arrival: arrival, outbox: outbox)
+        calls.append(call)
+        queue.add(call)
     }
 }

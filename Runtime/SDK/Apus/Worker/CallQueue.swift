@@ -1,0 +1,97 @@
+import Synchronization
+
+/// The calls that wait for a task, and the tasks that wait for a call.
+///
+/// A task runs one call after the other, until it is cancelled with one of them: to make a task costs more than most
+/// handlers do. A handler that waits for something holds its task, and the next call gets another.
+final class CallQueue: Sendable {
+    /// Tasks that are kept while they have nothing to do.
+    private static let mostIdle = 16
+
+    private struct Runner {
+        /// `nil` once it has ended: its place may be used again.
+        var task: Task<Void, Never>?
+        /// What it runs.
+        var call: UInt32?
+        /// What it waits with. Whoever takes it from here must resume it: nobody else can.
+        var continuation: UnsafeContinuation<Bool, Never>?
+    }
+
+    private struct Contents {
+        /// Those before `first` have a task.
+        var calls: [LiveCall] = []
+        var first = 0
+        var runners: [Runner] = []
+        var idle: [Int] = []
+        var isClosed = false
+    }
+
+    private let contents = Mutex(Contents())
+
+    // MARK: For the loop
+
+    func add(_ call: LiveCall) { contents.withLock { $0.calls.append(call) } }
+
+    /// Wakes a task that waits, or makes one, if a call waits. Returns whether one does.
+    func start(_ makeTask: (Int) -> Task<Void, Never>) -> Bool {
+        contents.withLock { contents in
+            guard contents.first < contents.calls.count else { return false }
+            if let runner = contents.idle.popLast() {
+                contents.runners[runner].continuation.take()?.resume(returning: true)
+            } else if let runner = contents.runners.firstIndex(where: { $0.task == nil }) {
+                contents.runners[runner].task = makeTask(runner)
+            } else {
+                contents.runners.append(Runner(task: makeTask(contents.runners.count)))
+            }
+            return true
+        }
+    }
+
+    /// Cancels the task that runs the call, if one does yet.
+    func cancel(_ call: UInt32) { contents.withLock { $0.runners.first { $0.call == call }?.task?.cancel() } }
+
+    /// Ends the tasks that wait.
+    func close() {
+        contents.withLock { contents in
+            contents.isClosed = true
+            for runner in contents.idle { contents.runners[runner].continuation.take()?.resume(returning: false) }
+            contents.idle = []
+        }
+    }
+
+    // MARK: For the tasks
+
+    /// A number that no other task has that lives; that of one is the same at each use.
+    static var currentTask: Int { withUnsafeCurrentTask { $0?.hashValue ?? 0 } }
+
+    /// The next call for `runner`; `nil` where none waits, or it is cancelled.
+    func take(for runner: Int) -> LiveCall? {
+        contents.withLock { contents in
+            guard contents.first < contents.calls.count, !Task.isCancelled else { return nil }
+            let call = contents.calls[contents.first]
+            contents.first += 1
+            if contents.first == contents.calls.count {
+                contents.calls.removeAll(keepingCapacity: true)
+                contents.first = 0
+            }
+            contents.runners[runner].call = call.id
+            if call.isCancelled { contents.runners[runner].task?.cancel() }
+            return call
+        }
+    }
+
+    /// Waits until there is a call. `false`: `runner` has to end.
+    nonisolated(nonsending) func waits(_ runner: Int) async -> Bool {
+        await withUnsafeContinuation { continuation in
+            contents.withLock { contents in
+                contents.runners[runner].call = nil
+                guard !contents.isClosed, !Task.isCancelled, contents.idle.count < Self.mostIdle else {
+                    contents.runners[runner].task = nil
+                    return continuation.resume(returning: false)
+                }
+                contents.runners[runner].continuation = continuation
+                contents.idle.append(runner)
+            }
+        }
+    }
+}
