@@ -6,56 +6,50 @@ import NIOCore
 import Synchronization
 import Workers
 
-/// What all connections share, on every lane.
+/// What the connections of a lane share with other threads. One for each lane, as each of its requests holds it: what two
+/// lanes count the owners of travels between their processors.
 final class GatewayShared: Sendable {
     let configuration: GatewayConfiguration
     let respond: HTTPGateway.Respond
     let queue: RequestQueue
     let logger: Logger
-    let routes: SharedRoutes
-    let connections = ConnectionCount()
-    let isDraining = Atomic(false)
+    let routes = LaneRoutes()
+    /// Those of all lanes.
+    let connections: ConnectionCount
 
     init(
-        configuration: GatewayConfiguration, lanes: Int, respond: @escaping HTTPGateway.Respond, queue: RequestQueue,
-        logger: Logger
+        configuration: GatewayConfiguration, respond: @escaping HTTPGateway.Respond, queue: RequestQueue,
+        logger: Logger, connections: ConnectionCount
     ) {
         self.configuration = configuration
-        routes = SharedRoutes(lanes: lanes)
         self.respond = respond
         self.queue = queue
         self.logger = logger
+        self.connections = connections
     }
 }
 
-/// Where requests go. Each lane has a table of its own, since what two lanes count the owners of travels between their
-/// processors.
-final class SharedRoutes: Sendable {
-    private let lanes: Int
-    private let tables: Mutex<[RouteTable]>
+/// Where the requests of a lane go.
+final class LaneRoutes: Sendable {
+    private let newest = Mutex(RouteTable.empty)
     /// How often they have changed.
     private let version = Atomic(0)
 
-    init(lanes: Int) {
-        self.lanes = lanes
-        tables = Mutex([RouteTable](repeating: .empty, count: lanes))
-    }
-
-    func update(_ manifests: [Manifest]) {
-        let new = (0..<lanes).map { _ in RouteTable(manifests) }
-        tables.withLock { $0 = new }
+    /// - Parameter table: for this lane alone.
+    func update(_ table: RouteTable) {
+        newest.withLock { $0 = table }
         version.add(1, ordering: .releasing)
     }
 
     /// For one look-up.
-    var any: RouteTable { tables.withLock { $0[0] } }
+    var table: RouteTable { newest.withLock { $0 } }
 
-    /// Renews the table of a lane when there is a newer one than of that version.
-    func renew(_ table: inout RouteTable, _ version: inout Int, of lane: Int) {
+    /// Renews `table` when there is a newer one than of `version`.
+    func renew(_ table: inout RouteTable, _ version: inout Int) {
         let newest = self.version.load(ordering: .acquiring)
         guard newest != version else { return }
         version = newest
-        table = tables.withLock { $0[lane] }
+        table = self.table
     }
 }
 
@@ -65,8 +59,6 @@ final class GatewayLane {
     let configuration: GatewayConfiguration
     let bodyLimits: BodyLimits
     let lane: Lane
-    /// Which of the lanes.
-    private let index: Int
     private var table = RouteTable.empty
     private var tableVersion = 0
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
@@ -78,20 +70,19 @@ final class GatewayLane {
     let nothing = ByteBufferAllocator().buffer(capacity: 1)
     private(set) var isDraining = false
 
-    /// - Parameter index: which of the lanes.
-    init(shared: GatewayShared, lane: Lane, index: Int) {
+    /// - Parameter shared: this lane's.
+    init(shared: GatewayShared, lane: Lane) {
         self.shared = shared
         configuration = shared.configuration
         bodyLimits = BodyLimits(configuration)
         self.lane = lane
-        self.index = index
     }
 
     // Nobody has the memory for longer than a call of one of its connections, which all hold the lane.
     deinit { memory.deallocate() }
 
     var router: RouteTable {
-        shared.routes.renew(&table, &tableVersion, of: index)
+        shared.routes.renew(&table, &tableVersion)
         return table
     }
 

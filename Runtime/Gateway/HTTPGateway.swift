@@ -28,8 +28,13 @@ package final class HTTPGateway: Service {
         var addresses: [SocketAddress] = []
     }
 
-    private let shared: GatewayShared
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
     private let lanes: [Lane]
+    /// For each lane.
+    private let shared: [GatewayShared]
+    private let connections = ConnectionCount()
+    private let drains = Atomic(false)
     private let listening = Mutex(Listening())
 
     /// - Parameters:
@@ -40,14 +45,18 @@ package final class HTTPGateway: Service {
         logger: Logger
     ) {
         precondition(!lanes.isEmpty, "a gateway needs a lane")
+        self.configuration = configuration
+        self.logger = logger
         self.lanes = lanes
-        shared = GatewayShared(
-            configuration: configuration, lanes: lanes.count, respond: respond, queue: queue, logger: logger)
+        shared = lanes.map { [connections] _ in
+            GatewayShared(
+                configuration: configuration, respond: respond, queue: queue, logger: logger, connections: connections)
+        }
     }
 
     /// Routes requests by `manifests` from now on; running requests are untouched.
     package func update(_ manifests: [Manifest]) {
-        shared.routes.update(manifests)
+        for shared in shared { shared.routes.update(RouteTable(manifests)) }
     }
 
     /// Where it listens; empty before `listen`.
@@ -57,10 +66,10 @@ package final class HTTPGateway: Service {
     package var boundAddress: SocketAddress? { boundAddresses.first }
 
     /// Whether it takes no more connections, for good.
-    package var isDraining: Bool { shared.isDraining.load(ordering: .relaxed) }
+    package var isDraining: Bool { drains.load(ordering: .relaxed) }
 
     /// Open connections.
-    package var connectionCount: Int { shared.connections.value }
+    package var connectionCount: Int { connections.value }
 
     /// Binds, unless that is done, serves until graceful shutdown or cancellation, then drains.
     package func run() async throws {
@@ -71,7 +80,7 @@ package final class HTTPGateway: Service {
         } catch {
             return await drain(within: .zero)
         }
-        await drain(within: shared.configuration.drainTime)
+        await drain(within: configuration.drainTime)
     }
 
     /// Listens and serves.
@@ -94,21 +103,20 @@ package final class HTTPGateway: Service {
     /// - Throws: `GatewayError`, with the address and what to do.
     package func listen() async throws {
         var bound: [NIOLoopBound<GatewayLane>] = []
-        for (index, lane) in lanes.enumerated() {
+        for (lane, shared) in zip(lanes, shared) {
             try await bound.append(
-                lane.loop.submit { [shared] in
-                    NIOLoopBound(GatewayLane(shared: shared, lane: lane, index: index), eventLoop: lane.loop)
+                lane.loop.submit {
+                    NIOLoopBound(GatewayLane(shared: shared, lane: lane), eventLoop: lane.loop)
                 }.get())
         }
         let sockets = try sockets()
-        let acceptors = try sockets.map { try Acceptor($0, logger: shared.logger) }
+        let acceptors = try sockets.map { try Acceptor($0, logger: logger) }
         listening.withLock {
             $0 = Listening(acceptors: acceptors, lanes: bound, addresses: sockets.map(\.address))
         }
     }
 
     private func sockets() throws(GatewayError) -> [ListeningSocket] {
-        let configuration = shared.configuration
         guard configuration.inherited.isEmpty else {
             return try configuration.inherited.map { descriptor throws(GatewayError) in
                 try ListeningSocket(inherited: descriptor)
@@ -122,12 +130,12 @@ package final class HTTPGateway: Service {
             defer { state.isAccepting = true }
             return (state.isAccepting ? [] : state.acceptors, state.lanes)
         }
-        let limit = shared.configuration.connections
+        let limit = configuration.connections
         let most = limit + min(limit, Self.surplus)
         for acceptor in acceptors {
             let next = Atomic(0)
-            acceptor.start { [bound, shared] descriptor in
-                if shared.connections.value >= most {
+            acceptor.start { [bound, connections] descriptor in
+                if connections.value >= most {
                     Glibc.close(descriptor)
                     return
                 }
@@ -140,7 +148,7 @@ package final class HTTPGateway: Service {
     /// Stops accepting, closes connections that are idle for longer than a moment, answers the others with
     /// `Connection: close`, and waits for running requests; what still runs after `time` is cancelled.
     package func drain(within time: Duration) async {
-        shared.isDraining.store(true, ordering: .relaxed)
+        drains.store(true, ordering: .relaxed)
         let (acceptors, lanes) = listening.withLock { state in
             defer { state.acceptors = [] }
             return (state.acceptors, state.lanes)
@@ -148,7 +156,7 @@ package final class HTTPGateway: Service {
         for acceptor in acceptors { await acceptor.stop() }
         // Those that were accepted last are counted only when their lanes have them.
         for lane in lanes { try? await lane.eventLoop.submit { lane.value.drain() }.get() }
-        if time > .zero { await shared.connections.none(within: time) }
+        if time > .zero { await connections.none(within: time) }
         for lane in lanes { try? await lane.eventLoop.submit { lane.value.closeAll() }.get() }
     }
 

@@ -30,7 +30,7 @@ extension GatewayShared {
         guard let parts = RequestTarget(target), let path = RequestPath(parts.path[...]) else {
             throw .invalidRedirect("It led to \(target), which is not a valid path.")
         }
-        switch routes.any.find("GET", path) {
+        switch routes.table.find("GET", path) {
         case .none: throw .notFound
         case .methods(let allowed): throw .methodNotAllowed(allowed)
         case .route(let route, _):

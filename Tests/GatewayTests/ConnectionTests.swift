@@ -189,6 +189,16 @@ import Workers
         }
     }
 
+    @Test("a client that has said farewell is not waited for")
+    func lastRequest() async throws {
+        try await withGateway(configure: { $0.lingerTime = .seconds(600) }) { world in
+            let client = try world.client()
+            try await client.send("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            #expect(try await client.receive().status == 200)
+            #expect(await eventually { world.gateway.connectionCount == 0 })
+        }
+    }
+
     // MARK: Limits
 
     @Test("a connection beyond the limit is answered 503, and there is room again when one ends")

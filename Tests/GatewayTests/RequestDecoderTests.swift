@@ -67,6 +67,25 @@ import Testing
         #expect(messages.last == Message(method: "GET", target: "/", isOld: true, isComplete: true))
     }
 
+    @Test("a client that says the same again, or nearly the same, is read as one that says it for the first time")
+    func repeats() {
+        let heads = ["A: 1\r\n", "A: 1\r\n", "A: 2\r\n", "A: 2\r\nB: 3\r\n", "", "", "A: 2\r\n"]
+        let text = heads.enumerated().map { index, head in
+            "POST /\(index) HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\(head)\r\n\(index)"
+        }
+        let whole = Self.decode(text.joined())
+        #expect(
+            whole.messages.map { $0.fields.dropFirst(2).map(\.value) } == [
+                ["1"], ["1"], ["2"], ["2", "3"], [], [], ["2"],
+            ])
+        // Of fields that come in pieces nothing is kept.
+        let pieces = Self.decode(text.joined().utf8.map { [$0] })
+        #expect(whole.messages == pieces.messages)
+        #expect(whole.refusal == nil)
+        // What an old client may leave out, a newer one may not.
+        #expect(Self.decode("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n").refusal == 400)
+    }
+
     @Test("chunks are put together, their extensions dropped and their trailers kept")
     func chunks() {
         let (messages, refusal) = Self.decode(

@@ -104,6 +104,8 @@ import Testing
         #expect(find(router, "/p/%E2%82%AC") == "p x=€")
         #expect(find(router, "/caf%C3%A9") == "café")
         #expect(find(router, "/r/a+b/%25") == "r x=a+b/%")
+        #expect(find(router, "/r/a%2Fb//c/") == "r x=a/b//c/")
+        #expect(find(router, "/%2Fp/x") == "none")
     }
 
     @Test(
