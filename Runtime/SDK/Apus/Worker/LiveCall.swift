@@ -110,30 +110,33 @@ final class LiveCall: CallLink {
     }
 
     private func finish(with response: HTTPResponse) -> HTTPResponse.Body? {
-        contents.withLock { contents in
-            guard case .bytes(let bytes) = response.body else {
-                contents.phase = .streaming
-                outbox.add { encode(response, body: [], end: false, into: &$0) }
-                return response.body
-            }
+        let (status, fields) = (UInt16(response.status), response.headers.fields)
+        guard case .bytes(let bytes) = response.body else {
+            contents.withLock { start(&$0, status, fields, body: []) }
+            return response.body
+        }
+        return contents.withLock { contents in
             let size = contents.outbound.take(bytes.count)
-            guard size < bytes.count else {
-                end(&contents) { encode(response, body: bytes[...], end: true, into: &$0) }
-                return nil
+            guard size == bytes.count else {
+                start(&contents, status, fields, body: bytes[..<size])
+                return .bytes([UInt8](bytes[size...]))
             }
-            contents.phase = .streaming
-            outbox.add { encode(response, body: bytes[..<size], end: false, into: &$0) }
-            return .bytes([UInt8](bytes[size...]))
+            end(&contents) { writer in
+                bytes.withUnsafeBytes { bytes in
+                    Frame.encode(response: status, to: id, headers: fields, body: bytes, end: true, into: &writer)
+                }
+            }
+            return nil
         }
     }
 
-    private func encode(
-        _ response: HTTPResponse, body: ArraySlice<UInt8>, end: Bool, into writer: inout ByteWriter
-    ) {
-        body.withUnsafeBytes { body in
-            Frame.encode(
-                response: UInt16(response.status), to: id, headers: response.headers.fields, body: body, end: end,
-                into: &writer)
+    /// Sends what comes before the rest of a body.
+    private func start(_ contents: inout Contents, _ status: UInt16, _ fields: [WireField], body: ArraySlice<UInt8>) {
+        contents.phase = .streaming
+        outbox.add { writer in
+            body.withUnsafeBytes { body in
+                Frame.encode(response: status, to: id, headers: fields, body: body, end: false, into: &writer)
+            }
         }
     }
 
@@ -160,6 +163,7 @@ final class LiveCall: CallLink {
     private func end(_ contents: inout Contents, with encode: (inout ByteWriter) -> Void) {
         contents.phase = .over
         outbox.add(lastOf: id, encode)
+        guard !contents.waiters.isEmpty || !contents.requests.isEmpty else { return }
         // Those tasks get no answer any more.
         for waiter in contents.takeWaiters() { waiter.resume() }
         for request in contents.takeRequests() { request.resume(throwing: CancellationError()) }
