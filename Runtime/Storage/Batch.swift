@@ -4,8 +4,8 @@ import GRDB
 struct WriteTransaction {
     let database: Connection
     let ledger: QueueLedger
-    /// How long a result is kept.
-    let results: Duration
+    let options: Options
+    let followed: FollowedKeys
     fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -13,6 +13,9 @@ struct WriteTransaction {
         versions.last += 1
         return versions.last
     }
+
+    /// Nothing has got the latest version after all.
+    func takeBackVersion() { versions.last -= 1 }
 }
 
 /// The commit counter. It grows also with units that are undone, so that no version is ever given twice.
@@ -35,14 +38,16 @@ final class Batch {
 
     private let database: DatabaseQueue
     private let options: Options
+    private let followed: FollowedKeys
     private let versions = Versions()
     private let ledger: QueueLedger
     private var connection: Connection?
     private var cautious = 0
 
-    init(database: DatabaseQueue, options: Options, load: QueueLoad) {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys) {
         self.database = database
         self.options = options
+        self.followed = followed
         ledger = QueueLedger(load: load)
     }
 
@@ -131,7 +136,7 @@ final class Batch {
     private func write(_ units: [any Unit], to connection: Connection) throws {
         if versions.stored == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
-            database: connection, ledger: ledger, results: options.results, versions: versions)
+            database: connection, ledger: ledger, options: options, followed: followed, versions: versions)
         for unit in units {
             if cautious > 0 {
                 try runUndoably(unit, in: transaction)

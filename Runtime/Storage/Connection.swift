@@ -1,3 +1,4 @@
+import Events
 import GRDB
 import GRDBSQLite
 
@@ -157,4 +158,7 @@ struct Options: Sendable {
     var profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)?
     /// How long a result is kept.
     var results = Retention().results
+    /// The wall clock by which rows are stamped.
+    var now: @Sendable () -> WallTime = { .now() }
+    var weaknesses: Set<Weakness> = []
 }

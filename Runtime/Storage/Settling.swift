@@ -72,7 +72,7 @@ extension WriteTransaction {
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, .integer(place.sequence), .text(place.function),
             result.status.map { .integer(Int64($0)) } ?? .null, .utf8(HeaderColumn.encode(result.headers)),
-            .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: results)))
+            .blob(result.body), .integer(result.isCut ? 1 : 0), .time(now.advanced(by: options.results)))
         var change = QueueTotals()
         change.resultBytes = Int64(result.body.count)
         ledger.add(change, to: place.function)

@@ -1,4 +1,5 @@
 package import Events
+import Synchronization
 
 /// Which functions want to hear of changes to which keys. Pure.
 ///
@@ -82,4 +83,13 @@ extension Array {
         }
         return low > 0 ? low - 1 : nil
     }
+}
+
+/// Who follows which keys now, for the writer and those who ask before they write.
+final class FollowedKeys: Sendable {
+    private let followers = Mutex(StateFollowers())
+
+    func replace(with new: StateFollowers) { followers.withLock { $0 = new } }
+
+    subscript(namespace: String) -> StateFollowers.Namespace? { followers.withLock { $0[namespace] } }
 }

@@ -55,7 +55,7 @@ extension Store {
     /// Whether `effects` puts anything into the queue when it is committed.
     package func enqueues(_ effects: Effects) -> Bool {
         if !effects.messages.isEmpty { return true }
-        guard !effects.writes.isEmpty, let followers = followers[effects.namespace] else { return false }
+        guard !effects.writes.isEmpty, let followers = followed[effects.namespace] else { return false }
         return effects.writes.keys.contains { !followers.followers(of: $0).isEmpty }
     }
 
@@ -73,52 +73,20 @@ extension Store {
     /// The same without a task: calls `then` after the `fsync`, on the writer's thread, which waits meanwhile; where nothing
     /// can be written, at once.
     package func commit(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
-        let messages = commit.effects?.messages.map { QueueRow($0) } ?? []
-        let notices = commit.notices.map { QueueRow($0) }
-        let bytes =
-            (commit.effects?.size ?? 0) + (commit.response?.size ?? 0) + (messages + notices).reduce(0) { $0 + $1.size }
-        let checked = weaknesses.skipsVersions || commit.response != nil ? nil : commit.effects?.checkedWrite
-        writer.submit(bytes: bytes, then: then) { [weaknesses] transaction in
-            let now = self.now()
-            var place: QueuePlace?
-            if let lease = commit.settle?.lease {
-                place = try transaction.place(of: lease)
-                if place == nil, weaknesses.skipsEpochs { place = try transaction.place(of: lease.invocation) }
-                if place == nil { return .leaseLost }
-            }
-            if let effects = commit.effects {
-                let database = transaction.database
-                guard try weaknesses.skipsVersions || effects.isCurrent(in: database, except: checked?.key) else {
-                    return .conflicted
-                }
-            }
-            if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
-            if let effects = commit.effects, !effects.writes.isEmpty {
-                let followers = self.followers[effects.namespace]
-                guard try effects.write(in: transaction, checked, followers: followers, now: now) else {
-                    return .conflicted
-                }
-            }
-            for message in messages { _ = try transaction.enqueue(message, now: now) }
-            if let place, let settlement = commit.settle?.settlement {
-                try transaction.settle(place, as: settlement, now: now)
-                for notice in notices { _ = try transaction.insert(notice, now: now) }
-            }
-            return .committed
-        }
+        writer.submit(PendingCommit(commit, then: then))
     }
 }
 
 extension Effects {
     /// About how many bytes it writes, messages left out.
-    fileprivate var size: Int {
+    var size: Int {
         writes.reduce(0) { sum, write in
             if case .set(let value) = write.value { sum + value.count } else { sum }
         }
     }
 
     /// - Parameter key: whose version is not looked at.
-    fileprivate func isCurrent(in database: Connection, except key: StateKey? = nil) throws -> Bool {
+    func isCurrent(in database: Connection, except key: StateKey? = nil) throws -> Bool {
         for (read, version) in reads where read != key {
             if try database.version(of: read, in: namespace) ?? 0 != version { return false }
         }
@@ -135,7 +103,7 @@ extension Effects {
     }
 
     /// `false` when what `checked` writes was changed by another; nothing is written then.
-    fileprivate func write(
+    func write(
         in transaction: WriteTransaction, _ checked: CheckedWrite?, followers: StateFollowers.Namespace?, now: WallTime
     ) throws -> Bool {
         let version = transaction.nextVersion()
@@ -146,7 +114,10 @@ extension Effects {
             var previous: Int64?
             var value: [UInt8]?
             if let checked {
-                guard try checked.write(version: version, in: database) else { return false }
+                guard try checked.write(version: version, in: database) else {
+                    transaction.takeBackVersion()
+                    return false
+                }
                 (previous, value) = (checked.previous, checked.value)
             } else {
                 previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)

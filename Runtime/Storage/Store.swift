@@ -17,8 +17,7 @@ package final class Store: Sendable {
     private let database: DatabaseQueue
     private let readers: Readers
     private let folder: Mutex<DataFolder?>
-    let weaknesses: Set<Weakness>
-    private let followed = Mutex(StateFollowers())
+    let followed = FollowedKeys()
 
     /// Once, before the first file is opened.
     private static let memoryIsNotCounted: Void = sqlite_config_no_memory_status()
@@ -42,7 +41,8 @@ package final class Store: Sendable {
     ) throws {
         _ = Self.memoryIsNotCounted
         let folder = try DataFolder(directory)
-        let options = Options(pragmas: pragmas, trace: trace, profile: profile, results: results)
+        let options = Options(
+            pragmas: pragmas, trace: trace, profile: profile, results: results, now: now, weaknesses: weaknesses)
         self.now = now
         do {
             if folder.hasDatabase { try Schema.inspect(folder.database) }
@@ -51,9 +51,8 @@ package final class Store: Sendable {
             throw StorageError.wrapping(error, path: folder.database)
         }
         readers = Readers(path: folder.database, options: options)
-        writer = try Writer(database: database, options: options, load: load)
+        writer = try Writer(database: database, options: options, load: load, followed: followed)
         self.folder = Mutex(folder)
-        self.weaknesses = weaknesses
         load.update(try queueTotals().map { ($0.key, $0.value.counts) })
     }
 
@@ -77,9 +76,7 @@ package final class Store: Sendable {
     package func onHealthChange(_ body: @escaping @Sendable (StoreHealth) -> Void) { writer.onHealthChange(body) }
 
     /// Delivers changes to these functions: those of every commit that is applied from now on.
-    package func follow(_ followers: StateFollowers) { followed.withLock { $0 = followers } }
-
-    var followers: StateFollowers { followed.withLock { $0 } }
+    package func follow(_ followers: StateFollowers) { followed.replace(with: followers) }
 
     /// What one statement reads.
     func reading<Result>(_ body: (Connection) throws -> Result) throws -> Result {

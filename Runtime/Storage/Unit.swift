@@ -13,31 +13,29 @@ protocol Unit: AnyObject, Sendable {
     func answer()
 }
 
-/// Work of a caller that is told how it ended.
+/// Work of a caller that waits for its result.
 ///
 /// `@unchecked Sendable`: whoever made it hands it to the writer and uses it no more, and the writer's thread, or the one
 /// that it is refused on, is then the only one that does.
-final class Call: Unit, @unchecked Sendable {
+final class Call<Value: Sendable>: Unit, @unchecked Sendable {
     let bytes: Int
-    private let work: @Sendable (WriteTransaction) throws -> Void
-    private let then: @Sendable ((any Error)?) -> Void
-    private var failure: (any Error)?
+    private let work: @Sendable (WriteTransaction) throws -> Value
+    private let continuation: UnsafeContinuation<Value, any Error>
+    private var outcome: Result<Value, any Error>?
 
     init(
-        bytes: Int, work: @escaping @Sendable (WriteTransaction) throws -> Void,
-        then: @escaping @Sendable ((any Error)?) -> Void
+        bytes: Int, work: @escaping @Sendable (WriteTransaction) throws -> Value,
+        continuation: UnsafeContinuation<Value, any Error>
     ) {
         self.bytes = bytes
         self.work = work
-        self.then = then
+        self.continuation = continuation
     }
 
-    func run(in transaction: WriteTransaction) throws {
-        failure = nil
-        try work(transaction)
-    }
+    func run(in transaction: WriteTransaction) throws { outcome = .success(try work(transaction)) }
 
-    func fail(because error: any Error) { failure = error }
+    func fail(because error: any Error) { outcome = .failure(error) }
 
-    func answer() { then(failure) }
+    // One of the two above has come before.
+    func answer() { continuation.resume(with: outcome!) }
 }

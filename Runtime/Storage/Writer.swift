@@ -28,16 +28,18 @@ final class Writer: Sendable {
     private let database: DatabaseQueue
     private let options: Options
     private let load: QueueLoad
+    private let followed: FollowedKeys
     private let waiting = Waiting()
     private let counted = Mutex(WriterStatistics())
     private let condition = Mutex(Condition())
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts the thread.
-    init(database: DatabaseQueue, options: Options, load: QueueLoad) throws {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys) throws {
         self.database = database
         self.options = options
         self.load = load
+        self.followed = followed
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -68,25 +70,8 @@ final class Writer: Sendable {
         // Not a checked one, since the writer answers each unit exactly once: those of a batch after it has ended, and
         // those that it refuses instead.
         try await withUnsafeThrowingContinuation { continuation in
-            submit(bytes: bytes, then: { continuation.resume(with: $0) }, work)
+            submit(Call(bytes: bytes, work: work, continuation: continuation))
         }
-    }
-
-    /// The same without a task: calls `then` on the writer's thread, which waits meanwhile, or at once where nothing can
-    /// be written.
-    func submit<Value: Sendable>(
-        bytes: Int = 0, then: @escaping @Sendable (Result<Value, any Error>) -> Void,
-        _ work: @escaping @Sendable (WriteTransaction) throws -> Value
-    ) {
-        // Used by the writer's thread alone.
-        nonisolated(unsafe) var value: Value?
-        submit(
-            Call(bytes: bytes) {
-                value = try work($0)
-            } then: { failure in
-                // Without a failure `work` has returned.
-                then(failure.map { .failure($0) } ?? .success(value!))
-            })
     }
 
     /// Finishes what is waiting, refuses what comes later, and waits for the thread.
@@ -97,7 +82,9 @@ final class Writer: Sendable {
         ended.signal()
     }
 
-    private func submit(_ unit: any Unit) {
+    /// Runs `unit` within the next transaction. It answers on the writer's thread, which waits meanwhile, or at once where
+    /// nothing can be written.
+    func submit(_ unit: any Unit) {
         if let refusal = waiting.append(unit) { refuse([unit], because: refusal) }
     }
 
@@ -114,7 +101,7 @@ final class Writer: Sendable {
     }
 
     private func writeAll() {
-        let batch = Batch(database: database, options: options, load: load)
+        let batch = Batch(database: database, options: options, load: load, followed: followed)
         var gathering = Gathering()
         while let units = waiting.next(gathering) {
             let start = ContinuousClock.now

@@ -1,0 +1,61 @@
+import Events
+
+/// A commit on its way through the writer. One object, since each request that changes something makes one.
+///
+/// `@unchecked Sendable`, as `Call` is: whoever made it hands it to the writer and uses it no more.
+final class PendingCommit: Unit, @unchecked Sendable {
+    let bytes: Int
+    private let commit: Commit
+    private let messages: [QueueRow]
+    private let notices: [QueueRow]
+    private let checked: CheckedWrite?
+    private let then: @Sendable (Result<CommitResult, any Error>) -> Void
+    private var outcome: Result<CommitResult, any Error> = .success(.committed)
+
+    /// Made by whoever commits, with all that needs no transaction.
+    init(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
+        messages = commit.effects?.messages.map { QueueRow($0) } ?? []
+        notices = commit.notices.map { QueueRow($0) }
+        checked = commit.response == nil ? commit.effects?.checkedWrite : nil
+        bytes =
+            messages.reduce(0) { $0 + $1.size } + notices.reduce(0) { $0 + $1.size } + (commit.effects?.size ?? 0)
+            + (commit.response?.size ?? 0)
+        self.commit = commit
+        self.then = then
+    }
+
+    func run(in transaction: WriteTransaction) throws { outcome = .success(try result(in: transaction)) }
+
+    func fail(because error: any Error) { outcome = .failure(error) }
+
+    func answer() { then(outcome) }
+
+    private func result(in transaction: WriteTransaction) throws -> CommitResult {
+        let weaknesses = transaction.options.weaknesses
+        let now = transaction.options.now()
+        // A check and a write at once cannot do without the check.
+        let checked = weaknesses.skipsVersions ? nil : checked
+        var place: QueuePlace?
+        if let lease = commit.settle?.lease {
+            place = try transaction.place(of: lease)
+            if place == nil, weaknesses.skipsEpochs { place = try transaction.place(of: lease.invocation) }
+            if place == nil { return .leaseLost }
+        }
+        if let effects = commit.effects, !weaknesses.skipsVersions {
+            guard try effects.isCurrent(in: transaction.database, except: checked?.key) else { return .conflicted }
+        }
+        if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
+        if let effects = commit.effects, !effects.writes.isEmpty {
+            let followers = transaction.followed[effects.namespace]
+            guard try effects.write(in: transaction, checked, followers: followers, now: now) else {
+                return .conflicted
+            }
+        }
+        for message in messages { _ = try transaction.enqueue(message, now: now) }
+        if let place, let settlement = commit.settle?.settlement {
+            try transaction.settle(place, as: settlement, now: now)
+            for notice in notices { _ = try transaction.insert(notice, now: now) }
+        }
+        return .committed
+    }
+}
