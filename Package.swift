@@ -224,7 +224,7 @@ extension Target {
 }
 
 // Asynchronous functions stay on their caller's executor, so that a request does not look for its own at each call.
-for target in package.targets where ["Engine", "Workers", "Gateway"].contains(target.name) {
+for target in package.targets where ["Storage", "Workers", "Engine", "Gateway", "Hosting"].contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 }
 

@@ -56,7 +56,7 @@ package struct EffectsBuffer: Sendable {
         case .list(let prefix, let after, let limit):
             let hidden = effects.writes.keys.count { $0.hasPrefix(StateKey(prefix)) }
             return .scan(prefix: prefix, after: after, limit: min(limit, Self.maximumLimit) + hidden)
-        case .send, .commit, .abandon: return .none(.success(.done))
+        case .send, .abandon: return .none(.success(.done))
         }
     }
 
@@ -75,7 +75,7 @@ package struct EffectsBuffer: Sendable {
             let key = StateKey(key)
             if let error = remember(value, of: key) { return .failure(error) }
             return increment(key, by: amount, over: value?.value)
-        case .set, .delete, .list, .send, .commit, .abandon: return .success(.done)
+        case .set, .delete, .list, .send, .abandon: return .success(.done)
         }
     }
 
@@ -233,7 +233,7 @@ package struct EffectsBuffer: Sendable {
                 ?? (value.count > maximumValue
                     ? StateError(.invalid, "a value of \(value.count) bytes; the most is \(maximumValue)") : nil)
         case .list(_, _, let limit): limit < 1 ? StateError(.invalid, "a limit of \(limit); the least is 1") : nil
-        case .send, .commit, .abandon: nil
+        case .send, .abandon: nil
         }
     }
 

@@ -65,10 +65,10 @@ package final class InvocationEngine: Sendable {
 
     // MARK: Invocations
 
-    /// Runs one HTTP request. The response is given only after its effects are committed.
+    /// Runs one HTTP request, as `respond(to:body:function:id:on:_:)` does, and returns its reply. Cancelling the task
+    /// cancels the handler's call.
     ///
-    /// - Parameter function: the name that the route leads to.
-    /// - Throws: a `Problem` that the client shall see. Cancelling the task cancels the handler's call.
+    /// - Throws: a `Problem` that the client shall see.
     package func respond(
         to request: RequestHead, body: Body, function name: String, id: InvocationID, on lane: Lane
     ) async throws(Problem) -> Reply {
@@ -105,11 +105,10 @@ package final class InvocationEngine: Sendable {
     }
 
     @inline(never)
-    private func problem(_ error: FailedRun, _ id: InvocationID) -> Problem { error.failure.problem(for: id) }
+    func problem(_ error: FailedRun, _ id: InvocationID) -> Problem { error.failure.problem(for: id) }
 
-    @inline(never)
     func admit(_ name: String, _ id: InvocationID) throws(Problem) -> HostedFunction {
-        guard let function = table.withLock({ $0.functions[name] ?? $0.leaving[name] }) else {
+        guard let function = servant(named: name) else {
             throw Problem(
                 status: 503, code: "no-function", title: "The function is not here any more", invocation: id,
                 retryAfter: 1)
@@ -117,64 +116,78 @@ package final class InvocationEngine: Sendable {
         return function
     }
 
+    /// Who serves requests whose route led to `name`.
+    func servant(named name: String) -> HostedFunction? {
+        table.withLock { $0.functions[name] ?? $0.leaving[name] }
+    }
+
     /// Runs an invocation to its outcome, which is counted and, where it is not a success, logged.
     func run(
         _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
         owing obligation: Obligation? = nil
     ) async throws(FailedRun) -> Answer {
+        let run = begin(invocation, body: body, of: function, on: lane, owing: obligation)
+        return try await outcome(of: run) { () async throws(FailedRun) in try await perform(run) }
+    }
+
+    func begin(
+        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
+        owing obligation: Obligation? = nil
+    ) -> Run {
         let start = SteadyTime.now
         let (pass, change) = function.began(at: start)
         if let change { log(change, of: function) }
+        return Run(
+            invocation: invocation, body: body, function: function, lane: lane, obligation: obligation, start: start,
+            pass: pass)
+    }
+
+    /// Takes note of how `body` has ended the run.
+    func outcome(
+        of run: Run, _ body: () async throws(FailedRun) -> Answer
+    ) async throws(FailedRun) -> Answer {
         do throws(FailedRun) {
-            if case .refused(let rest) = pass { throw FailedRun(restingFor: rest) }
-            let answer = try await perform(invocation, body: body, of: function, on: lane, owing: obligation)
-            note(answer, of: invocation, in: function, from: start, pass: pass)
+            let answer = try await body()
+            note(answer, of: run)
             return answer
         } catch {
-            return try await run(
-                again: invocation, after: error, body: body, of: function, on: lane, owing: obligation, from: start,
-                pass: pass)
+            return try await passOn(run, after: error)
         }
     }
 
     /// Takes note of a run that failed; and gives what no handler has seen to the function's successor, if a reload came
     /// while it was admitted or waited.
     @inline(never)
-    private func run(
-        again invocation: Invocation, after error: FailedRun, body: Body, of function: HostedFunction, on lane: Lane,
-        owing obligation: Obligation?, from start: SteadyTime, pass: CircuitBreaker.Pass
-    ) async throws(FailedRun) -> Answer {
-        guard error.failure.unstarted, let successor = self.function(named: invocation.function), successor !== function
+    private func passOn(_ run: Run, after error: FailedRun) async throws(FailedRun) -> Answer {
+        guard error.failure.unstarted, let successor = function(named: run.invocation.function),
+            successor !== run.function
         else {
-            note(error.failure, of: invocation, in: function, from: start, pass: pass)
+            note(error.failure, of: run)
             throw error
         }
-        function.passedOn(pass)
-        return try await run(invocation, body: body, of: successor, on: lane, owing: obligation)
+        run.function.passedOn(run.pass)
+        return try await self.run(
+            run.invocation, body: run.body, of: successor, on: run.lane, owing: run.obligation)
     }
 
     @inline(never)
-    private func note(
-        _ answer: Answer, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
-        pass: CircuitBreaker.Pass
-    ) {
+    func note(_ answer: Answer, of run: Run) {
+        let function = run.function
         let reason = answer.failureReason(by: function.manifest.handler.contract)
         let change = function.ended(
-            invocation, reason == nil ? .succeeded : .failed, from: start, reason: reason, pass: pass,
+            run.invocation, reason == nil ? .succeeded : .failed, from: run.start, reason: reason, pass: run.pass,
             verdict: reason == nil ? .works : .fails)
-        if let reason { log(reason, .failed, of: invocation, at: .error) }
+        if let reason { log(reason, .failed, of: run.invocation, at: .error) }
         if let change { log(change, of: function) }
     }
 
     @inline(never)
-    private func note(
-        _ failure: Failure, of invocation: Invocation, in function: HostedFunction, from start: SteadyTime,
-        pass: CircuitBreaker.Pass
-    ) {
-        let change = function.ended(
-            invocation, failure.outcome, from: start, reason: failure.reason, pass: pass, verdict: failure.verdict)
-        log(failure, of: invocation, quietly: pass.isRefused)
-        if let change { log(change, of: function) }
+    private func note(_ failure: Failure, of run: Run) {
+        let change = run.function.ended(
+            run.invocation, failure.outcome, from: run.start, reason: failure.reason, pass: run.pass,
+            verdict: failure.verdict)
+        log(failure, of: run.invocation, quietly: run.pass.isRefused)
+        if let change { log(change, of: run.function) }
     }
 
     /// Runs after the first are due to conflicts only.
@@ -194,34 +207,60 @@ package final class InvocationEngine: Sendable {
     // An asynchronous function keeps room, in each call, for all that it may hold while it waits. What is rare has
     // functions of its own, so that a request makes do with little.
 
-    private func perform(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane,
-        owing obligation: Obligation?, run: Int = 1
-    ) async throws(FailedRun) -> Answer {
-        let state = InvocationState(
-            store: store, namespace: function.manifest.namespace, invocation: invocation,
-            subscriptions: subscriptions, queue: queue)
-        let answer = try await call(invocation, body: body, of: function, on: lane, state: state)
-        let effects = state.seal()
-        // An invocation that has touched no state, came from no queue and has no key touches no disk.
-        if effects == nil, obligation == nil { return answer }
-        let mayRerun = run < Self.mostRuns && body.isReplayable
-        let settled = try await settle(
-            effects, obligation, answer, of: function, as: invocation.id, mayRerun: mayRerun)
-        if let settled { return settled }
-        try await pause(before: run + 1, limits: function.manifest.limits.time)
-        return try await perform(
-            invocation, body: body, of: function, on: lane, owing: obligation, run: run + 1)
+    func perform(_ run: Run, number: Int = 1) async throws(FailedRun) -> Answer {
+        if case .refused(let rest) = run.pass { throw FailedRun(restingFor: rest) }
+        let state = InvocationState(run.invocation, in: run.function.manifest.namespace, engine: self)
+        let answer: Answer
+        do throws(CallFailure) {
+            answer = try await run.function.pool.perform(run.call(state), on: run.lane)
+        } catch {
+            throw failed(error, state, of: run)
+        }
+        return try await conclude(answer, state.seal(), of: run, number: number)
     }
 
-    /// Writes what must be on the disk before the answer is given. Returns the answer; `nil` on a conflict, after which
-    /// another run follows.
+    /// Commits what the handler of the run's `number`th try has done; on a conflict, tries again.
+    func conclude(
+        _ answer: Answer, _ effects: Effects?, of run: Run, number: Int = 1
+    ) async throws(FailedRun) -> Answer {
+        // An invocation that has touched no state, came from no queue and has no key touches no disk.
+        if effects == nil, run.obligation == nil { return answer }
+        let (answer, result) = try await settle(effects, answer, of: run)
+        return try await follow(result, answer, of: run, number: number)
+    }
+
+    /// What comes after the run's `number`th try to commit: its answer, or another try.
+    func follow(
+        _ result: CommitResult, _ answer: Answer, of run: Run, number: Int = 1
+    ) async throws(FailedRun) -> Answer {
+        switch result {
+        case .committed: return answer
+        case .repeated: throw answer.discarded(because: .repeated)
+        case .leaseLost: throw answer.discarded(because: .leaseLost)
+        case .conflicted:
+            guard number < Self.mostRuns, run.body.isReplayable else {
+                throw answer.discarded(because: .conflicted)
+            }
+            answer.discard()
+            try await pause(before: number + 1, limits: run.time)
+            return try await perform(run, number: number + 1)
+        }
+    }
+
+    @inline(never)
+    func failed(_ error: CallFailure, _ state: InvocationState, of run: Run) -> FailedRun {
+        var failure = Failure(error, limits: run.time)
+        if state.isTooDeep { failure.permanent = true }
+        return FailedRun(failure)
+    }
+
+    /// Writes what must be on the disk before the answer is given.
     @inline(never)
     private func settle(
-        _ effects: Effects?, _ obligation: Obligation?, _ answer: Answer, of function: HostedFunction,
-        as id: InvocationID, mayRerun: Bool
-    ) async throws(FailedRun) -> Answer? {
-        let (leased, keyed) = (obligation?.leased, obligation?.keyed)
+        _ effects: Effects?, _ answer: Answer, of run: Run
+    ) async throws(FailedRun) -> (Answer, CommitResult) {
+        let (leased, keyed) = (run.obligation?.leased, run.obligation?.keyed)
+        let function = run.function
         // Nobody waits for the answer of a queued one: it is judged and kept.
         let result = leased == nil ? nil : try await answer.resultOfQueued()
         let hasFailed = answer.failureReason(by: function.manifest.handler.contract) != nil
@@ -229,42 +268,17 @@ package final class InvocationEngine: Sendable {
         var answer = answer
         var response: IdempotentResponse?
         if let keyed, !hasFailed {
-            answer = try await answer.collected(upTo: Self.mostKept, limits: function.manifest.limits.time)
-            response = keyed.response(answer, of: id, now: .now())
+            answer = try await answer.collected(upTo: Self.mostKept, limits: run.time)
+            response = keyed.response(answer, of: run.invocation.id, now: .now())
         }
-        if kept == nil, leased == nil, response == nil { return answer }
-        switch try await commit(kept, of: answer, result, response, in: function, leased: leased) {
-        case .committed:
+        if kept == nil, leased == nil, response == nil { return (answer, .committed) }
+        let committed = try await commit(kept, of: answer, result, response, in: function, leased: leased)
+        if committed == .committed {
             let hasNotice = leased != nil && function.manifest.destinations.success != nil
             if hasNotice || kept.map(store.enqueues) == true { queueChanged() }
             if let keyed, let response { keyed.answered(response) }
-            return answer
-        case .repeated: throw answer.discarded(because: .repeated)
-        case .leaseLost: throw answer.discarded(because: .leaseLost)
-        case .conflicted:
-            guard mayRerun else { throw answer.discarded(because: .conflicted) }
-            answer.discard()
-            return nil
         }
-    }
-
-    private func call(
-        _ invocation: Invocation, body: Body, of function: HostedFunction, on lane: Lane, state: InvocationState
-    ) async throws(FailedRun) -> Answer {
-        let time = function.manifest.limits.time
-        let call = Call(invocation: invocation, body: body, time: time) { await state.operate($0, $1) }
-        do throws(CallFailure) {
-            return try await function.pool.perform(call, on: lane)
-        } catch {
-            throw failed(error, state, limits: time)
-        }
-    }
-
-    @inline(never)
-    private func failed(_ error: CallFailure, _ state: InvocationState, limits time: Duration) -> FailedRun {
-        var failure = Failure(error, limits: time)
-        if state.isTooDeep { failure.permanent = true }
-        return FailedRun(failure)
+        return (answer, committed)
     }
 
     private func commit(
@@ -354,7 +368,7 @@ package struct Reply: Sendable {
         redirect = target
     }
 
-    fileprivate init(_ answer: Answer) throws(FailedRun) {
+    init(_ answer: Answer) throws(FailedRun) {
         switch answer {
         case .response(let head, let body): self.init(head: head, body: body)
         case .redirect(let target): self.init(redirect: target)
@@ -379,7 +393,7 @@ extension Answer {
     /// Why an invocation has failed that has an answer nevertheless. A server or a CGI program says with 5xx that it could
     /// not do its work, and web frameworks answer so when the handler throws: the client gets the answer, and nothing of
     /// the effects is applied. Handlers in the other contracts have their own ways to fail.
-    fileprivate func failureReason(by contract: Handler.Contract) -> String? {
+    func failureReason(by contract: Handler.Contract) -> String? {
         guard contract == .http || contract == .cgi, case .response(let head, _) = self, head.status >= 500 else {
             return nil
         }
@@ -391,7 +405,7 @@ extension Answer {
         if case .response(_, .stream(let stream)) = self { stream.cancel() }
     }
 
-    fileprivate func discarded(because failure: Failure) -> FailedRun {
+    func discarded(because failure: Failure) -> FailedRun {
         discard()
         return FailedRun(failure)
     }

@@ -1,26 +1,29 @@
 import Events
 import Storage
 import Synchronization
+import Workers
 
 /// The state that one run of an invocation sees, and what it will commit.
 ///
 /// The handler's operations come here one after the other; the engine seals the invocation's own effects once the
 /// handler has answered, and takes them.
-final class InvocationState: Sendable {
+final class InvocationState: CallState {
     private struct Buffers {
-        var open: [StateScope: EffectsBuffer] = [:]
+        /// The invocation's own effects. Apart from the others, which most have none of.
+        var own: EffectsBuffer?
+        var immediate: [StateScope: EffectsBuffer] = [:]
         /// Scopes with a write that was refused, which its handler may not have waited for: they must not commit.
         var failures: [StateScope: StateError] = [:]
         var sealed = false
-        var outbox: Outbox
+        var outbox: Outbox?
         /// It is the end of a chain of events, and wanted to cause another one.
         var isTooDeep = false
 
         mutating func note(_ error: StateError) { isTooDeep = isTooDeep || error.code == .chainTooLong }
 
-        /// Forgets a scope. Returns what it has gathered, or why it must not be applied.
+        /// Forgets a scope other than the invocation's own. Returns what it has gathered, or why it must not be applied.
         mutating func close(_ scope: StateScope) -> Result<EffectsBuffer?, StateError> {
-            let buffer = open.removeValue(forKey: scope)
+            let buffer = immediate.removeValue(forKey: scope)
             return failures.removeValue(forKey: scope).map { .failure($0) } ?? .success(buffer)
         }
     }
@@ -28,23 +31,18 @@ final class InvocationState: Sendable {
     /// Units of effects that may be open at a time, each of which remembers what it has read.
     private static let mostScopes = 256
 
-    private let store: Store
+    // One reference to all that is shared: its count of owners travels between the processors with each run.
+    private let engine: InvocationEngine
     private let namespace: String
-    private let depth: Int
-    private let subscriptions: Subscriptions
-    /// Told when something has gone into the queue.
-    private let queue: Signal
-    private let buffers: Mutex<Buffers>
+    private let invocation: Invocation
+    private let buffers = Mutex(Buffers())
 
-    init(
-        store: Store, namespace: String, invocation: Invocation, subscriptions: Subscriptions, queue: Signal
-    ) {
-        self.store = store
+    private var store: Store { engine.store }
+
+    init(_ invocation: Invocation, in namespace: String, engine: InvocationEngine) {
+        self.engine = engine
         self.namespace = namespace
-        depth = invocation.depth
-        self.subscriptions = subscriptions
-        self.queue = queue
-        buffers = Mutex(Buffers(outbox: Outbox(invocation)))
+        self.invocation = invocation
     }
 
     /// Whether another try would end as this one has: at the end of a chain of events.
@@ -54,24 +52,21 @@ final class InvocationState: Sendable {
     func seal() -> Effects? {
         buffers.withLock { buffers in
             buffers.sealed = true
-            guard let buffer = buffers.open.removeValue(forKey: 0), !buffer.isEmpty else { return nil }
+            guard let buffer = buffers.own.take(), !buffer.isEmpty else { return nil }
             return buffer.effects
         }
     }
 
-    func operate(_ scope: StateScope, _ operation: StateOperation) async -> Result<StateResult, StateError> {
+    func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError> {
         switch operation {
-        case .commit where scope == 0:
-            return .failure(StateError(.invalid, "the invocation's own effects commit when its handler succeeds"))
-        case .commit: return await commit(scope)
         case .abandon where scope == 0:
             // What it has read stays remembered, since its answer depends on it.
             return withBuffer(scope) { $0.abandonWrites() }.map { .done }
         case .abandon:
             _ = buffers.withLock { $0.close(scope) }
             return .success(.done)
-        case .get, .increment, .list: return await perform(scope, operation)
-        case .set, .delete: return noting(await perform(scope, operation), in: scope)
+        case .get, .increment, .list: return perform(scope, operation)
+        case .set, .delete: return noting(perform(scope, operation), in: scope)
         case .send(let message): return noting(send(message, in: scope), in: scope)
         }
     }
@@ -81,16 +76,17 @@ final class InvocationState: Sendable {
         _ result: Result<StateResult, StateError>, in scope: StateScope
     ) -> Result<StateResult, StateError> {
         if scope != 0, case .failure(let error) = result {
-            buffers.withLock { if $0.open[scope] != nil { $0.failures[scope] = error } }
+            buffers.withLock { if $0.immediate[scope] != nil { $0.failures[scope] = error } }
         }
         return result
     }
 
     private func send(_ message: OutgoingMessage, in scope: StateScope) -> Result<StateResult, StateError> {
-        let listeners = subscriptions.listeners(to: message.target)
+        let listeners = engine.subscriptions.listeners(to: message.target)
         let made = buffers.withLock { buffers in
-            let made = buffers.outbox.events(
-                for: message, listeners: listeners, isImmediate: scope != 0, now: .now())
+            var outbox = buffers.outbox ?? Outbox(invocation)
+            let made = outbox.events(for: message, listeners: listeners, isImmediate: scope != 0, now: .now())
+            buffers.outbox = outbox
             if case .failure(let error) = made { buffers.note(error) }
             return made
         }
@@ -102,7 +98,7 @@ final class InvocationState: Sendable {
         return made.flatMap { events in withBuffer(scope) { $0.send(events) }.flatMap { $0 } }
     }
 
-    private func perform(_ scope: StateScope, _ operation: StateOperation) async -> Result<StateResult, StateError> {
+    private func perform(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError> {
         let lookup = withBuffer(scope) { $0.begin(operation) }
         do {
             switch lookup {
@@ -116,7 +112,7 @@ final class InvocationState: Sendable {
                     prefix: prefix, after: after, limit: limit, bytes: EffectsBuffer.maximumListed, in: namespace)
                 let result = withBuffer(scope) { $0.found(entries, limit: limit, for: operation) }.flatMap { $0 }
                 guard case .success(.entries([], more: true)) = result, let last = entries.last else { return result }
-                return await goOn(scope, operation, after: last.key)
+                return goOn(scope, operation, after: last.key)
             }
         } catch {
             return .failure(StateError(.unavailable, "the state cannot be read now: \(error)"))
@@ -126,19 +122,22 @@ final class InvocationState: Sendable {
     /// Looks further: all that a `list` has found so far, the handler itself has deleted.
     private func goOn(
         _ scope: StateScope, _ operation: StateOperation, after key: String
-    ) async -> Result<StateResult, StateError> {
+    ) -> Result<StateResult, StateError> {
         guard case .list(let prefix, _, let limit) = operation else { return .success(.done) }
-        return await perform(scope, .list(prefix: prefix, after: key, limit: limit))
+        return perform(scope, .list(prefix: prefix, after: key, limit: limit))
     }
 
-    private func commit(_ scope: StateScope) async -> Result<StateResult, StateError> {
+    func commit(_ scope: StateScope) async -> Result<StateResult, StateError> {
+        guard scope != 0 else {
+            return .failure(StateError(.invalid, "the invocation's own effects commit when its handler succeeds"))
+        }
         do {
             guard let buffer = try buffers.withLock({ $0.close(scope) }).get(), !buffer.isEmpty else {
                 return .success(.done)
             }
             switch try await store.commit(buffer.effects) {
             case .committed:
-                if store.enqueues(buffer.effects) { queue.signal() }
+                if store.enqueues(buffer.effects) { engine.queueChanged() }
                 return .success(.done)
             case .conflicted: return .success(.conflict)
             case .leaseLost, .repeated:
@@ -162,23 +161,38 @@ final class InvocationState: Sendable {
                 return .failure(
                     StateError(.invalid, "the invocation's effects are complete; use immediately for later ones"))
             }
-            guard buffers.open.count < Self.mostScopes || buffers.open[scope] != nil else {
+            if scope == 0 {
+                if buffers.own == nil { buffers.own = newBuffer }
+                // Just made, where it was missing.
+                return .success(body(&buffers.own!))
+            }
+            guard buffers.immediate.count < Self.mostScopes || buffers.immediate[scope] != nil else {
                 let most = Self.mostScopes
                 return .failure(StateError(.invalid, "\(most) blocks of immediately are open; let some of them end"))
             }
-            return .success(body(&buffers.open[scope, default: EffectsBuffer(namespace: namespace, depth: depth)]))
+            return .success(body(&buffers.immediate[scope, default: newBuffer]))
         }
     }
+
+    private var newBuffer: EffectsBuffer { EffectsBuffer(namespace: namespace, depth: invocation.depth) }
 }
 
 extension Store {
     /// Commits effects that stand for themselves, with no more work than they need: reads alone are only checked, and
     /// one read alone is consistent with itself.
-    func commit(_ effects: Effects) async throws -> CommitResult {
+    ///
+    /// - Parameter then: is told once, perhaps at once, else on the writer's thread.
+    func commit(_ effects: Effects, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
         guard effects.writes.isEmpty, effects.messages.isEmpty else {
-            return try await commit(Commit(effects: effects))
+            return commit(Commit(effects: effects), then: then)
         }
-        guard effects.reads.count + effects.scans.count > 1 else { return .committed }
-        return try await isCurrent(effects) ? .committed : .conflicted
+        guard effects.reads.count + effects.scans.count > 1 else { return then(.success(.committed)) }
+        then(Result { try isCurrent(effects) ? .committed : .conflicted })
+    }
+
+    func commit(_ effects: Effects) async throws -> CommitResult {
+        try await withCheckedThrowingContinuation { continuation in
+            commit(effects) { continuation.resume(with: $0) }
+        }
     }
 }

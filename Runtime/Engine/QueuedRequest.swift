@@ -45,43 +45,76 @@ package struct QueuedRequest: Sendable {
 }
 
 extension InvocationEngine {
-    /// Puts the request into the queue; returns `acceptance` when it is on disk. A repeat of a request with an idempotency
-    /// key gets what the first one got.
+    /// Puts the request into the queue. `end` is told `acceptance` once it is on disk, or why it is not accepted; nothing is
+    /// in the queue then. A repeat of a request with an idempotency key gets what the first one got.
     ///
-    /// - Throws: a `Problem` when it is not accepted; nothing is in the queue then.
+    /// - Parameter lane: whose thread this is, and on which `end` is told.
     package func accept(
-        _ request: QueuedRequest, answering acceptance: Reply, on lane: Lane
+        _ request: QueuedRequest, answering acceptance: Reply, on lane: Lane, _ end: @escaping ReplyEnd
+    ) -> any RunningRequest {
+        guard let key = request.head.idempotency else {
+            enqueue(request, acceptance, nil, on: lane, end)
+            return Enqueueing()
+        }
+        return Task.immediate(executorPreference: lane, end: end) { () async throws(Problem) in
+            try await self.acceptOnce(request, acceptance, key, on: lane)
+        }
+    }
+
+    private func acceptOnce(
+        _ request: QueuedRequest, _ acceptance: Reply, _ key: IdempotencyKey, on lane: Lane
     ) async throws(Problem) -> Reply {
-        let function = try admit(request.function, request.id)
-        guard let key = request.head.idempotency else { return try await enqueue(request, acceptance, nil) }
         let keyed = KeyedRequest(
             key, of: request.function, fingerprint: Fingerprint.of(request.head, request.body))
+        let function = try admit(request.function, request.id)
         return try await once(keyed, of: function, id: request.id, on: lane) { () async throws(Problem) in
-            try await self.enqueue(request, acceptance, keyed)
+            try await withCheckedContinuation { continuation in
+                self.enqueue(request, acceptance, keyed, on: lane) { continuation.resume(returning: $0) }
+            }.get()
         }
     }
 
     private func enqueue(
-        _ request: QueuedRequest, _ acceptance: Reply, _ keyed: KeyedRequest?
-    ) async throws(Problem) -> Reply {
+        _ request: QueuedRequest, _ acceptance: Reply, _ keyed: KeyedRequest?, on lane: Lane,
+        _ end: @escaping ReplyEnd
+    ) {
+        do throws(Problem) {
+            _ = try admit(request.function, request.id)
+        } catch {
+            return end(.failure(error))
+        }
         let now = WallTime.now()
         let response = keyed?.response(.response(acceptance.head, acceptance.body), of: request.id, now: now)
         var effects = Effects(namespace: request.function)
         effects.messages = [request.invocation(now: now)]
-        do {
-            let result = try await store.commit(Commit(effects: effects, response: response))
-            guard result == .committed else { throw Failure.repeated.problem }
-        } catch let problem as Problem {
-            throw problem
-        } catch let full as QueueFull {
-            throw .queueFull(full)
-        } catch {
-            throw Failure(unsaved: error).problem
+        store.commit(Commit(effects: effects, response: response)) { [self] result in
+            // On the lane again, and together with what else has been committed.
+            lane.deliver { [self] in
+                do throws(Problem) {
+                    try enqueued(result)
+                } catch {
+                    return end(.failure(error))
+                }
+                if let keyed, let response { keyed.answered(response) }
+                queueChanged(due: request.due)
+                end(.success(acceptance))
+            }
         }
-        if let keyed, let response { keyed.answered(response) }
-        queueChanged(due: request.due)
-        return acceptance
     }
+
+    private func enqueued(_ result: Result<CommitResult, any Error>) throws(Problem) {
+        switch result {
+        case .success(.committed): break
+        case .success: throw Failure.repeated.problem
+        case .failure(let full as QueueFull): throw .queueFull(full)
+        case .failure(let error): throw Failure(unsaved: error).problem
+        }
+    }
+}
+
+/// A request on its way to the disk: it arrives there whether or not anybody waits.
+private struct Enqueueing: RunningRequest {
+    func cancel() {}
 }
 
 extension Problem {

@@ -8,8 +8,6 @@ package enum StateOperation: Sendable, Hashable {
     case list(prefix: String, after: String?, limit: Int)
     /// Joins what the scope commits.
     case send(OutgoingMessage)
-    /// Commits what the scope has gathered. Only for scopes other than the invocation's own.
-    case commit
     /// Forgets what the scope has written; in scopes other than the invocation's own, also what it has read.
     case abandon
 }

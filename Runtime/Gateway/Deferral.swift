@@ -33,7 +33,7 @@ package struct Deferral: Sendable, Hashable {
         guard let delay = delays.first else { return now }
         guard delays.count == 1 else { throw .invalidDelay("Send one of Apus-After and Apus-At, once.") }
         let due: WallTime
-        if delay.name.lowercased() == "apus-at" {
+        if delay.name[...].lowercasedEquals("apus-at") {
             guard let time = WallTime(rfc3339: delay.value) else {
                 throw .invalidDelay("Apus-At is a time with its offset, such as 2026-12-24T18:00:00+01:00 (RFC 3339).")
             }
@@ -52,7 +52,8 @@ package struct Deferral: Sendable, Hashable {
     /// The urgency of a `Priority` field (RFC 9218 §4.1), 3 by default; what is not understood is ignored (§4).
     private static func urgency(_ value: String?) -> Int {
         var urgency = 3
-        for member in (value ?? "")[...].split(outsideQuotes: ",") {
+        guard let value else { return urgency }
+        for member in value[...].split(outsideQuotes: ",") {
             let parts = member.split(separator: ";")[0].split(separator: "=", maxSplits: 1)
             guard parts.count == 2, parts[0].trimmed == "u", parts[1].utf8.count < 5 else { continue }
             if let number = Int(parts[1].trimmed), (0...7).contains(number) { urgency = number }

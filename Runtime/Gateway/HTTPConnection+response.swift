@@ -29,21 +29,6 @@ final class OpenResponse {
     }
 }
 
-extension GatewayShared {
-    /// What is asked of the host itself: to keep a request for later, or how one is that it keeps.
-    @inline(never)
-    fileprivate func reply(
-        to request: AdmittedRequest, body: Body, id: InvocationID, on lane: Lane
-    ) async throws(Problem) -> Reply {
-        switch request.action {
-        case .run: try await respond(request.head, body, request.function, id, lane)
-        case .queue(let deferral, let trigger):
-            try await queue.accept(request, deferral, trigger: trigger, body: body, id: id, on: lane)
-        case .ask(let question): try await queue.answer(question, on: lane)
-        }
-    }
-}
-
 extension HTTPConnection {
     /// Bodies up to this are copied behind their head, into one buffer and one write.
     private static let joined = 16 << 10
@@ -57,23 +42,33 @@ extension HTTPConnection {
         exchange.admitted = nil
         let handle = ConnectionHandle(self)
         let number = exchange.number
-        let shared = lane.shared
-        let (head, function) = (request.head, request.function)
-        let other = if case .run = request.action { AdmittedRequest?.none } else { request }
-        let lane = self.lane.lane
-        // Not a child of anything: it lives as long as its client waits, and the connection cancels it otherwise. Begun at
-        // once, since this is its lane's thread.
-        let task = Task.immediate(executorPreference: lane) {
-            if let other { return await handle.answer(other, body: body, id: id, number, shared: shared, on: lane) }
-            do throws(Problem) {
-                let reply = try await shared.respond(head, body, function, id, lane)
-                if handle.finish(reply, number) { return }
-                await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
-            } catch {
-                handle.fail(error, number)
+        let head = request.head
+        let running =
+            switch request.action {
+            case .run:
+                lane.shared.respond(head, body, request.function, id, lane.lane) {
+                    handle.end($0, of: id, to: head, number)
+                }
+            case .queue(let deferral, let trigger):
+                lane.shared.queue.accept(request, deferral, trigger: trigger, body: body, id: id, on: lane.lane) {
+                    handle.end($0, of: id, to: head, number)
+                }
+            case .ask(let question):
+                lane.shared.queue.answer(question, on: lane.lane) { handle.end($0, of: id, to: head, number) }
             }
+        // It may be over already.
+        if number == exchange.number { exchange.running = running }
+    }
+
+    /// Sends a response that is not there as a whole.
+    fileprivate func give(_ reply: Reply, of id: InvocationID, to head: RequestHead, _ number: Int) {
+        guard number == exchange.number else { return reply.discard() }
+        let handle = ConnectionHandle(self)
+        let (shared, lane) = (lane.shared, lane.lane)
+        // Not a child of anything: it lives as long as its client reads, and the connection cancels it otherwise.
+        exchange.running = Task.immediate(executorPreference: lane) {
+            await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
         }
-        if number == exchange.number { exchange.task = task }
     }
 
     /// Another invocation than the first one gives the response, which names it.
@@ -292,18 +287,13 @@ struct ConnectionHandle: Sendable {
         return true
     }
 
-    // An asynchronous function keeps room for all that it may wait for. What is rare is apart from the task of each call.
-
-    /// Answers what is asked of the host itself.
-    @inline(never)
-    fileprivate func answer(
-        _ request: AdmittedRequest, body: Body, id: InvocationID, _ number: Int, shared: GatewayShared, on lane: Lane
-    ) async {
-        do throws(Problem) {
-            let reply = try await shared.reply(to: request, body: body, id: id, on: lane)
-            await give(reply, of: id, to: request.head, number, shared: shared, on: lane)
-        } catch {
-            fail(error, number)
+    /// The request has its reply.
+    fileprivate func end(_ result: Result<Reply, Problem>, of id: InvocationID, to head: RequestHead, _ number: Int) {
+        switch result {
+        case .success(let reply):
+            if finish(reply, number) { return }
+            run { $0.give(reply, of: id, to: head, number) }
+        case .failure(let problem): fail(problem, number)
         }
     }
 
@@ -358,4 +348,9 @@ struct ConnectionHandle: Sendable {
             run { $0.breakStream(number) }
         }
     }
+}
+
+extension Reply {
+    /// Nobody will read it.
+    fileprivate func discard() { if case .stream(let stream) = body { stream.cancel() } }
 }

@@ -39,7 +39,7 @@ final class HTTPConnection: ChannelInboundHandler {
         /// The body, where it is read as a whole before the call.
         var collected: ByteBuffer?
         var stream: BodyStream?
-        var task: Task<Void, Never>?
+        var running: (any RunningRequest)?
         var writing: OpenResponse?
 
         /// Gives way to the next one. In place, since this happens twice for each request.
@@ -50,7 +50,7 @@ final class HTTPConnection: ChannelInboundHandler {
             if admitted != nil { admitted = nil }
             if collected != nil { collected = nil }
             if stream != nil { stream = nil }
-            task = nil
+            if running != nil { running = nil }
             if writing != nil { writing = nil }
         }
     }
@@ -148,7 +148,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     /// The time to drain is over: who still waits for an answer learns why there is none.
     func stop() {
-        if exchange.task == nil { abort() } else { refuse(.stopping) }
+        if exchange.running == nil { abort() } else { refuse(.stopping) }
     }
 
     func tick(_ now: NIODeadline) {
@@ -179,7 +179,7 @@ final class HTTPConnection: ChannelInboundHandler {
         let old = exchange
         exchange = Exchange(number: old.number + 1, response: old.response)
         old.stream?.fail(reason)
-        old.task?.cancel()
+        old.running?.cancel()
         old.writing?.end()
     }
 

@@ -14,9 +14,9 @@ package import Workers
 /// Connections beyond the limit are accepted and their first request is answered 503, so that clients know why; past
 /// as many again, at most 1,024, they are closed at once. Out of descriptors, accepting pauses.
 package final class HTTPGateway: Service {
-    /// Runs one request; `InvocationEngine.respond` in production.
+    /// Runs one request, on its lane's thread, and tells the reply once; `InvocationEngine.respond` in production.
     package typealias Respond =
-        @Sendable (RequestHead, Body, _ function: String, InvocationID, Lane) async throws(Problem) -> Reply
+        @Sendable (RequestHead, Body, _ function: String, InvocationID, Lane, @escaping ReplyEnd) -> any RunningRequest
 
     /// Connections beyond the limit that get an answer.
     static let surplus = 1024
@@ -39,7 +39,7 @@ package final class HTTPGateway: Service {
 
     /// - Parameters:
     ///   - lanes: at least one.
-    ///   - respond: runs one request; its task is cancelled when nobody waits for the answer any more.
+    ///   - respond: runs one request, which is cancelled when nobody waits for the answer any more.
     package init(
         configuration: GatewayConfiguration, lanes: [Lane], respond: @escaping Respond, queue: RequestQueue,
         logger: Logger

@@ -20,10 +20,32 @@ extension GatewayShared {
             guard let target = reply.redirect else { return (reply, invocation) }
             let (function, head) = try route(target, instead: request)
             invocation = InvocationID()
-            reply = try await respond(head, .empty, function, invocation, lane)
+            reply = try await self.reply(to: head, of: function, invocation, on: lane)
         }
         guard let target = reply.redirect else { return (reply, invocation) }
         throw .endlessRedirect("The last of \(Self.mostRedirects) led to \(target).")
+    }
+
+    private func reply(
+        to head: RequestHead, of function: String, _ id: InvocationID, on lane: Lane
+    ) async throws(Problem) -> Reply {
+        let running = Mutex<(request: (any RunningRequest)?, isCancelled: Bool)>((nil, false))
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let request = respond(head, .empty, function, id, lane) { continuation.resume(returning: $0) }
+                let isCancelled = running.withLock { running in
+                    running.request = request
+                    return running.isCancelled
+                }
+                if isCancelled { request.cancel() }
+            }
+        } onCancel: {
+            running.withLock { running in
+                running.isCancelled = true
+                return running.request
+            }?.cancel()
+        }
+        return try result.get()
     }
 
     private func route(_ target: String, instead request: RequestHead) throws(Problem) -> (String, RequestHead) {

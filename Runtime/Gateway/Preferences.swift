@@ -12,6 +12,11 @@ package struct Preferences: Sendable, Hashable {
     package init(_ values: [String]) {
         var hasWait = false
         for value in values {
+            // Nearly always it is this and no more.
+            if value[...].lowercasedEquals("respond-async") {
+                respondAsync = true
+                continue
+            }
             for preference in value[...].split(outsideQuotes: ",") {
                 // Parameters of these two are not defined.
                 guard let first = preference.split(outsideQuotes: ";").first else { continue }

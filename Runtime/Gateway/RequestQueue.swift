@@ -5,8 +5,8 @@ package import Workers
 
 /// The queue, as the gateway needs it; `InvocationEngine` in production.
 package struct RequestQueue: Sendable {
-    /// Gives the reply when the request is on disk.
-    package typealias Accept = @Sendable (QueuedRequest, Reply, Lane) async throws(Problem) -> Reply
+    /// Tells the reply when the request is on disk, once.
+    package typealias Accept = @Sendable (QueuedRequest, Reply, Lane, @escaping ReplyEnd) -> any RunningRequest
     package typealias Status =
         @Sendable (InvocationID, _ longest: Duration, Lane) async throws(Problem) ->
         InvocationStatus
@@ -25,9 +25,7 @@ package struct RequestQueue: Sendable {
 
     package init(_ engine: InvocationEngine) {
         self.init(
-            accept: { request, reply, lane async throws(Problem) in
-                try await engine.accept(request, answering: reply, on: lane)
-            },
+            accept: { engine.accept($0, answering: $1, on: $2, $3) },
             status: { id, longest, lane async throws(Problem) in
                 try await engine.status(of: id, endedWithin: longest, on: lane)
             },
@@ -36,28 +34,51 @@ package struct RequestQueue: Sendable {
 }
 
 extension RequestQueue {
-    /// Queues a request; gives `202` once it is on disk, or its response where its client waits for that long.
+    /// Queues a request; `end` is told `202` once it is on disk, or its response where its client waits for that long.
     func accept(
-        _ request: AdmittedRequest, _ deferral: Deferral, trigger: Int, body: Body, id: InvocationID, on lane: Lane
-    ) async throws(Problem) -> Reply {
+        _ request: AdmittedRequest, _ deferral: Deferral, trigger: Int, body: Body, id: InvocationID, on lane: Lane,
+        _ end: @escaping ReplyEnd
+    ) -> (any RunningRequest)? {
         // Its body was collected before.
-        guard case .bytes(let bytes) = body else { throw .invalidResponse("A queued request has no stream.") }
+        guard case .bytes(let bytes) = body else {
+            end(.failure(.invalidResponse("A queued request has no stream.")))
+            return nil
+        }
         let queued = QueuedRequest(
             id: id, function: request.function, trigger: "\(request.function)/http/\(trigger)",
             head: request.head, body: bytes,
             due: deferral.due, urgency: deferral.urgency)
         let waiting = InvocationStatus(
             id: id, state: "waiting", isEnded: false, urgency: deferral.urgency, enqueued: .now(), due: deferral.due)
-        let reply = try await accept(queued, .accepted(waiting), lane)
+        guard let wait = deferral.wait, wait > .zero else { return accept(queued, .accepted(waiting), lane, end) }
+        return Task.immediate(executorPreference: lane, end: end) { () async throws(Problem) in
+            try await self.accept(queued, .accepted(waiting), waiting: wait, on: lane)
+        }
+    }
+
+    private func accept(
+        _ request: QueuedRequest, _ acceptance: Reply, waiting wait: Duration, on lane: Lane
+    ) async throws(Problem) -> Reply {
+        // Once it is begun, it is not given up: what the client has gone from is in the queue.
+        let reply = try await withCheckedContinuation { continuation in
+            _ = accept(request, acceptance, lane) { continuation.resume(returning: $0) }
+        }.get()
         // A repeat gets what the first one got.
-        guard let wait = deferral.wait, wait > .zero, reply.invocation == nil else { return reply }
+        guard reply.invocation == nil else { return reply }
+        let id = request.id
         let status = try await status(id, wait, lane)
         guard let result = status.result, !result.isCut else { return reply }
         return .result(result, of: id, [HeaderField("Preference-Applied", "wait=\(wait.components.seconds)")])
     }
 
     /// Answers a request about one that was queued.
-    func answer(_ request: StatusRequest, on lane: Lane) async throws(Problem) -> Reply {
+    func answer(_ request: StatusRequest, on lane: Lane, _ end: @escaping ReplyEnd) -> any RunningRequest {
+        Task.immediate(executorPreference: lane, end: end) { () async throws(Problem) in
+            try await self.answer(request, on: lane)
+        }
+    }
+
+    private func answer(_ request: StatusRequest, on lane: Lane) async throws(Problem) -> Reply {
         switch request.action {
         case .status: return .status(try await status(request.id, .zero, lane), code: 200)
         case .cancel: return .status(try await cancel(request.id), code: 200)

@@ -69,7 +69,7 @@ package struct Host: Sendable {
         let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration(logger, inherited: sockets.functions), lanes: lanes,
-            respond: engine.respond, queue: RequestQueue(engine), logger: logger)
+            respond: engine.respond(to:body:function:id:on:_:), queue: RequestQueue(engine), logger: logger)
         let reloader = Reloader(
             paths: configuration.manifests, data: configuration.data,
             sandboxes: SandboxRules(data: configuration.data, isFullRequired: configuration.requiresFullSandbox),

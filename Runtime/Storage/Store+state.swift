@@ -48,7 +48,7 @@ extension Store {
     }
 
     /// Whether all that `effects` has read is still current, at one instant. Needs no writer.
-    package func isCurrent(_ effects: Effects) async throws -> Bool {
+    package func isCurrent(_ effects: Effects) throws -> Bool {
         try readingSnapshot { try effects.isCurrent(in: $0) }
     }
 

@@ -10,18 +10,22 @@ package final class Call: Sendable {
     package let body: Body
     /// How long it may run, from the moment in which a worker has it.
     package let time: Duration
-    /// State, on behalf of the handler. Operations of one call come one after the other, in the handler's order.
-    package let operate: @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
+    package let state: any CallState
 
-    package init(
-        invocation: Invocation, body: Body, time: Duration,
-        operate: @escaping @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
-    ) {
+    package init(invocation: Invocation, body: Body, time: Duration, state: any CallState) {
         self.invocation = invocation
         self.body = body
         self.time = time
-        self.operate = operate
+        self.state = state
     }
+}
+
+/// State, on behalf of a call's handler. Operations of one call come one after the other, in the handler's order.
+package protocol CallState: AnyObject, Sendable {
+    func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError>
+
+    /// Commits what a scope other than the invocation's own has gathered.
+    func commit(_ scope: StateScope) async -> Result<StateResult, StateError>
 }
 
 /// What a handler made of a call that it did not fail.

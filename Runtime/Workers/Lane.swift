@@ -4,30 +4,46 @@ import Synchronization
 /// One event loop with the connections and workers that live on it.
 ///
 /// A task that prefers its lane's executor runs on the loop's own thread, so that a request hops no thread between its
-/// socket and its worker. Jobs that the loop's thread enqueues share one turn of the loop: what one read of a socket
-/// has caused runs as one batch.
+/// socket and its worker. What is given to a lane meanwhile shares one turn of the loop: what one read of a socket, or one
+/// commit, has caused runs as one batch.
 package final class Lane: TaskExecutor, Sendable {
     package let loop: any EventLoop
-    private let jobs = Mutex<[UnownedJob]>([])
+    private let work = Mutex<[Work]>([])
+
+    private enum Work {
+        case job(UnownedJob)
+        case delivery(@Sendable () -> Void)
+    }
 
     package init(loop: any EventLoop) { self.loop = loop }
 
-    package func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let isFirst = jobs.withLock { jobs in
-            jobs.append(job)
-            return jobs.count == 1
-        }
-        if isFirst { loop.execute { self.runJobs() } }
+    package func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
+
+    /// Runs `body` on the loop: at once when this is its thread, else soon.
+    package func deliver(_ body: @escaping @Sendable () -> Void) {
+        if loop.inEventLoop { body() } else { add(.delivery(body)) }
     }
 
-    private func runJobs() {
-        let batch = jobs.withLock { jobs in
-            let batch = jobs
-            jobs.removeAll(keepingCapacity: true)
+    private func add(_ next: Work) {
+        let isFirst = work.withLock { work in
+            work.append(next)
+            return work.count == 1
+        }
+        if isFirst { loop.execute { self.runWork() } }
+    }
+
+    private func runWork() {
+        let batch = work.withLock { work in
+            let batch = work
+            work.removeAll(keepingCapacity: true)
             return batch
         }
         let executor = asUnownedTaskExecutor()
-        for job in batch { job.runSynchronously(on: executor) }
+        for next in batch {
+            switch next {
+            case .job(let job): job.runSynchronously(on: executor)
+            case .delivery(let body): body()
+            }
+        }
     }
 }

@@ -11,16 +11,27 @@ protocol Worker: AnyObject, Sendable {
     /// Ends the calm of its start.
     func hurry()
 
-    /// Runs a call. The pool has counted it, and hears through `released` when it has ended, its response body included.
-    ///
-    /// Returns `nil` when the worker had gone before it could take the call, so that another may.
-    func perform(_ call: Call) async throws(CallFailure) -> Answer?
+    /// A call for it, which the pool has counted. `released` says when it has ended, its response body included.
+    func run(_ call: Call) -> any CallRun
 
     /// Ends it in an orderly way, by force if that takes too long. It runs no call.
     func stop(because reason: String)
 
     /// Ends it by force at once, and every call with it.
     func kill(because reason: String)
+}
+
+/// How a call of a worker ended for its caller: with an answer, or with why there is none; `nil` when the worker had gone
+/// before it could take the call, so that another may.
+package typealias CallEnd = @Sendable (Result<Answer, CallFailure>?) -> Void
+
+/// One call on its way through a worker. Its methods may be called on any thread.
+package protocol CallRun: AnyObject, Sendable {
+    /// Gives the worker the call. `end` is told once, on any thread, and may make further calls.
+    func begin(_ end: @escaping CallEnd)
+
+    /// The caller has gone, perhaps before the call began.
+    func cancel()
 }
 
 /// What a worker tells its pool.

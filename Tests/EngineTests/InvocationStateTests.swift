@@ -1,4 +1,5 @@
 import Events
+import Logging
 import Storage
 import Support
 import Testing
@@ -10,11 +11,10 @@ struct InvocationStateTests {
     private func with(_ body: (InvocationState, Store) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let store = try Store(directory: folder)
-            let subscriptions = Subscriptions()
-            subscriptions.replace([.shell("")])
+            let engine = InvocationEngine(store: store, logger: Logger(label: "test"))
+            engine.subscriptions.replace([.shell("")])
             let invocation = Invocation(function: "f", cause: .request(RequestHead(method: "GET", path: "/")))
-            let state = InvocationState(
-                store: store, namespace: "n", invocation: invocation, subscriptions: subscriptions, queue: Signal())
+            let state = InvocationState(invocation, in: "n", engine: engine)
             try await body(state, store)
             try store.close()
         }
@@ -25,14 +25,14 @@ struct InvocationStateTests {
     @Test("a block with a write that was refused does not commit the others")
     func refusedWrite() async throws {
         try await with { state, store async throws in
-            _ = try await state.operate(1, .set(key: "a", value: [1])).get()
-            let refusal = await state.operate(1, tooLarge)
+            _ = try state.operate(1, .set(key: "a", value: [1])).get()
+            let refusal = state.operate(1, tooLarge)
             #expect(throws: StateError.self) { try refusal.get() }
-            #expect(await state.operate(1, .commit) == refusal)
+            #expect(await state.commit(1) == refusal)
             #expect(try store.value("a", in: "n") == nil)
             // The scope begins anew.
-            _ = try await state.operate(1, .set(key: "a", value: [2])).get()
-            #expect(await state.operate(1, .commit) == .success(.done))
+            _ = try state.operate(1, .set(key: "a", value: [2])).get()
+            #expect(await state.commit(1) == .success(.done))
             #expect(try store.value("a", in: "n")?.value == [2])
         }
     }
@@ -40,10 +40,10 @@ struct InvocationStateTests {
     @Test("a block that is abandoned takes its refused write along")
     func abandoned() async throws {
         try await with { state, store async throws in
-            _ = await state.operate(1, tooLarge)
-            _ = await state.operate(1, .abandon)
-            _ = await state.operate(1, .set(key: "a", value: [1]))
-            #expect(await state.operate(1, .commit) == .success(.done))
+            _ = state.operate(1, tooLarge)
+            _ = state.operate(1, .abandon)
+            _ = state.operate(1, .set(key: "a", value: [1]))
+            #expect(await state.commit(1) == .success(.done))
             #expect(try store.value("a", in: "n")?.value == [1])
         }
     }
@@ -56,9 +56,9 @@ struct InvocationStateTests {
                 var effects = Effects(namespace: "n")
                 effects.writes["k\(number)"] = .set(large)
                 _ = try await store.commit(Commit(effects: effects))
-                if number < 6 { _ = await state.operate(0, .delete(key: "k\(number)")) }
+                if number < 6 { _ = state.operate(0, .delete(key: "k\(number)")) }
             }
-            let list = await state.operate(0, .list(prefix: "k", after: nil, limit: 10))
+            let list = state.operate(0, .list(prefix: "k", after: nil, limit: 10))
             guard case .entries(let entries, let more) = try list.get() else { return #expect(Bool(false)) }
             #expect(entries.map(\.key) == ["k6"] && !more)
         }
@@ -67,11 +67,11 @@ struct InvocationStateTests {
     @Test("a bounded number of blocks may be open")
     func scopes() async throws {
         try await with { state, _ async throws in
-            for scope in 1...256 { _ = try await state.operate(StateScope(scope), .get(key: "a")).get() }
-            let refusal = await state.operate(257, .get(key: "a"))
+            for scope in 1...256 { _ = try state.operate(StateScope(scope), .get(key: "a")).get() }
+            let refusal = state.operate(257, .get(key: "a"))
             #expect(throws: StateError.self) { try refusal.get() }
-            _ = await state.operate(1, .commit)
-            _ = try await state.operate(257, .get(key: "a")).get()
+            _ = await state.commit(1)
+            _ = try state.operate(257, .get(key: "a")).get()
         }
     }
 
@@ -79,12 +79,12 @@ struct InvocationStateTests {
     func sending() async throws {
         try await with { state, _ async throws in
             let message = OutgoingMessage(target: "f", data: [1])
-            #expect(await state.operate(0, .send(message)) == .success(.done))
-            _ = await state.operate(0, .abandon)
-            #expect(await state.operate(0, .send(message)) == .success(.done))
+            #expect(state.operate(0, .send(message)) == .success(.done))
+            _ = state.operate(0, .abandon)
+            #expect(state.operate(0, .send(message)) == .success(.done))
             let effects = try #require(state.seal())
             #expect(effects.messages.map(\.trigger) == ["f/send"])
-            guard case .failure = await state.operate(0, .send(message)) else { return #expect(Bool(false)) }
+            guard case .failure = state.operate(0, .send(message)) else { return #expect(Bool(false)) }
         }
     }
 
@@ -92,11 +92,11 @@ struct InvocationStateTests {
     func sendingImmediately() async throws {
         try await with { state, store async throws in
             let message = OutgoingMessage(target: "f", data: [1])
-            _ = await state.operate(1, .send(message))
-            #expect(await state.operate(1, .commit) == .success(.done))
-            _ = await state.operate(2, .send(message))
-            _ = await state.operate(2, .send(OutgoingMessage(target: "nobody", data: [])))
-            guard case .failure = await state.operate(2, .commit) else { return #expect(Bool(false)) }
+            _ = state.operate(1, .send(message))
+            #expect(await state.commit(1) == .success(.done))
+            _ = state.operate(2, .send(message))
+            _ = state.operate(2, .send(OutgoingMessage(target: "nobody", data: [])))
+            guard case .failure = await state.commit(2) else { return #expect(Bool(false)) }
             #expect(try await store.queueCounts()["f"]?.enqueued == 1)
             #expect(state.seal() == nil)
         }
@@ -107,9 +107,9 @@ struct InvocationStateTests {
         try await with { state, _ async throws in
             let message = OutgoingMessage(target: "f", data: [])
             for _ in 0..<EffectsBuffer.maximumMessages {
-                #expect(await state.operate(0, .send(message)) == .success(.done))
+                #expect(state.operate(0, .send(message)) == .success(.done))
             }
-            guard case .failure(let error) = await state.operate(0, .send(message)) else {
+            guard case .failure(let error) = state.operate(0, .send(message)) else {
                 return #expect(Bool(false))
             }
             #expect(error.code == .invalid)

@@ -24,7 +24,11 @@ struct QueuedRequestTests {
     }
 
     private static func accept(_ request: QueuedRequest, in world: World) async throws(Problem) -> Reply {
-        try await world.engine.accept(request, answering: acceptance, on: World.lanes[0])
+        try await withCheckedContinuation { continuation in
+            _ = world.engine.accept(request, answering: acceptance, on: World.lanes[0]) {
+                continuation.resume(returning: $0)
+            }
+        }.get()
     }
 
     private static func problem(_ body: () async throws -> Void) async -> Problem? {

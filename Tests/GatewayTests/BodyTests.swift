@@ -9,7 +9,7 @@ import Workers
 
 @Suite struct BodyTests {
     /// Tells whether the body came whole, and echoes it.
-    static let telling: HTTPGateway.Respond = { _, body, _, _, _ async throws(Problem) in
+    static let telling: Responder = { _, body, _, _, _ async throws(Problem) in
         var kind = "stream"
         if case .bytes = body { kind = "bytes" }
         return Reply(head: ResponseHead(status: 200, headers: [HeaderField("Kind", kind)]), body: body)
@@ -32,7 +32,7 @@ import Workers
     @Test("a collected body holds no worker while it is on its way")
     func slowUpload() async throws {
         let called = Mutex(false)
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             called.withLock { $0 = true }
             return try await echo(head, body, function, id, lane)
         }
@@ -103,7 +103,7 @@ import Workers
     @Test("a function that does not read holds the upload back, and gets all of it later")
     func uploadPressure() async throws {
         let goOn = Moment()
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             try? await goOn.wait()
             guard case .stream(let stream) = body else { return Reply(head: ResponseHead(status: 500), body: .empty) }
             var count = 0
@@ -128,7 +128,7 @@ import Workers
         let written = Mutex(0)
         let chunk = ByteBuffer(repeating: 0x62, count: 64 << 10)
         let size = 20 << 20
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             guard head.query.isEmpty else { return try await echo(head, body, function, id, lane) }
             let stream = Source.stream { stream in
                 while written.withLock({ $0 }) < size {
@@ -160,7 +160,7 @@ import Workers
 
     @Test("a stream that fails in the middle ends the connection, so that nobody takes it for complete")
     func truncated() async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             let stream = BodyStream()
             stream.write(ByteBuffer(string: "half"))
             stream.fail(CancellationError())
@@ -178,7 +178,7 @@ import Workers
 
     @Test("a stream must keep to the length that its function declares", arguments: ["3", "4", "5"])
     func declaredLength(length: String) async throws {
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             let stream = BodyStream()
             stream.write(ByteBuffer(string: "four"))
             stream.finish()
@@ -199,7 +199,7 @@ import Workers
     @Test("HEAD to a stream gets no body, and the stream is cancelled")
     func headOfStream() async throws {
         let cancelled = Moment()
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             let stream = BodyStream(onCancel: { cancelled.happen() })
             stream.write(ByteBuffer(string: "four"))
             return Reply(head: ResponseHead(status: 200), body: .stream(stream))
@@ -215,7 +215,7 @@ import Workers
 
     @Test("an answer before the body's end leaves a short rest unread and keeps the connection")
     func unreadBody() async throws {
-        let respond: HTTPGateway.Respond = { _, body, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
             if case .stream(let stream) = body { stream.cancel() }
             return Reply(head: ResponseHead(status: 202), body: .empty)
         }
@@ -231,7 +231,7 @@ import Workers
     @Test("a chunked body past the limit is refused while it comes, and its call is cancelled")
     func tooLarge() async throws {
         let cancelled = Moment()
-        let respond: HTTPGateway.Respond = { _, body, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
             guard case .stream(let stream) = body else { return Reply(head: ResponseHead(status: 500), body: .empty) }
             while let chunk = try? await stream.next() { _ = chunk }
             if Task.isCancelled { cancelled.happen() }

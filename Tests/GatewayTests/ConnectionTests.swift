@@ -14,7 +14,7 @@ import Workers
         let cancelled = Moment()
         let goOn = Moment()
 
-        var respond: HTTPGateway.Respond {
+        var respond: Responder {
             { head, body, function, id, lane async throws(Problem) in
                 guard head.query.isEmpty else { return try await echo(head, body, function, id, lane) }
                 self.runs.happen()
@@ -90,7 +90,7 @@ import Workers
     @Test("a client that stops reading its response is cut off")
     func stalledReader() async throws {
         let cancelled = Moment()
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             let chunk = ByteBuffer(repeating: 0x62, count: 64 << 10)
             let stream = Source.stream(onCancel: { cancelled.happen() }) { while $0.write(chunk) {} }
             return Reply(head: ResponseHead(status: 200), body: .stream(stream))
@@ -157,7 +157,7 @@ import Workers
     @Test("a client that closes in the middle of its upload ends its call")
     func disconnectWhileUploading() async throws {
         let failed = Moment()
-        let respond: HTTPGateway.Respond = { _, body, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
             guard case .stream(let stream) = body else { return Reply(head: ResponseHead(status: 500), body: .empty) }
             do { while let chunk = try await stream.next() { _ = chunk } } catch { failed.happen() }
             return Reply(head: ResponseHead(status: 200), body: .empty)

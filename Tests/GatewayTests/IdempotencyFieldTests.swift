@@ -125,7 +125,7 @@ struct KeyedRequestTests {
     @Test("an answer that was given to another invocation names that one")
     func names() async throws {
         let other = InvocationID()
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             var reply = Reply(head: ResponseHead(status: 200), body: .empty)
             reply.invocation = other
             return reply

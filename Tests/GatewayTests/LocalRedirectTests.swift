@@ -10,7 +10,7 @@ import Workers
 @Suite("A redirect within the host")
 struct LocalRedirectTests {
     /// Says what it was asked for, or redirects where the query says.
-    private static let redirecting: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+    private static let redirecting: Responder = { head, body, function, id, lane async throws(Problem) in
         if head.query.hasPrefix("to=") { return Reply(redirect: String(head.query.dropFirst(3))) }
         return try await echo(head, body, function, id, lane)
     }
@@ -22,7 +22,7 @@ struct LocalRedirectTests {
     @Test("is followed with GET, without the body and what described it")
     func followed() async throws {
         let seen = Mutex<RequestHead?>(nil)
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             seen.withLock { $0 = head }
             return try await Self.redirecting(head, body, function, id, lane)
         }
@@ -43,7 +43,7 @@ struct LocalRedirectTests {
     @Test("may lead to another, and the last invocation is the one that the client hears of")
     func chain() async throws {
         let ids = Mutex<[InvocationID]>([])
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             ids.withLock { $0.append(id) }
             return try await Self.redirecting(head, body, function, id, lane)
         }
@@ -83,7 +83,7 @@ struct LocalRedirectTests {
 
     @Test("passes on what the last function fails with")
     func failure() async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             if head.path == "/echo/a" { return Reply(redirect: "/echo/b") }
             throw Problem(status: 500, code: "handler-failed", title: "no")
         }

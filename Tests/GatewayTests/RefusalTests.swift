@@ -71,7 +71,7 @@ import Workers
     ]
 
     /// Answers once it has the whole body, since what has been answered already cannot be refused.
-    static let patient: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+    static let patient: Responder = { head, body, function, id, lane async throws(Problem) in
         if case .stream(let stream) = body {
             do {
                 while try await stream.next() != nil {}

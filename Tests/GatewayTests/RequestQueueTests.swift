@@ -9,6 +9,10 @@ import Workers
 
 @Suite("Requests that are queued")
 struct RequestQueueTests {
+    private struct Nothing: RunningRequest {
+        func cancel() {}
+    }
+
     /// A queue that remembers what it got, and says of every invocation what it is told to.
     private final class Recorder: Sendable {
         let accepted = Mutex<[QueuedRequest]>([])
@@ -16,9 +20,10 @@ struct RequestQueueTests {
 
         func queue(_ status: @escaping @Sendable (InvocationID) -> InvocationStatus) -> RequestQueue {
             RequestQueue(
-                accept: { request, reply, _ async throws(Problem) in
+                accept: { request, reply, _, end in
                     self.accepted.withLock { $0.append(request) }
-                    return reply
+                    end(.success(reply))
+                    return Nothing()
                 },
                 status: { id, longest, _ async throws(Problem) in
                     self.waited.withLock { $0 = longest }
@@ -53,7 +58,7 @@ struct RequestQueueTests {
     @Test("the answer is 202 with the place of the invocation, and no function is called")
     func accepted() async throws {
         let recorder = Recorder()
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             throw Problem(status: 500, code: "called", title: "It was called")
         }
         try await withGateway(respond: respond, queue: recorder.queue(Self.waiting)) { world async throws in

@@ -35,7 +35,7 @@ import Workers
     @Test("pipelined requests are answered in order, also those behind a slow one")
     func pipelining() async throws {
         let first = Moment()
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             if head.query == "0" { try? await first.wait() }
             return try await echo(head, body, function, id, lane)
         }
@@ -56,7 +56,7 @@ import Workers
 
     @Test("answers that the socket does not take at once come whole and in order")
     func fullSocket() async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ in
+        let respond: Responder = { head, _, _, _, _ in
             Reply(
                 head: ResponseHead(status: 200),
                 body: .bytes(ByteBuffer(repeating: UInt8(Int(head.query) ?? 0), count: 16_000)))
@@ -84,7 +84,7 @@ import Workers
 
     @Test("HEAD is answered through GET: the length, and no body")
     func head() async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             Reply(head: ResponseHead(status: 200), body: .bytes(ByteBuffer(string: "four")))
         }
         try await withGateway(respond: respond) { world in
@@ -147,7 +147,7 @@ import Workers
 
     @Test("a function's fields that concern the connection are dropped, others kept")
     func responseFields() async throws {
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             let fields = [
                 HeaderField("Connection", "upgrade"), HeaderField("Transfer-Encoding", "gzip"),
                 HeaderField("Content-Length", "99"), HeaderField("Server", "mine"), HeaderField("Set-Cookie", "a=1"),
@@ -168,7 +168,7 @@ import Workers
 
     @Test("204 and 304 have no body, whatever the function gives", arguments: [204, 304])
     func bodyless(status: Int) async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             Reply(head: ResponseHead(status: head.query == "" ? status : 200), body: .bytes(ByteBuffer(string: "x")))
         }
         try await withGateway(respond: respond) { world in
@@ -190,7 +190,7 @@ import Workers
             ResponseHead(status: 101), ResponseHead(status: 600), ResponseHead(status: 0),
         ])
     func invalidResponses(head: ResponseHead) async throws {
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in Reply(head: head, body: .empty) }
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in Reply(head: head, body: .empty) }
         try await withGateway(respond: respond) { world in
             let response = try await world.answer("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(response.status == 502)
@@ -201,7 +201,7 @@ import Workers
 
     @Test("a problem from the engine is told with its fields and the invocation's id")
     func problems() async throws {
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             throw Problem(status: 503, code: "queue-full", title: "Too many wait", retryAfter: 7)
         }
         try await withGateway(respond: respond) { world in
@@ -218,7 +218,7 @@ import Workers
     func reload() async throws {
         let runs = Moment()
         let goOn = Moment()
-        let respond: HTTPGateway.Respond = { head, body, function, id, lane async throws(Problem) in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
             if head.query == "wait" {
                 runs.happen()
                 try? await goOn.wait()

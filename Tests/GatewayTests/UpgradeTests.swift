@@ -17,7 +17,7 @@ struct UpgradeTests {
     }()
 
     /// Agrees to WebSocket, greets, and gives back what comes.
-    private static let agree: HTTPGateway.Respond = { head, body, _, _, _ async throws(Problem) in
+    private static let agree: Responder = { head, body, _, _, _ async throws(Problem) in
         guard case .stream(let input) = body, head.headers.first("Upgrade") == "websocket" else {
             return Reply(head: ResponseHead(status: 400), body: .empty)
         }
@@ -69,7 +69,7 @@ struct UpgradeTests {
 
     @Test("a function that does not agree answers as ever, and the connection is closed")
     func declined() async throws {
-        let respond: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
             Reply(head: ResponseHead(status: 200), body: .empty)
         }
         try await withGateway(Self.server, respond: respond) { world in
@@ -91,7 +91,7 @@ struct UpgradeTests {
             "POST /server/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
         ])
     func notOffered(_ request: String) async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             Reply(head: ResponseHead(status: head.headers.first("Upgrade") == nil ? 200 : 400), body: .empty)
         }
         try await withGateway(Self.server, respond: respond) { world in
@@ -108,13 +108,13 @@ struct UpgradeTests {
         }
     }
 
-    private static let unaskedReply: HTTPGateway.Respond = { _, _, _, _, _ async throws(Problem) in
+    private static let unaskedReply: Responder = { _, _, _, _, _ async throws(Problem) in
         Reply(head: ResponseHead(status: 101), body: .stream(BodyStream()))
     }
 
     @Test("trailers of a request reach the function")
     func requestTrailers() async throws {
-        let respond: HTTPGateway.Respond = { _, body, _, _, _ async throws(Problem) in
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
             guard case .stream(let stream) = body else { return Reply(head: ResponseHead(status: 400), body: .empty) }
             while (try? await stream.next()) != nil {}
             let text = stream.trailers.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
@@ -129,7 +129,7 @@ struct UpgradeTests {
 
     @Test("trailers of a response reach a client that takes them, and no other", arguments: [true, false])
     func responseTrailers(_ takes: Bool) async throws {
-        let respond: HTTPGateway.Respond = { head, _, _, _, _ async throws(Problem) in
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
             let stream = BodyStream()
             stream.write(ByteBuffer(string: "body"))
             stream.finish(trailers: [HeaderField("Sum", "7"), HeaderField("Content-Length", "9")])

@@ -22,10 +22,14 @@ struct World: Sendable {
     }
 }
 
+/// Gives the reply to a request, and is cancelled when nobody waits for it.
+typealias Responder =
+    @Sendable (RequestHead, Body, _ function: String, InvocationID, Lane) async throws(Problem) -> Reply
+
 /// Runs `body` with a gateway whose functions are `manifests` and are run by `respond`.
 func withGateway<Result>(
     _ manifests: [Manifest] = standard, configure: (inout GatewayConfiguration) -> Void = { _ in },
-    respond: @escaping HTTPGateway.Respond = echo, queue: RequestQueue = .refusing,
+    respond: @escaping Responder = echo, queue: RequestQueue = .refusing,
     _ body: (World) async throws -> Result
 ) async throws -> Result {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -37,7 +41,12 @@ func withGateway<Result>(
     configure(&configuration)
     let lanes = group.makeIterator().map { Lane(loop: $0) }
     let gateway = HTTPGateway(
-        configuration: configuration, lanes: lanes, respond: respond, queue: queue, logger: Logger(label: "gateway"))
+        configuration: configuration, lanes: lanes,
+        respond: { head, body, function, id, lane, end in
+            Task.immediate(executorPreference: lane, end: end) { () async throws(Problem) in
+                try await respond(head, body, function, id, lane)
+            }
+        }, queue: queue, logger: Logger(label: "gateway"))
     gateway.update(manifests)
     try await gateway.bind()
     do {
@@ -80,7 +89,7 @@ func pattern(_ text: String) -> RoutePattern {
 }
 
 /// Answers with what it got: the body, and the method and parameters as header fields.
-let echo: HTTPGateway.Respond = { head, body, function, _, _ async throws(Problem) in
+let echo: Responder = { head, body, function, _, _ async throws(Problem) in
     let parameters = head.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
     let headers = [
         HeaderField("Content-Type", "text/plain"), HeaderField("Function", function),
@@ -92,7 +101,9 @@ let echo: HTTPGateway.Respond = { head, body, function, _, _ async throws(Proble
 extension RequestQueue {
     /// Accepts nothing, and knows nothing.
     static let refusing = RequestQueue(
-        accept: { _, _, _ async throws(Problem) in throw refusal },
+        accept: { _, _, lane, end in
+            Task.immediate(executorPreference: lane, end: end) { () async throws(Problem) in throw refusal }
+        },
         status: { _, _, _ async throws(Problem) in throw refusal },
         cancel: { _ async throws(Problem) in throw refusal })
 

@@ -40,7 +40,7 @@ struct QueryPlanTests {
         effects.scans = [
             .init(prefix: "x", after: nil, limit: 1, seen: []), .init(prefix: "", after: "x", limit: 1, seen: []),
         ]
-        _ = try await store.isCurrent(effects)
+        _ = try store.isCurrent(effects)
         _ = try await store.commit(Commit(effects: effects))
         let response = IdempotentResponse(
             function: "f", key: "k", fingerprint: [], invocation: InvocationID(), status: 200, expires: .at(0))

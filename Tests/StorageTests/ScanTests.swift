@@ -88,9 +88,9 @@ struct ScanTests {
                     prefix: "k/", after: nil, limit: 3,
                     seen: seen.map { .init(key: StateKey($0.key), version: $0.version) })
             ]
-            #expect(try await store.isCurrent(effects))
+            #expect(try store.isCurrent(effects))
             _ = try await store.commit(Commit(effects: change.effects))
-            #expect(try await store.isCurrent(effects) == !change.conflicts)
+            #expect(try store.isCurrent(effects) == !change.conflicts)
             #expect(try await store.commit(Commit(effects: effects)) == (change.conflicts ? .conflicted : .committed))
         }
     }

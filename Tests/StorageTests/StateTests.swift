@@ -78,7 +78,7 @@ struct StateTests {
             try await store.put("a", "2")
             var effects = Effects.writing(["a": .set([9]), "b": .set([9])])
             effects.reads = ["a": seen]
-            #expect(try await store.isCurrent(effects) == false)
+            #expect(try store.isCurrent(effects) == false)
             #expect(try await store.commit(Commit(effects: effects)) == .conflicted)
             #expect(try await store.text("a") == "2")
             #expect(try await store.text("b") == nil)
@@ -90,7 +90,7 @@ struct StateTests {
         try await withStore { (store, _) async throws in
             var effects = Effects.writing(["b": .set([1])])
             effects.reads = ["a": 0]
-            #expect(try await store.isCurrent(effects))
+            #expect(try store.isCurrent(effects))
             #expect(try await store.commit(Commit(effects: effects)) == .committed)
             try await store.put("a", "1")
             #expect(try await store.commit(Commit(effects: effects)) == .conflicted)

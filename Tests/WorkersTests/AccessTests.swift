@@ -16,7 +16,7 @@ struct AccessTests {
 
     private func call(_ state: MemoryState = MemoryState()) -> Call {
         let invocation = Invocation(function: "f", cause: .request(RequestHead(method: "GET", path: "/")))
-        return Call(invocation: invocation, body: .empty, time: .seconds(1)) { state.operate($0, $1) }
+        return Call(invocation: invocation, body: .empty, time: .seconds(1), state: state)
     }
 
     @Test("without an API there is no token")
@@ -57,7 +57,7 @@ struct AccessTests {
     }
 
     @Test("a call can be joined while it runs, by its id; without one only where a process runs one invocation")
-    func joining() async throws {
+    func joining() {
         var reused = Handlers.shell("")
         reused.handler.contract = .http
         let (single, many) = (access(), access(reused))
@@ -65,34 +65,71 @@ struct AccessTests {
             let call = call()
             let id = call.invocation.id
             #expect(access.call(id) == nil)
-            _ = try await access.during(call) { _ in
-                #expect(access.call(id)?.invocation == id)
-                #expect(access.call(InvocationID()) == nil)
-                #expect(access.call(nil)?.invocation == (access === single ? id : nil))
-                return nil
-            }
+            let joined = access.join(call)
+            #expect(access.call(id)?.invocation == id)
+            #expect(access.call(InvocationID()) == nil)
+            #expect(access.call(nil)?.invocation == (access === single ? id : nil))
+            access.leave(joined)
             #expect(access.call(id) == nil)
             #expect(access.call(nil) == nil)
         }
     }
 
-    @Test("a failed call can be joined no more")
-    func failed() async throws {
-        let (access, call) = (access(), call())
-        await #expect(throws: CallFailure.self) {
-            try await access.during(call) { _ async throws(CallFailure) in throw .cancelledByCaller }
+    @Test("a call that has failed can be joined no more")
+    func failed() {
+        /// Turns each call away.
+        final class Refusing: Worker, CallRun {
+            let pid: Int32 = 0
+
+            func start(calmly: Bool) {}
+            func hurry() {}
+            func run(_ call: Call) -> any CallRun { self }
+            func begin(_ end: @escaping CallEnd) { end(.failure(.cancelledByCaller)) }
+            func cancel() {}
+            func stop(because reason: String) {}
+            func kill(because reason: String) {}
         }
+        let (access, call) = (access(), call())
+        let failure = Mutex<CallFailure?>(nil)
+        JoinedWorker(Refusing(), access).run(call).begin { answer in
+            if case .failure(let reason) = answer { failure.withLock { $0 = reason } }
+        }
+        #expect(failure.withLock { $0 }?.code == .cancelled)
         #expect(access.call(call.invocation.id) == nil)
     }
 }
 
 @Suite("Operations that join a call")
 struct JoinedCallTests {
+    /// Does what it is told.
+    private final class ScriptedState: CallState {
+        typealias Outcome = Result<StateResult, StateError>
+
+        let onOperation: @Sendable (StateScope, StateOperation) -> Outcome
+        let onCommit: @Sendable (StateScope) async -> Outcome
+
+        init(
+            onOperation: @escaping @Sendable (StateScope, StateOperation) -> Outcome,
+            onCommit: @escaping @Sendable (StateScope) async -> Outcome
+        ) {
+            self.onOperation = onOperation
+            self.onCommit = onCommit
+        }
+
+        func operate(_ scope: StateScope, _ operation: StateOperation) -> Outcome { onOperation(scope, operation) }
+
+        func commit(_ scope: StateScope) async -> Outcome { await onCommit(scope) }
+    }
+
     private func call(
-        _ operate: @escaping @Sendable (StateScope, StateOperation) async -> Result<StateResult, StateError>
+        _ onOperation: @escaping @Sendable (StateScope, StateOperation) -> ScriptedState.Outcome = { _, _ in
+            .success(.done)
+        },
+        onCommit: @escaping @Sendable (StateScope) async -> ScriptedState.Outcome
     ) -> JoinedCall {
         let invocation = Invocation(function: "f", cause: .request(RequestHead(method: "GET", path: "/")))
-        return JoinedCall(Call(invocation: invocation, body: .empty, time: .seconds(1), operate: operate))
+        let state = ScriptedState(onOperation: onOperation, onCommit: onCommit)
+        return JoinedCall(Call(invocation: invocation, body: .empty, time: .seconds(1), state: state))
     }
 
     @Test("many at the same time run one after the other, and the end waits for all that have come")
@@ -100,7 +137,7 @@ struct JoinedCallTests {
         let running = Atomic<Int>(0)
         let most = Atomic<Int>(0)
         let done = Atomic<Int>(0)
-        let joined = call { _, _ in
+        let joined = call { _ in
             let now = running.add(1, ordering: .relaxed).newValue
             most.max(now, ordering: .relaxed)
             await Task.yield()
@@ -112,7 +149,7 @@ struct JoinedCallTests {
             for _ in 0..<200 {
                 group.addTask {
                     do throws(JoinedCall.Refusal) {
-                        _ = try await joined.operate(.delete(key: "k"), immediately: false)
+                        _ = try await joined.operate(.delete(key: "k"), immediately: true)
                         return 1
                     } catch {
                         return 0
@@ -120,7 +157,7 @@ struct JoinedCallTests {
                 }
             }
             // Some come before this and some after.
-            await joined.finish()
+            await withCheckedContinuation { end in joined.finish { end.resume() } }
             let atTheEnd = done.load(ordering: .relaxed)
             let taken = try await group.reduce(0, +)
             #expect(taken == atTheEnd)
@@ -142,12 +179,14 @@ struct JoinedCallTests {
             case .set("bad", _): return .failure(StateError(.invalid, "no"))
             case .set: word = "set"
             case .increment: word = "increment"
-            case .commit: word = "commit"
             case .abandon: word = "abandon"
             default: word = "?"
             }
             seen.withLock { $0.append("\(scope) \(word)") }
             return .success(operation == .increment(key: "n", by: 2) ? .number(7) : .done)
+        } onCommit: { scope in
+            seen.withLock { $0.append("\(scope) commit") }
+            return .success(.done)
         }
         _ = try await joined.operate(.set(key: "k", value: []), immediately: false)
         let number = try await joined.operate(.increment(key: "n", by: 2), immediately: true)
@@ -160,7 +199,7 @@ struct JoinedCallTests {
     @Test("a call that is aborted drops what waits, and no more than so many may wait")
     func abort() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let joined = call { _, _ in
+        let joined = call { _ in
             for await _ in gate { break }
             return .success(.done)
         }
@@ -168,7 +207,7 @@ struct JoinedCallTests {
             for _ in 0..<(JoinedCall.mostWaiting + 11) {
                 group.addTask { () -> JoinedCall.Refusal? in
                     do throws(JoinedCall.Refusal) {
-                        _ = try await joined.operate(.delete(key: "k"), immediately: false)
+                        _ = try await joined.operate(.delete(key: "k"), immediately: true)
                         return nil
                     } catch {
                         return error

@@ -128,7 +128,7 @@ struct LambdaTests {
             let event = Event(
                 id: "1", source: "/x", type: LambdaEvent.invokeType, time: .now(), data: Array(#"{"a": [1]}"#.utf8))
             let invocation = Invocation(function: "contract", cause: .event(.topic, event))
-            let call = Call(invocation: invocation, body: .empty, time: .seconds(10)) { MemoryState().operate($0, $1) }
+            let call = Call(invocation: invocation, body: .empty, time: .seconds(10), state: MemoryState())
             guard case .result(let json) = try await world.pool.perform(call, on: world.lane) else {
                 throw Unexpected(description: "no result")
             }

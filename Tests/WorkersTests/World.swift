@@ -51,7 +51,7 @@ struct World: Sendable {
             method: method, path: path, query: query, parameters: [HeaderField("name", "Ada")],
             headers: [HeaderField("Content-Type", "text/plain")] + headers, remoteAddress: "127.0.0.1:5000")
         let invocation = Invocation(id: id, function: pool.manifest.name, cause: .request(head))
-        let call = Call(invocation: invocation, body: body, time: time) { state.operate($0, $1) }
+        let call = Call(invocation: invocation, body: body, time: time, state: state)
         switch try await pool.perform(call, on: lane) {
         case .response(let answer, let content): return Response(head: answer, body: content)
         case .redirect(let target): throw Unexpected(description: "a redirect to \(target)")
@@ -61,7 +61,7 @@ struct World: Sendable {
 
     func deliver(_ event: Event, kind: TriggerKind = .timer, state: MemoryState = MemoryState()) async throws {
         let invocation = Invocation(function: pool.manifest.name, cause: .event(kind, event))
-        let call = Call(invocation: invocation, body: .empty, time: .seconds(30)) { state.operate($0, $1) }
+        let call = Call(invocation: invocation, body: .empty, time: .seconds(30), state: state)
         guard case .acknowledged = try await pool.perform(call, on: lane) else {
             throw Unexpected(description: "a response to an event")
         }
@@ -121,11 +121,19 @@ final class Lines: Sendable {
 }
 
 /// State without transactions: enough to see operations arrive, in order.
-final class MemoryState: Sendable {
+final class MemoryState: CallState {
     private let values = Mutex<[String: [UInt8]]>([:])
     private let log = Mutex<[StateOperation]>([])
+    private let commits = Mutex<[StateScope]>([])
 
     var operations: [StateOperation] { log.withLock { $0 } }
+    /// The scopes that were committed.
+    var committed: [StateScope] { commits.withLock { $0 } }
+
+    func commit(_ scope: StateScope) -> Result<StateResult, StateError> {
+        commits.withLock { $0.append(scope) }
+        return .success(.done)
+    }
 
     func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError> {
         log.withLock { $0.append(operation) }
@@ -142,7 +150,7 @@ final class MemoryState: Sendable {
             case .list(let prefix, _, _):
                 let entries = values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
                 return .success(.entries(entries.map { StateEntry(key: $0.key, value: $0.value) }, more: false))
-            case .send, .commit, .abandon: break
+            case .send, .abandon: break
             }
             return .success(.done)
         }

@@ -28,8 +28,8 @@ package final class JoinedCall: Sendable {
         var isTaken = false
         var waiting: [Turn] = []
         var lastScope: StateScope = 0
-        /// Who waits until the last operation is done.
-        var end: CheckedContinuation<Void, Never>?
+        /// Told when the last operation is done.
+        var end: (@Sendable () -> Void)?
     }
 
     /// Operations of one call that may wait.
@@ -47,27 +47,25 @@ package final class JoinedCall: Sendable {
     ) async throws(Refusal) -> Result<StateResult, StateError> {
         let scope = try await takeTurn(newScope: immediately)
         defer { passTurn() }
-        let result = await call.operate(scope, operation)
+        let result = call.state.operate(scope, operation)
         guard immediately else { return result }
         guard case .success(let value) = result else {
-            _ = await call.operate(scope, .abandon)
+            _ = call.state.operate(scope, .abandon)
             return result
         }
-        let commit = await call.operate(scope, .commit)
+        let commit = await call.state.commit(scope)
         guard case .success(.done) = commit else { return commit }
         return .success(value)
     }
 
-    /// Takes nothing more, and returns when all that has come is done.
-    func finish() async {
-        await withCheckedContinuation { continuation in
-            let isIdle = turns.withLock { turns in
-                turns.phase = .finishing
-                if turns.isTaken { turns.end = continuation }
-                return !turns.isTaken
-            }
-            if isIdle { continuation.resume() }
+    /// Takes nothing more, and calls `end` when all that has come is done: perhaps at once.
+    func finish(_ end: @escaping @Sendable () -> Void) {
+        let isIdle = turns.withLock { turns in
+            turns.phase = .finishing
+            if turns.isTaken { turns.end = end }
+            return !turns.isTaken
         }
+        if isIdle { end() }
     }
 
     /// Takes nothing more, and drops what waits.
@@ -104,13 +102,13 @@ package final class JoinedCall: Sendable {
     }
 
     private func passTurn() {
-        let (next, end) = turns.withLock { turns -> (Turn?, CheckedContinuation<Void, Never>?) in
+        let (next, end) = turns.withLock { turns -> (Turn?, (@Sendable () -> Void)?) in
             guard turns.waiting.isEmpty else { return (turns.waiting.removeFirst(), nil) }
             turns.isTaken = false
             defer { turns.end = nil }
             return (nil, turns.end)
         }
         next?.resume(returning: nil)
-        end?.resume()
+        end?()
     }
 }

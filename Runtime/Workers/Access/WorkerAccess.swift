@@ -29,23 +29,14 @@ package final class WorkerAccess: Sendable {
         }
     }
 
-    /// Lets the worker's processes join `call` while `body` runs it. What they have asked for until then is done when
-    /// this returns, and nothing comes after it.
-    func during(
-        _ call: Call, _ body: (Call) async throws(CallFailure) -> Answer?
-    ) async throws(CallFailure) -> Answer? {
+    /// Lets the worker's processes join `call`, until `leave`.
+    func join(_ call: Call) -> JoinedCall {
         let joined = JoinedCall(call)
         calls.withLock { $0.append(joined) }
-        defer { calls.withLock { $0.removeAll { $0 === joined } } }
-        do throws(CallFailure) {
-            let answer = try await body(call)
-            await joined.finish()
-            return answer
-        } catch {
-            joined.abort()
-            throw error
-        }
+        return joined
     }
+
+    func leave(_ joined: JoinedCall) { calls.withLock { $0.removeAll { $0 === joined } } }
 }
 
 /// A worker whose processes may use the worker API on behalf of the calls that it runs.
@@ -64,11 +55,39 @@ final class JoinedWorker: Worker {
 
     func hurry() { worker.hurry() }
 
-    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        try await access.during(call) { call async throws(CallFailure) in try await worker.perform(call) }
-    }
+    func run(_ call: Call) -> any CallRun { JoinedRun(worker.run(call), call, access) }
 
     func stop(because reason: String) { worker.stop(because: reason) }
 
     func kill(because reason: String) { worker.kill(because: reason) }
+}
+
+/// A call that its worker's processes may join while it runs. What they have asked for until it has an answer is done
+/// before the answer is given, and nothing comes after it.
+private final class JoinedRun: CallRun {
+    private let run: any CallRun
+    private let joined: JoinedCall
+    private let access: WorkerAccess
+
+    init(_ run: any CallRun, _ call: Call, _ access: WorkerAccess) {
+        self.run = run
+        self.access = access
+        joined = access.join(call)
+    }
+
+    func begin(_ end: @escaping CallEnd) {
+        run.begin { [self] answer in
+            guard case .success = answer else {
+                joined.abort()
+                access.leave(joined)
+                return end(answer)
+            }
+            joined.finish { [self] in
+                access.leave(joined)
+                end(answer)
+            }
+        }
+    }
+
+    func cancel() { run.cancel() }
 }

@@ -3,30 +3,31 @@ import NIOCore
 import Wire
 
 /// One call on a connection. Confined to the connection's loop.
-final class ApusCall: @unchecked Sendable {
+final class ApusCall: CallRun, @unchecked Sendable {
     // `@unchecked`: made by the caller, then touched on the connection's loop alone.
-    typealias Continuation = UnsafeContinuation<Result<Answer, CallFailure>?, Never>
 
     struct Operation {
         /// 0 when the handler waits for no reply: where it fails, the call fails.
         let request: UInt32
         let scope: StateScope
-        let operation: StateOperation
+        let operation: StateRequest
     }
 
     let call: Call
+    private let connection: ApusConnection
     let deadline: NIODeadline
     var id: UInt32 = 0
     /// Who waits for the answer; `nil` once it is given.
-    var continuation: Continuation?
+    var end: CallEnd?
     /// The caller has had its answer, or has gone: what the handler still does is of no interest.
     var isAbandoned = false
     /// The caller has gone before the call began.
     var isCancelled = false
 
-    /// State operations in the handler's order. An array, since it is empty for most calls, and then costs nothing.
+    /// State operations that wait for a commit, in the handler's order. An array, since it is empty for most calls, and
+    /// then costs nothing.
     var operations: [Operation] = []
-    var isOperating = false
+    var isCommitting = false
     /// Why an operation failed whose reply nobody waits for.
     var operationFailure: StateError?
     /// What the handler has made of the call, held back until its operations are done.
@@ -35,25 +36,42 @@ final class ApusCall: @unchecked Sendable {
     var upload: Upload
     var download = Download()
 
-    init(_ call: Call, until deadline: NIODeadline) {
+    init(_ call: Call, on connection: ApusConnection) {
         self.call = call
-        self.deadline = deadline
+        self.connection = connection
+        deadline = .now() + .nanoseconds(call.time.nanoseconds)
         upload = Upload(call)
     }
 
+    func begin(_ end: @escaping CallEnd) {
+        // Nearly always the caller is there, without a closure to be made.
+        if connection.loop.inEventLoop {
+            connection.begin(self, end)
+        } else {
+            connection.loop.execute { self.connection.begin(self, end) }
+        }
+    }
+
+    func cancel() { connection.loop.execute { self.connection.cancel(self) } }
+
     /// Tells the caller, unless it has heard already.
     ///
-    /// Each call is told once, by the only place that resumes: `continuation` is `nil` from then on. None is forgotten: a
-    /// call is either turned away by `begin`, or in `calls` until `end`, `processEnded` or `breakContract` tells it.
-    func resume(_ outcome: Result<Answer, CallFailure>?) {
-        continuation?.resume(returning: outcome)
-        continuation = nil
+    /// None is forgotten: a call is either turned away by `begin`, or in `calls` until `end`, `processEnded` or
+    /// `breakContract` tells it.
+    func answer(_ answer: Result<Answer, CallFailure>) {
+        let end = self.end
+        self.end = nil
+        end?(answer)
     }
 
     /// Ends the call for the caller, who may be reading the response's body already.
     func fail(_ failure: CallFailure) {
         isAbandoned = true
-        resume(.failure(failure))
+        if let end {
+            self.end = nil
+            // Soon: the caller may do more with this connection, which is in the middle of something.
+            connection.loop.execute { end(.failure(failure)) }
+        }
         download.stream?.fail(failure)
     }
 }

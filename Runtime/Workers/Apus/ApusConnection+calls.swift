@@ -13,17 +13,16 @@ extension ApusConnection {
 
     // MARK: Begin
 
-    /// - Parameter continuation: learns the answer; `nil` when there is no worker any more.
-    func begin(_ call: ApusCall, _ continuation: ApusCall.Continuation) {
-        call.continuation = continuation
+    func begin(_ call: ApusCall, _ end: @escaping CallEnd) {
         guard phase == .ready else {
-            call.resume(nil)
-            return reports.released()
+            reports.released()
+            return end(nil)
         }
         guard !call.isCancelled else {
-            call.resume(.failure(.cancelledByCaller))
-            return reports.released()
+            reports.released()
+            return end(.failure(.cancelledByCaller))
         }
+        call.end = end
         repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
         call.id = lastCall
         calls[lastCall] = call
@@ -97,7 +96,7 @@ extension ApusConnection {
     private func give(_ call: ApusCall, _ answer: Result<Answer, CallFailure>) {
         guard !call.isAbandoned else { return }
         call.answer = answer
-        if !call.isOperating { deliver(call) }
+        if !call.isCommitting { deliver(call) }
     }
 
     /// The operations before the answer are done.
@@ -107,7 +106,7 @@ extension ApusConnection {
         if case .success = answer, let error = call.operationFailure {
             call.fail(CallFailure(.handlerFailed, "a state operation failed: \(error)"))
         } else {
-            call.resume(answer)
+            call.answer(answer)
         }
     }
 

@@ -9,24 +9,35 @@ extension ApusConnection {
         if scope == 0, call.answer != nil || call.download.stream != nil {
             return refuse(id, request, "the effects of this call are complete; use 'state.immediately' in a stream")
         }
-        call.operations.append(.init(request: request, scope: scope, operation: StateOperation(operation)))
-        waitingOperations += 1
-        if !call.isOperating { runOperations(of: call) }
+        let operation = ApusCall.Operation(request: request, scope: scope, operation: operation)
+        if call.isCommitting {
+            call.operations.append(operation)
+            waitingOperations += 1
+        } else {
+            perform(operation, of: call)
+        }
     }
 
-    private func runOperations(of call: ApusCall) {
-        call.isOperating = true
-        // Unstructured: frames of other calls go on while the store works. It ends with the operations that are there.
-        Task(executorPreference: process.lane) { [self] in
-            while !call.operations.isEmpty {
-                let next = call.operations.removeFirst()
-                waitingOperations -= 1
-                let result = await call.call.operate(next.scope, next.operation)
-                finish(next, of: call, result)
-            }
-            call.isOperating = false
-            deliver(call)
+    private func perform(_ operation: ApusCall.Operation, of call: ApusCall) {
+        if let change = StateOperation(operation.operation) {
+            return finish(operation, of: call, call.call.state.operate(operation.scope, change))
         }
+        call.isCommitting = true
+        // Unstructured: frames of other calls go on while the store works. It ends with the commit.
+        Task(executorPreference: process.lane) { [self] in
+            finish(operation, of: call, await call.call.state.commit(operation.scope))
+            call.isCommitting = false
+            goOn(with: call)
+        }
+    }
+
+    /// Does what has waited for a commit, up to the next one.
+    private func goOn(with call: ApusCall) {
+        while !call.isCommitting, !call.operations.isEmpty {
+            waitingOperations -= 1
+            perform(call.operations.removeFirst(), of: call)
+        }
+        if !call.isCommitting { deliver(call) }
     }
 
     private func finish(_ operation: ApusCall.Operation, of call: ApusCall, _ result: Result<StateResult, StateError>) {
@@ -44,7 +55,8 @@ extension ApusConnection {
 }
 
 extension StateOperation {
-    init(_ request: StateRequest) {
+    /// `nil` for a commit.
+    init?(_ request: StateRequest) {
         switch request {
         case .get(let key): self = .get(key: key)
         case .set(let key, let value): self = .set(key: key, value: value)
@@ -57,7 +69,7 @@ extension StateOperation {
                     target: message.target, data: message.data,
                     attributes: message.attributes.map { HeaderField($0.name, $0.value) },
                     after: .milliseconds(Int64(clamping: message.after))))
-        case .commit: self = .commit
+        case .commit: return nil
         case .abandon: self = .abandon
         }
     }

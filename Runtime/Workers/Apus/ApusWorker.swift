@@ -64,22 +64,7 @@ final class ApusWorker: Worker {
         process.attach(Self.connect(wiring.socket, connection, on: lane.loop))
     }
 
-    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let live = ApusCall(call, until: .now() + .nanoseconds(call.time.nanoseconds))
-        let outcome = await withTaskCancellationHandler {
-            // Resumed exactly once: see `ApusCall.resume`.
-            await withUnsafeContinuation { continuation in
-                if lane.loop.inEventLoop {
-                    connection.begin(live, continuation)
-                } else {
-                    lane.loop.execute { [connection] in connection.begin(live, continuation) }
-                }
-            }
-        } onCancel: {
-            lane.loop.execute { [connection] in connection.cancel(live) }
-        }
-        return try outcome?.get()
-    }
+    func run(_ call: Call) -> any CallRun { ApusCall(call, on: connection) }
 
     func stop(because reason: String) {
         lane.run { [self] in

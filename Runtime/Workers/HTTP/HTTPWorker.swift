@@ -31,26 +31,37 @@ final class HTTPWorker: Worker {
 
     func hurry() { lane.run { [process] in process.hurry() } }
 
-    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let deadline = NIODeadline.now() + .nanoseconds(call.time.nanoseconds)
-        let exchange = HTTPExchange(
-            UpstreamRequest(call, path: path), invocation: call.invocation.id, on: lane)
-        let outcome: Result<Answer, CallFailure>? = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                lane.run { [server] in
-                    exchange.tell = { continuation.resume(returning: $0) }
-                    guard !server.begin(exchange, until: deadline) else { return }
-                    exchange.tell = nil
-                    continuation.resume(returning: nil)
-                }
-            }
-        } onCancel: {
-            lane.loop.execute { [server] in server.cancel(exchange) }
-        }
-        return try outcome?.get()
+    func run(_ call: Call) -> any CallRun {
+        HTTPRun(HTTPExchange(UpstreamRequest(call, path: path), invocation: call.invocation.id, on: lane), call, server)
     }
 
     func stop(because reason: String) { lane.run { [server] in server.stop(because: reason) } }
 
     func kill(because reason: String) { lane.run { [process] in process.kill(because: reason) } }
+}
+
+/// A call of such a worker.
+private final class HTTPRun: CallRun {
+    private let exchange: HTTPExchange
+    private let server: UpstreamServer
+    private let deadline: NIODeadline
+    private var lane: Lane { server.process.lane }
+
+    init(_ exchange: HTTPExchange, _ call: Call, _ server: UpstreamServer) {
+        self.exchange = exchange
+        self.server = server
+        deadline = .now() + .nanoseconds(call.time.nanoseconds)
+    }
+
+    func begin(_ end: @escaping CallEnd) {
+        lane.run { [self] in
+            // Soon: the server is in the middle of something when it tells.
+            exchange.tell = { [lane] answer in lane.loop.execute { end(answer) } }
+            guard !server.begin(exchange, until: deadline) else { return }
+            exchange.tell = nil
+            end(nil)
+        }
+    }
+
+    func cancel() { lane.loop.execute { [self] in server.cancel(exchange) } }
 }

@@ -2,14 +2,14 @@ import Events
 import NIOCore
 
 /// One call of a Lambda worker. Confined to the worker's loop.
-final class LambdaCall: @unchecked Sendable {
+final class LambdaCall: CallRun, @unchecked Sendable {
     // `@unchecked`: made by the caller, then touched on the worker's loop alone.
-    typealias Continuation = CheckedContinuation<Result<Answer, CallFailure>?, Never>
 
     let call: Call
+    private let endpoint: RuntimeEndpoint
     let deadline: NIODeadline
     /// Who waits for the answer; `nil` once it is given.
-    var continuation: Continuation?
+    private var told: CallEnd?
     /// The caller has gone before the call began.
     var isCancelled = false
     /// The caller has had its answer, or has gone: what the runtime still says is of no interest.
@@ -23,10 +23,22 @@ final class LambdaCall: @unchecked Sendable {
     /// The body of a streamed response.
     var stream: BodyStream?
 
-    init(_ call: Call, until deadline: NIODeadline) {
+    init(_ call: Call, of endpoint: RuntimeEndpoint) {
         self.call = call
-        self.deadline = deadline
+        self.endpoint = endpoint
+        deadline = .now() + .nanoseconds(call.time.nanoseconds)
     }
+
+    private var lane: Lane { endpoint.process.lane }
+
+    func begin(_ end: @escaping CallEnd) {
+        lane.run { [self] in
+            told = end
+            endpoint.begin(self)
+        }
+    }
+
+    func cancel() { lane.loop.execute { [self] in endpoint.cancel(self) } }
 
     var id: InvocationID { call.invocation.id }
 
@@ -36,8 +48,10 @@ final class LambdaCall: @unchecked Sendable {
 
     /// Tells the caller, unless it has heard already.
     func resume(_ outcome: Result<Answer, CallFailure>?) {
-        continuation?.resume(returning: outcome)
-        continuation = nil
+        guard let told else { return }
+        self.told = nil
+        // Soon: the endpoint is in the middle of something.
+        lane.loop.execute { told(outcome) }
     }
 
     /// Ends the call for the caller, who may be reading the response's body already.

@@ -44,20 +44,7 @@ final class LambdaWorker: Worker {
         }
     }
 
-    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
-        let live = LambdaCall(call, until: .now() + .nanoseconds(call.time.nanoseconds))
-        let outcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                lane.run { [endpoint] in
-                    live.continuation = continuation
-                    endpoint.begin(live)
-                }
-            }
-        } onCancel: {
-            lane.loop.execute { [endpoint] in endpoint.cancel(live) }
-        }
-        return try outcome?.get()
-    }
+    func run(_ call: Call) -> any CallRun { LambdaCall(call, of: endpoint) }
 
     /// The contract has no goodbye.
     func stop(because reason: String) {

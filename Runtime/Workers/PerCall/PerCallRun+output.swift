@@ -39,7 +39,7 @@ extension PerCallRun {
             process.lane.run { self.pauseOutput(false) }
         } onCancel: { [weak self] in
             guard let self else { return }
-            process.lane.run { self.cancel() }
+            self.cancel()
         }
         self.stream = stream
         handOn(bytes)

@@ -4,7 +4,7 @@ import NIOPosix
 
 /// One invocation by a contract with one process each: starts it, feeds it, and ends it when that is due. Confined to its
 /// lane's event loop.
-final class PerCallRun: @unchecked Sendable {
+final class PerCallRun: CallRun, @unchecked Sendable {
     // `@unchecked`: every `var` is touched on the lane's loop alone.
 
     let process: HandlerProcess
@@ -13,7 +13,8 @@ final class PerCallRun: @unchecked Sendable {
     private let contract: any PerCallContract
     private let ended: (_ startFailure: CallFailure?) -> Void
 
-    private var continuation: CheckedContinuation<Result<Answer, CallFailure>, Never>?
+    /// Who waits for the answer; `nil` once it is given.
+    private var end: CallEnd?
     private var isStarted = false
     private var deadline: Scheduled<Void>?
     /// Reads the request's body.
@@ -46,8 +47,14 @@ final class PerCallRun: @unchecked Sendable {
 
     // MARK: Start
 
-    func begin(_ continuation: CheckedContinuation<Result<Answer, CallFailure>, Never>) {
-        self.continuation = continuation
+    func begin(_ end: @escaping CallEnd) {
+        process.lane.run { [self] in
+            self.end = end
+            begin()
+        }
+    }
+
+    private func begin() {
         if let givenUp { return finish { answer(.failure(givenUp)) } }
         process.currentInvocation = { [id = call.invocation.id] in id }
         deadline = process.lane.loop.assumeIsolated().scheduleTask(
@@ -149,7 +156,9 @@ final class PerCallRun: @unchecked Sendable {
         process.terminate(because: "a call \(limit)")
     }
 
-    func cancel() {
+    func cancel() { process.lane.run { self.leave() } }
+
+    private func leave() {
         guard !isOver else { return }
         fail(.cancelledByCaller)
         if isStarted { process.terminate(because: "the caller has gone") } else { stopFeed() }
@@ -174,15 +183,17 @@ final class PerCallRun: @unchecked Sendable {
 
     func fail(_ failure: CallFailure) {
         isOver = true
-        if continuation == nil { givenUp = failure }
+        if end == nil { givenUp = failure }
         answer(.failure(failure))
         stream?.fail(failure)
         pauseOutput(false)
     }
 
     func answer(_ answer: Result<Answer, CallFailure>) {
-        continuation?.resume(returning: answer)
-        continuation = nil
+        guard let end else { return }
+        self.end = nil
+        // Soon: the run is in the middle of something.
+        process.lane.loop.execute { end(answer) }
     }
 
     /// The place is free first, then `tell` answers: who hears it may call again at once.

@@ -40,7 +40,7 @@ final class PerCallWorker: Worker {
 
     func hurry() {}
 
-    func perform(_ call: Call) async throws(CallFailure) -> Answer? {
+    func run(_ call: Call) -> any CallRun {
         let process = HandlerProcess(
             manifest, number: number, lane: lane, access: access, shelf: shelf, output: output)
         let run = PerCallRun(call, contract, process) { [self] startFailure in
@@ -55,15 +55,7 @@ final class PerCallWorker: Worker {
             if !contents.hasEnded { contents.current = run }
             return !contents.hasEnded
         }
-        guard mayRun else {
-            reports.released()
-            return nil
-        }
-        return try await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in lane.run { run.begin(continuation) } }
-        } onCancel: {
-            lane.run { run.cancel() }
-        }.get()
+        return mayRun ? run : RefusedRun(reports)
     }
 
     func stop(because reason: String) { end { $0.terminate(because: reason) } }
@@ -82,4 +74,18 @@ final class PerCallWorker: Worker {
         guard let running else { return reports.exited("") }
         lane.run { [reports] in running.whenFinished { reports.exited("") } }
     }
+}
+
+/// A call that came when its worker had ended.
+private final class RefusedRun: CallRun {
+    private let reports: WorkerReports
+
+    init(_ reports: WorkerReports) { self.reports = reports }
+
+    func begin(_ end: @escaping CallEnd) {
+        reports.released()
+        end(nil)
+    }
+
+    func cancel() {}
 }

@@ -85,12 +85,23 @@ package final class Pool: Sendable {
     /// free again once the call, its response body included, has ended. Cancelling the task cancels the call.
     package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer {
         while true {
-            let index = lanes.firstIndex { $0 === lane } ?? 0
+            let index = index(of: lane)
             let worker = if let free = takeFree(lane: index) { free } else { try await standInLine(lane: index).get() }
-            // `nil`: it had ended before it got the call.
-            if let answer = try await worker.perform(call) { return answer }
+            let run = worker.run(call)
+            let answer = await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in run.begin { continuation.resume(returning: $0) } }
+            } onCancel: {
+                run.cancel()
+            }
+            // `nil`: the worker had ended before it got the call.
+            if let answer { return try answer.get() }
         }
     }
+
+    /// Leases a worker that is free now, as `perform` does, for a call that `begin` gives to it; `nil` when there is none.
+    package func run(_ call: Call, on lane: Lane) -> (any CallRun)? { takeFree(lane: index(of: lane))?.run(call) }
+
+    private func index(of lane: Lane) -> Int { lanes.firstIndex { $0 === lane } ?? 0 }
 
     /// How many more calls could run or start at once, for the queue's dispatcher: callers that wait count against it.
     package var room: Int {

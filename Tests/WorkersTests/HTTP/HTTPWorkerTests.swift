@@ -271,8 +271,7 @@ extension World {
             ], remoteAddress: "127.0.0.1:5000")
         let call = Call(
             invocation: Invocation(function: pool.manifest.name, cause: .request(head)), body: .stream(body),
-            time: .seconds(30)
-        ) { _, _ in .success(.done) }
+            time: .seconds(30), state: MemoryState())
         guard case .response(let answer, let content) = try await pool.perform(call, on: lane) else {
             throw Unexpected(description: "an acknowledgement to a request")
         }
