@@ -54,8 +54,9 @@ extension InvocationEngine {
     }
 }
 
-/// A request on its way to its reply. While its worker has it, it needs no task: most have no effects to commit, and are
-/// over when the worker answers, and a task costs as much as all else that happens to them here.
+/// A request on its way to its reply. While it waits for its worker, and while the worker has it, it needs no task: most
+/// have no effects to commit, and are over when the worker answers, and a task costs as much as all else that happens to
+/// them here.
 private final class RequestRun: RunningRequest {
     private enum Phase {
         case beginning
@@ -78,9 +79,10 @@ private final class RequestRun: RunningRequest {
     }
 
     func begin() {
-        guard !run.pass.isRefused, let call = run.function.pool.run(run.call(state), on: run.lane) else {
-            return work { [run, engine] () async throws(FailedRun) in try await engine.perform(run) }
+        if case .refused(let rest) = run.pass {
+            return work { () async throws(FailedRun) in throw FailedRun(restingFor: rest) }
         }
+        let call = run.function.pool.run(run.call(state), on: run.lane)
         enter(.calling(call))
         call.begin(answered)
     }
@@ -96,7 +98,7 @@ private final class RequestRun: RunningRequest {
         case .failure(let failure):
             work { [self] () async throws(FailedRun) in throw engine.failed(failure, state, of: run) }
         // The worker had ended before it got the call: another may take it.
-        case nil: work { [run, engine] () async throws(FailedRun) in try await engine.perform(run) }
+        case nil: begin()
         }
     }
 

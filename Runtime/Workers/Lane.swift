@@ -21,8 +21,11 @@ package final class Lane: TaskExecutor, Sendable {
 
     /// Runs `body` on the loop: at once when this is its thread, else soon.
     package func deliver(_ body: @escaping @Sendable () -> Void) {
-        if loop.inEventLoop { body() } else { add(.delivery(body)) }
+        if loop.inEventLoop { body() } else { enqueue(body) }
     }
+
+    /// Runs `body` on the loop, soon.
+    func enqueue(_ body: @escaping @Sendable () -> Void) { add(.delivery(body)) }
 
     private func add(_ next: Work) {
         let isFirst = work.withLock { work in

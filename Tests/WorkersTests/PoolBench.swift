@@ -12,6 +12,8 @@ struct PoolBench {
     var timer: SteadyTime?
     var grantsSlots = true
     var slots = 0
+    /// Takes the common ways where there are any, as the shell does.
+    var isQuick = true
     private var lastWaiter: UInt64 = 0
 
     init(lanes: Int = 1, _ adjust: (inout WorkerPolicy, inout Limits) -> Void = { _, _ in }) {
@@ -25,6 +27,7 @@ struct PoolBench {
     mutating func call(lane: Int = 0) -> (worker: Int?, waiter: UInt64) {
         lastWaiter += 1
         if let worker = state.takeFree(lane: lane) { return (worker, lastWaiter) }
+        if isQuick, state.waitQuietly(lastWaiter, lane: lane, now: now) { return (nil, lastWaiter) }
         note(state.wait(lastWaiter, lane: lane, now: now))
         return (nil, lastWaiter)
     }
@@ -53,9 +56,12 @@ struct PoolBench {
         note(state.workerExited(worker, reason: reason, now: now))
     }
 
-    /// A call ends, the quiet way where there is one, as the shell does it.
+    /// A call ends.
     mutating func release(_ worker: Int, surrenders: Bool = false) {
-        if !surrenders, state.releaseQuietly(worker, now: now) { return }
+        if isQuick, !surrenders {
+            if let waiter = state.passOn(worker, now: now) { return seen.append(.give(worker, to: waiter)) }
+            if state.releaseQuietly(worker, now: now) { return }
+        }
         note(state.release(worker, surrenders: surrenders, now: now))
     }
 

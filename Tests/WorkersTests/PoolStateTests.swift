@@ -322,30 +322,48 @@ struct PoolStateTests {
         #expect(bench.state.room(bench.now, slots: 0) == 1)
     }
 
-    @Test("a call that ends quietly leaves what any other leaves", arguments: 0..<20)
-    func quietly(_: Int) {
-        var quiet = PoolBench(lanes: 2) { policy, _ in
-            policy.max = 3
-            policy.concurrency = 2
-            policy.retireInvocations = 40
+    @Test("the common ways leave what all others leave", arguments: 0..<40)
+    func quick(_: Int) {
+        var quick = PoolBench(lanes: 2) { policy, limits in
+            (policy.max, policy.concurrency, policy.retireInvocations) = (3, 2, 40)
+            limits.waiting = 6
         }
-        quiet.warm(3)
-        var other = quiet
+        quick.warm(3)
+        var thorough = quick
+        thorough.isQuick = false
         var random = SystemRandomNumberGenerator()
         var running: [Int] = []
-        for _ in 0..<200 {
-            if running.isEmpty || Bool.random(using: &random) {
+        var waiting: [UInt64] = []
+        for _ in 0..<400 {
+            switch Int.random(in: 0..<16, using: &random) {
+            case 0..<8:
                 let lane = Int.random(in: 0...1, using: &random)
-                let (ours, theirs) = (quiet.call(lane: lane), other.call(lane: lane))
-                #expect(ours.worker == theirs.worker)
-                if let worker = ours.worker { running.append(worker) }
-            } else {
+                let (ours, theirs) = (quick.call(lane: lane), thorough.call(lane: lane))
+                #expect(ours == theirs)
+                if let worker = ours.worker { running.append(worker) } else { waiting.append(ours.waiter) }
+            case 8..<14 where !running.isEmpty:
                 let worker = running.remove(at: Int.random(in: 0..<running.count, using: &random))
-                quiet.release(worker)
-                other.note(other.state.release(worker, now: other.now))
+                quick.release(worker)
+                thorough.release(worker)
+            case 14 where !waiting.isEmpty:
+                let waiter = waiting.remove(at: Int.random(in: 0..<waiting.count, using: &random))
+                let (ours, ourActions) = quick.state.abandon(waiter, now: quick.now)
+                let (theirs, theirActions) = thorough.state.abandon(waiter, now: thorough.now)
+                #expect(ours == theirs)
+                quick.note(ourActions)
+                thorough.note(theirActions)
+            case 15:
+                quick.pass(.seconds(2))
+                thorough.pass(.seconds(2))
+            default: break
             }
-            #expect(quiet.takeSeen() == other.takeSeen())
-            #expect(quiet.timer == other.timer)
+            let seen = quick.takeSeen()
+            #expect(seen == thorough.takeSeen())
+            #expect(quick.timer == thorough.timer)
+            for case .give(let worker, to: let waiter) in seen {
+                running.append(worker)
+                waiting.removeAll { $0 == waiter }
+            }
         }
     }
 

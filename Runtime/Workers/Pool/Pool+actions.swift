@@ -43,13 +43,11 @@ extension Pool {
             guard let worker = contents.workers[id] else { return nil }
             return { worker.hurry() }
         case .give(let id, let waiter):
-            guard let lease = contents.waiters.removeValue(forKey: waiter), let worker = contents.workers[id] else {
-                return nil
-            }
-            return { lease.resume(returning: .success(worker)) }
+            guard let lease = contents.lease(id, to: waiter) else { return nil }
+            return { self.begin(lease) }
         case .fail(let waiter, let failure):
-            guard let lease = contents.waiters.removeValue(forKey: waiter) else { return nil }
-            return { lease.resume(returning: .failure(failure)) }
+            guard let call = contents.waiters.removeValue(forKey: waiter) else { return nil }
+            return { call.fail(failure) }
         case .stop(let id, let reason):
             guard let worker = contents.workers[id] else { return nil }
             return { [budget] in
@@ -152,13 +150,27 @@ extension Pool {
         if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
     }
 
-    /// The common way, which does without a list of actions.
+    private enum Release {
+        case alone(room: Contents.Listener?)
+        case passedOn(Lease?)
+    }
+
+    /// The common ways, which do without a list of actions.
     private func releaseQuietly(_ id: PoolState.WorkerID) -> Bool {
         let now = PoolState.Instant.now
-        let (isReleased, listener) = contents.withLock { contents in
-            contents.state.releaseQuietly(id, now: now) ? (true, contents.onRoom) : (false, nil)
+        let release = contents.withLock { contents -> Release? in
+            if let waiter = contents.state.passOn(id, now: now) { return .passedOn(contents.lease(id, to: waiter)) }
+            return contents.state.releaseQuietly(id, now: now) ? .alone(room: contents.onRoom) : nil
         }
-        listener?.notify()
-        return isReleased
+        switch release {
+        case .alone(let listener): listener?.notify()
+        case .passedOn(let lease?): begin(lease)
+        case .passedOn(nil): break
+        case nil: return false
+        }
+        return true
     }
+
+    /// Soon: whoever has ended a call may be in the middle of something.
+    private func begin(_ lease: Lease) { lanes[lease.lane].enqueue { lease.call.begin(on: lease.worker) } }
 }

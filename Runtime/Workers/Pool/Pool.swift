@@ -9,13 +9,18 @@ import Synchronization
 package final class Pool: Sendable {
     package let manifest: Manifest
 
-    typealias Lease = CheckedContinuation<Result<any Worker, CallFailure>, Never>
+    /// The worker that a call in line is given.
+    struct Lease: Sendable {
+        let call: WaitingCall
+        let worker: any Worker
+        /// Where the worker lives.
+        let lane: Int
+    }
 
     struct Contents: Sendable {
         var state: PoolState
         var workers: [PoolState.WorkerID: any Worker] = [:]
-        var waiters: [PoolState.WaiterID: Lease] = [:]
-        var lastWaiter: PoolState.WaiterID = 0
+        var waiters: [PoolState.WaiterID: WaitingCall] = [:]
         var timer: Scheduled<Void>?
         var onRoom: Listener?
         /// Who waits for the end of draining.
@@ -32,6 +37,13 @@ package final class Pool: Sendable {
         }
 
         var isDrained: Bool { state.isDraining && state.workers.isEmpty }
+
+        mutating func lease(_ id: PoolState.WorkerID, to waiter: PoolState.WaiterID) -> Lease? {
+            guard let call = waiters.removeValue(forKey: waiter), let worker = workers[id],
+                let lane = state.workers[id]?.lane
+            else { return nil }
+            return Lease(call: call, worker: worker, lane: lane)
+        }
 
         mutating func takeWarming() -> CheckedContinuation<String?, Never>? {
             defer { warming = nil }
@@ -81,13 +93,10 @@ package final class Pool: Sendable {
 
     deinit { budget.leave(identity) }
 
-    /// Leases a worker (one on `lane` where there is a choice), gives it the call, and returns its answer. The worker is
-    /// free again once the call, its response body included, has ended. Cancelling the task cancels the call.
+    /// Runs the call as `run` does and returns its answer. Cancelling the task cancels the call.
     package func perform(_ call: Call, on lane: Lane) async throws(CallFailure) -> Answer {
         while true {
-            let index = index(of: lane)
-            let worker = if let free = takeFree(lane: index) { free } else { try await standInLine(lane: index).get() }
-            let run = worker.run(call)
+            let run = run(call, on: lane)
             let answer = await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in run.begin { continuation.resume(returning: $0) } }
             } onCancel: {
@@ -98,10 +107,12 @@ package final class Pool: Sendable {
         }
     }
 
-    /// Leases a worker that is free now, as `perform` does, for a call that `begin` gives to it; `nil` when there is none.
-    package func run(_ call: Call, on lane: Lane) -> (any CallRun)? { takeFree(lane: index(of: lane))?.run(call) }
-
-    private func index(of lane: Lane) -> Int { lanes.firstIndex { $0 === lane } ?? 0 }
+    /// A call that gets a worker, one on `lane` where there is a choice: at once when one is free, else when its turn has
+    /// come. The worker is free again once the call, its response body included, has ended.
+    package func run(_ call: Call, on lane: Lane) -> any CallRun {
+        let index = lanes.firstIndex { $0 === lane } ?? 0
+        return takeFree(lane: index)?.run(call) ?? WaitingCall(call, in: self, lane: index)
+    }
 
     /// How many more calls could run or start at once, for the queue's dispatcher: callers that wait count against it.
     package var room: Int {
@@ -170,41 +181,36 @@ package final class Pool: Sendable {
         return worker
     }
 
-    /// Apart from `perform`, so that a call that need not wait keeps no room for what waiting takes.
-    @inline(never)
-    private func standInLine(lane: Int) async -> Result<any Worker, CallFailure> {
-        let id = contents.withLock { contents in
-            contents.lastWaiter += 1
-            return contents.lastWaiter
+    /// The call stands in line, or is turned away.
+    func stand(_ call: WaitingCall) {
+        let now = PoolState.Instant.now
+        let isQuiet = contents.withLock { contents in
+            // One that is cancelled from here on finds itself in line.
+            let isQuiet = !call.isCancelled && contents.state.waitQuietly(call.id, lane: call.lane, now: now)
+            if isQuiet { contents.waiters[call.id] = call }
+            return isQuiet
         }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { wait($0, as: id, lane: lane) }
-        } onCancel: {
-            abandon(id)
+        if isQuiet { return }
+        var isCancelled = false
+        change { contents, now in
+            isCancelled = call.isCancelled
+            if isCancelled { return [] }
+            contents.waiters[call.id] = call
+            return contents.state.wait(call.id, lane: call.lane, now: now)
         }
+        if isCancelled { call.fail(.cancelledByCaller) }
     }
 
-    private func wait(_ lease: Lease, as id: PoolState.WaiterID, lane: Int) {
-        var wasCancelled = false
+    func abandon(_ call: WaitingCall) {
+        var wasWaiting = false
         change { contents, now in
-            // The cancellation handler runs before this when the task was cancelled already, and finds nobody.
-            wasCancelled = Task.isCancelled
-            if wasCancelled { return [] }
-            contents.waiters[id] = lease
-            return contents.state.wait(id, lane: lane, now: now)
-        }
-        if wasCancelled { lease.resume(returning: .failure(.cancelledByCaller)) }
-    }
-
-    private func abandon(_ id: PoolState.WaiterID) {
-        var lease: Lease?
-        change { contents, now in
-            let (wasWaiting, actions) = contents.state.abandon(id, now: now)
+            let actions: [PoolState.Action]
+            (wasWaiting, actions) = contents.state.abandon(call.id, now: now)
             // Otherwise it has been given a worker, which will find the call cancelled.
-            if wasWaiting { lease = contents.waiters.removeValue(forKey: id) }
+            if wasWaiting { contents.waiters[call.id] = nil }
             return actions
         }
-        lease?.resume(returning: .failure(.cancelledByCaller))
+        if wasWaiting { call.fail(.cancelledByCaller) }
     }
 
     // MARK: The end

@@ -9,6 +9,9 @@ extension PoolState {
     /// Each call gets a worker that has run nothing.
     var isFresh: Bool { policy.instance == .fresh }
 
+    /// It has all the workers that it may have: who comes and goes makes no difference to how many are missing.
+    var isSaturated: Bool { workers.count >= policy.max && requested == 0 && !isDraining }
+
     /// Workers with room.
     var ready: Int { free.reduce(0) { $0 + $1.count } }
 

@@ -156,6 +156,17 @@ package struct PoolState: Sendable {
         return actions
     }
 
+    /// The common way to stand in line, behind others and with no worker that could be added: there is nothing else to be
+    /// done. `false`, with nothing changed, for any other: `wait` decides.
+    package mutating func waitQuietly(_ waiter: WaiterID, lane: Int, now: Instant) -> Bool {
+        guard isSaturated, !isFresh, !waiting.isEmpty, waiting.count < limits.waiting, !backoff.isActive(now) else {
+            return false
+        }
+        waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
+        line.append(waiter)
+        return true
+    }
+
     /// A waiter has gone. `false` when it has been given a worker, or turned away, already.
     package mutating func abandon(_ waiter: WaiterID, now: Instant) -> (wasWaiting: Bool, actions: [Action]) {
         guard waiting.removeValue(forKey: waiter) != nil else { return (false, []) }
@@ -177,6 +188,20 @@ package struct PoolState: Sendable {
         backoff.succeeded()
         workers[id] = record
         return true
+    }
+
+    /// The common end of a call, of a worker that goes on, while others wait and no worker could be added: whoever is the
+    /// first of them has the place now. `nil`, with nothing changed, for any other: `release` decides.
+    package mutating func passOn(_ id: WorkerID, now: Instant) -> WaiterID? {
+        guard isSaturated, let first = firstWaiter, var record = workers[id], staysReady(record, now) else {
+            return nil
+        }
+        line.removeFirst()
+        waiting[first] = nil
+        record.invocations += 1
+        backoff.succeeded()
+        workers[id] = record
+        return first
     }
 
     /// A call of worker `id` has ended.

@@ -1,0 +1,58 @@
+import Events
+import Synchronization
+
+/// A call that found no worker free: it stands in its pool's line, and goes to the worker that it is given.
+final class WaitingCall: CallRun {
+    private struct Contents {
+        /// Who waits for the answer; `nil` once it is handed on.
+        var end: CallEnd?
+        /// Once it has a worker.
+        var run: (any CallRun)?
+        var isCancelled = false
+    }
+
+    private static let last = Atomic<PoolState.WaiterID>(0)
+
+    let id = WaitingCall.last.wrappingAdd(1, ordering: .relaxed).newValue
+    /// Whose calls it came with.
+    let lane: Int
+    private let call: Call
+    private let pool: Pool
+    private let contents = Mutex(Contents())
+
+    init(_ call: Call, in pool: Pool, lane: Int) {
+        self.call = call
+        self.pool = pool
+        self.lane = lane
+    }
+
+    var isCancelled: Bool { contents.withLock { $0.isCancelled } }
+
+    func begin(_ end: @escaping CallEnd) {
+        contents.withLock { $0.end = end }
+        pool.stand(self)
+    }
+
+    func cancel() {
+        let run = contents.withLock { contents in
+            contents.isCancelled = true
+            return contents.run
+        }
+        if let run { run.cancel() } else { pool.abandon(self) }
+    }
+
+    /// Its turn has come.
+    func begin(on worker: any Worker) {
+        let run = worker.run(call)
+        let (end, isCancelled) = contents.withLock { contents in
+            contents.run = run
+            return (contents.end.take(), contents.isCancelled)
+        }
+        // The worker counts it, and has to hear of it nevertheless.
+        if isCancelled { run.cancel() }
+        if let end { run.begin(end) }
+    }
+
+    /// Nobody will give it a worker.
+    func fail(_ failure: CallFailure) { contents.withLock { $0.end.take() }?(.failure(failure)) }
+}
