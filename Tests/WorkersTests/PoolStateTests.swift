@@ -367,6 +367,22 @@ struct PoolStateTests {
         }
     }
 
+    @Test("backs off when workers end that have run nothing, also when they close before", arguments: [true, false])
+    func unused(closes: Bool) {
+        var bench = PoolBench { policy, _ in policy.min = 1 }
+        bench.note(bench.state.keepMinimum(bench.now))
+        for (worker, delay) in zip(1..., [100, 200, 400]) {
+            bench.ready(worker)
+            bench.seen = []
+            if closes { bench.note(bench.state.workerCloses(worker, now: bench.now)) }
+            bench.exits(worker)
+            bench.pass(.milliseconds(delay - 1))
+            #expect(bench.takeSeen() == [])
+            bench.pass(.milliseconds(1))
+            #expect(bench.takeSeen() == [.start(worker + 1, lane: 0)])
+        }
+    }
+
     @Test("backs off when a ready worker cannot start a process for its call")
     func unstartable() {
         var bench = PoolBench { policy, _ in policy.max = 1 }

@@ -67,6 +67,8 @@ package struct PoolState: Sendable {
         var invocations = 0
         let started: Instant
         var idleSince: Instant
+
+        var isUnused: Bool { running == 0 && invocations == 0 }
     }
 
     struct Waiter: Sendable {
@@ -285,6 +287,8 @@ package struct PoolState: Sendable {
         guard let record = workers[id], record.phase == .starting || record.phase == .ready else { return [] }
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .closing
+        // Its exit will say more.
+        if record.isUnused { backoff.failed("the worker ended before it had run a call", now: now) }
         return settled(now)
     }
 
@@ -297,7 +301,7 @@ package struct PoolState: Sendable {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
         var actions: [Action] = [.releaseSlot]
-        let diedUnused = record.phase == .ready && record.running == 0 && record.invocations == 0
+        let diedUnused = record.phase == .ready && record.isUnused
         if record.phase == .starting || diedUnused || couldNotStart {
             backoff.failed(reason, now: now)
             headStart = 0
