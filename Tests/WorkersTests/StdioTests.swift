@@ -1,6 +1,8 @@
 import Events
+import Glibc
 import Manifests
 import NIOCore
+import NIOPosix
 import Support
 import Testing
 import Workers
@@ -58,6 +60,38 @@ struct StdioTests {
             let response = try await world.request("/")
             await #expect(throws: CallFailure.self) { try await response.bytes() }
         }
+    }
+
+    @Test("gives all of its output to a caller who reads none of it until it has ended")
+    func lateReader() async throws {
+        let manifest = Handlers.shell("echo $$ >&2; head -c 300000 /dev/zero")
+        try await World.with(manifest) { world in
+            let response = try await world.request("/")
+            let isOver = await eventually {
+                world.lines.all.first { $0.source == .stderr }.map { !exists("/proc/\($0.text)") } == true
+            }
+            #expect(isOver)
+            #expect(try await response.bytes().readableBytes == 300_000)
+        }
+    }
+
+    @Test("gives all of its output however busy its lane is")
+    func busyLane() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let lane = Lane(loop: group.next())
+        // Each time for longer than late output is waited for.
+        @Sendable func block(_ times: Int) {
+            usleep(300_000)
+            if times > 1 { lane.loop.execute { block(times - 1) } }
+        }
+        try await World.with(Handlers.shell("sleep 0.7; echo all"), lanes: [lane]) { world in
+            let answer = Task { try await world.request("/").text() }
+            #expect(await eventually { world.lines.first(.host, containing: "worker started") != nil })
+            lane.loop.execute { block(8) }
+            let text = try await answer.value
+            #expect(text == "all\n")
+        }
+        try await group.shutdownGracefully()
     }
 
     @Test("that cannot be started makes the pool back off")

@@ -15,17 +15,16 @@ struct World: Sendable {
 
     let pool: Pool
     let lines: Lines
-
-    var lane: Lane { Self.lanes[0] }
+    var lane = Self.lanes[0]
 
     /// Runs `body` with a pool whose workers are gone afterwards.
     static func with<Result>(
-        _ manifest: Manifest, budget: WorkerBudget = WorkerBudget(limit: 64),
+        _ manifest: Manifest, budget: WorkerBudget = WorkerBudget(limit: 64), lanes: [Lane] = World.lanes,
         _ body: (World) async throws -> Result
     ) async throws -> Result {
         let lines = Lines()
         let pool = Pool(manifest: manifest, lanes: lanes, budget: budget) { lines.add($0) }
-        let world = World(pool: pool, lines: lines)
+        let world = World(pool: pool, lines: lines, lane: lanes[0])
         do {
             let result = try await body(world)
             await pool.drain(within: .seconds(1))

@@ -8,14 +8,14 @@ extension PerCallRun {
         process.readSoon(UnreadPipe(descriptor: descriptor, take: receive, end: {}, attach: attachOutput))
     }
 
-    private func attachOutput(_ descriptor: Int32) {
+    private func attachOutput(_ descriptor: Int32) -> EventLoopFuture<any Channel> {
         let channel = NIOPipeBootstrap(group: process.lane.loop).channelInitializer { [self] channel in
             channel.eventLoop.makeCompletedFuture { [self] in
                 try channel.pipeline.syncOperations.addHandler(PipeReader(receive))
             }
         }.takingOwnershipOfDescriptor(input: descriptor)
         channel.assumeIsolated().whenSuccess { [self] in outputChannel = $0 }
-        process.attach(channel)
+        return channel
     }
 
     private func receive(_ bytes: ByteBuffer) {

@@ -10,7 +10,7 @@ struct UnreadPipe {
     /// All of it has been taken, and it is closed.
     let end: () -> Void
     /// Reads it from now on, and owns it.
-    let attach: (Int32) -> Void
+    let attach: (Int32) -> EventLoopFuture<any Channel>
 }
 
 /// How a process's pipes are read: by a channel each, unless the process ends within milliseconds. Then what it has left
@@ -30,7 +30,7 @@ extension HandlerProcess {
             let bootstrap = NIOPipeBootstrap(group: lane.loop).channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(reader) }
             }
-            attach(bootstrap.takingOwnershipOfDescriptor(input: $0))
+            return bootstrap.takingOwnershipOfDescriptor(input: $0)
         }
         readSoon(pipe)
     }
@@ -40,7 +40,7 @@ extension HandlerProcess {
         guard readTimer == nil, unread.count == 1 else { return }
         readTimer = lane.loop.assumeIsolated().scheduleTask(in: Self.patience) { [self] in
             readTimer = nil
-            for pipe in takeUnread() { pipe.attach(pipe.descriptor) }
+            for pipe in takeUnread() { attach(pipe) }
         }
     }
 
@@ -52,10 +52,12 @@ extension HandlerProcess {
                 close(pipe.descriptor)
                 pipe.end()
             } else {
-                pipe.attach(pipe.descriptor)
+                attach(pipe)
             }
         }
     }
+
+    private func attach(_ pipe: UnreadPipe) { attach(pipe.attach(pipe.descriptor), reading: pipe) }
 
     private func takeUnread() -> [UnreadPipe] {
         defer { unread = [] }
@@ -63,7 +65,8 @@ extension HandlerProcess {
     }
 
     /// Takes what is there. `false` when more may come: somebody else holds the pipe open.
-    private func drain(_ pipe: UnreadPipe) -> Bool {
+    @discardableResult
+    func drain(_ pipe: UnreadPipe) -> Bool {
         _ = fcntl(pipe.descriptor, F_SETFL, O_NONBLOCK)
         return withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) { chunk in
             var taken = 0

@@ -37,7 +37,7 @@ final class HandlerProcess: @unchecked Sendable {
     var unread: [UnreadPipe] = []
     var readTimer: Scheduled<Void>?
     /// Channels on the process's descriptors that are open still, by the order of their coming.
-    private var channels: [Int: EventLoopFuture<any Channel>] = [:]
+    private var channels: [Int: (channel: EventLoopFuture<any Channel>, pipe: UnreadPipe?)] = [:]
     private var lastChannel = 0
     /// It starts behind all others who want the processors.
     var isCalm = false
@@ -140,9 +140,11 @@ final class HandlerProcess: @unchecked Sendable {
     // MARK: Output
 
     /// Waits for `channel`'s end before the process counts as ended.
-    func attach(_ channel: EventLoopFuture<any Channel>) {
+    ///
+    /// - Parameter pipe: what the channel reads.
+    func attach(_ channel: EventLoopFuture<any Channel>, reading pipe: UnreadPipe? = nil) {
         lastChannel += 1
-        channels[lastChannel] = channel
+        channels[lastChannel] = (channel, pipe)
         channel.flatMap(\.closeFuture).assumeIsolated().whenComplete { [self, id = lastChannel] _ in
             channels[id] = nil
             if exit != nil { finishWhenRead() }
@@ -204,7 +206,11 @@ final class HandlerProcess: @unchecked Sendable {
         drainUnread()
         finishWhenRead()
         lane.loop.assumeIsolated().scheduleTask(in: Self.lateOutput) { [self] in
-            for channel in channels.values { channel.whenSuccess { $0.close(promise: nil) } }
+            for (channel, pipe) in channels.values {
+                // A lane that was busy all the time has not looked.
+                if let pipe { drain(pipe) }
+                channel.whenSuccess { $0.close(promise: nil) }
+            }
         }
     }
 
