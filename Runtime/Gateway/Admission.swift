@@ -81,7 +81,7 @@ extension Admission {
                 ? Self.ask(head, target, path, limits, remoteAddress)
                 : Self.route(head, target, path, router, limits, remoteAddress)
         } else {
-            self = .answer(.invalidPath, closes: false)
+            self = .answer(.invalidPath, closes: head.fields.expectsContinue)
         }
     }
 
@@ -140,6 +140,10 @@ extension Admission {
             ? head.fields.wholeBodyPlan(limit: limit)
             : head.fields.bodyPlan(limit: limit, collected: limits.collected)
         var headers = head.fields.forwarded
+        if let authority = target.authority {
+            headers.removeAll { $0.name.lowercased() == "host" }
+            headers.append(HeaderField("Host", authority))
+        }
         if route.isServer, !head.isOld, deferral == nil {
             if body == .none, head.method == "GET", head.fields.offersWebSocket { body = .upgrade }
             headers += head.fields.forServer(body)
@@ -155,20 +159,25 @@ extension Admission {
     }
 }
 
-/// The request target (RFC 9112 §3.2) in origin form, or in absolute form, whose authority counts as little as `Host`:
-/// every function is served under every name of the machine.
+/// The request target (RFC 9112 §3.2) in origin form, or in absolute form. Every function is served under every name of the
+/// machine.
 struct RequestTarget {
     let path: String
     /// Raw, without the `?`.
     let query: String
+    /// Of the absolute form, in which `Host` says nothing (RFC 9112 §3.2.2).
+    let authority: String?
 
     init(path: String) {
         self.path = path
         query = ""
+        authority = nil
     }
 
     init?(_ uri: String) {
-        let rest = uri.utf8.first == UInt8(ascii: "/") ? uri : String(Self.withoutAuthority(uri))
+        var rest = uri
+        authority = Self.takeAuthority(&rest)
+        guard authority != "" else { return nil }
         let (isValid, mark) = rest.withRawUTF8 { bytes in
             (
                 bytes.first == UInt8(ascii: "/") && bytes.firstIndex(of: UInt8(ascii: "#"), from: 0) == nil,
@@ -185,14 +194,15 @@ struct RequestTarget {
         }
     }
 
-    private static func withoutAuthority(_ uri: String) -> Substring {
-        var rest = uri[...]
-        for scheme in ["http://", "https://"] where uri.lowercasedPrefix(is: scheme) {
-            rest = rest.dropFirst(scheme.count)
-            rest = rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0...] } ?? "/"
-            if rest.first == "?" { rest = "/" + rest }
-        }
-        return rest
+    /// Leaves what comes behind the authority; `nil`, with nothing taken, where there is none.
+    private static func takeAuthority(_ uri: inout String) -> String? {
+        guard let scheme = ["http://", "https://"].first(where: { uri.lowercasedPrefix(is: $0) }) else { return nil }
+        let rest = uri.utf8.dropFirst(scheme.utf8.count)
+        let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
+        let authority = String(Substring(rest[..<end]))
+        let path = String(Substring(rest[end...]))
+        uri = path.utf8.first == UInt8(ascii: "/") ? path : "/" + path
+        return authority
     }
 }
 

@@ -56,8 +56,8 @@ extension HTTPConnection {
             case .ask(let question):
                 lane.shared.queue.answer(question, on: lane.lane) { handle.end($0, of: id, to: head, number) }
             }
-        // It may be over already.
-        if number == exchange.number { exchange.running = running }
+        // It may be over already, and its response on the way.
+        if let running, exchange.running == nil { keep(running, number) }
     }
 
     /// Sends a response that is not there as a whole.
@@ -66,9 +66,15 @@ extension HTTPConnection {
         let handle = ConnectionHandle(self)
         let (shared, lane) = (lane.shared, lane.lane)
         // Not a child of anything: it lives as long as its client reads, and the connection cancels it otherwise.
-        exchange.running = Task.immediate(executorPreference: lane) {
+        let running = Task.immediate(executorPreference: lane) {
             await handle.give(reply, of: id, to: head, number, shared: shared, on: lane)
         }
+        keep(running, number)
+    }
+
+    /// To be cancelled when nobody waits for it any more; the exchange may be over already, and the next one begun.
+    private func keep(_ running: any RunningRequest, _ number: Int) {
+        if number == exchange.number { exchange.running = running }
     }
 
     /// Another invocation than the first one gives the response, which names it.
@@ -161,7 +167,8 @@ extension HTTPConnection {
         stream?.fail(CancellationError())
         guard state.responseEnded(now: .coarse) else { return }
         // Nothing is to come that the kernel would answer with a reset, which could overtake the response.
-        if exchange.response.isFarewell, input.readableBytes == 0, !mustQueue { abort() } else { closeGently() }
+        let isAlone = input.readableBytes == 0 && !decoder.hasSurplus
+        if exchange.response.isFarewell, isAlone, !mustQueue { abort() } else { closeGently() }
     }
 
     // MARK: Streams

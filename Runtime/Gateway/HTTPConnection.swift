@@ -17,7 +17,7 @@ final class HTTPConnection: ChannelInboundHandler {
     var mayBeBehind = false
     /// Beyond the limit on connections: the first request is refused.
     private var isSurplus = false
-    private var decoder: RequestDecoder
+    private(set) var decoder: RequestDecoder
     /// Received, and not a whole part yet.
     var input: ByteBuffer
     var state: ConnectionState

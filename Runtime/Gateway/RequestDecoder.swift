@@ -70,6 +70,8 @@ package struct RequestDecoder: Sendable {
     private var size = 0
     /// Bytes of the unfinished line that hold no line feed.
     private var searched = 0
+    /// Bytes came where nothing can be decoded any more.
+    package private(set) var hasSurplus = false
 
     package init(_ configuration: GatewayConfiguration) { limits = configuration }
 
@@ -82,7 +84,9 @@ package struct RequestDecoder: Sendable {
                 switch place {
                 case .body(let left): return takeBody(&input, left)
                 case .chunk(let left): return takeChunk(&input, left)
-                case .over: return nil
+                case .over:
+                    dropSurplus(&input)
+                    return nil
                 case .requestLine, .fields, .chunkSize, .chunkEnd, .trailers:
                     if let part = try takeLines(&input) { return part }
                     if isAtLine { return nil }
@@ -92,6 +96,13 @@ package struct RequestDecoder: Sendable {
             place = .over
             throw error
         }
+    }
+
+    /// A client may go on for as long as its last request runs.
+    private mutating func dropSurplus(_ input: inout ByteBuffer) {
+        guard input.readableBytes > 0 else { return }
+        hasSurplus = true
+        input.moveReaderIndex(to: input.writerIndex)
     }
 
     // MARK: Bodies
@@ -185,6 +196,7 @@ package struct RequestDecoder: Sendable {
         case .fields where size + length > limits.headerBytes + 64: throw .headersTooLarge(limits)
         case .trailers where size + length > limits.headerBytes + 64: throw .headersTooLarge(limits)
         case .chunkSize where length > 4096: throw .malformedChunk
+        case .chunkEnd where length > 2: throw .malformedChunk
         default: return
         }
     }

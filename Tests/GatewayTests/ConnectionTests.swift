@@ -154,6 +154,29 @@ import Workers
         }
     }
 
+    @Test("a client that closes cancels its call, also one that came behind a stream that had ended already")
+    func disconnectBehindStream() async throws {
+        let (watched, first) = (Watched(), Moment())
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
+            guard head.query == "stream" else { return try await watched.respond(head, body, function, id, lane) }
+            try? await first.wait()
+            let stream = BodyStream()
+            stream.write(ByteBuffer(string: "all"))
+            stream.finish()
+            return Reply(head: ResponseHead(status: 200), body: .stream(stream))
+        }
+        try await withGateway(respond: respond) { world in
+            var client: Client? = try world.client()
+            let request = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+            try await client?.send("GET /hello?stream HTTP/1.1\r\nHost: x\r\n\r\n" + request)
+            first.happen()
+            #expect(try await client?.receive().text == "all")
+            try await watched.runs.wait()
+            client = nil
+            try await watched.cancelled.wait()
+        }
+    }
+
     @Test("a client that closes in the middle of its upload ends its call")
     func disconnectWhileUploading() async throws {
         let failed = Moment()

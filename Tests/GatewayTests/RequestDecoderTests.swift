@@ -178,8 +178,22 @@ import Testing
         let chunked = "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         #expect(refusal(chunked + "0\r\n" + String(repeating: "A: b\r\n", count: 4)) == 431)
         #expect(refusal(chunked + "1;" + String(repeating: "a", count: 5000)) == 400)
+        #expect(refusal(chunked + "1\r\na" + String(repeating: "b", count: 5000)) == 400)
         let after = Self.decode("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(after.refusal == 400)
         #expect(after.messages.isEmpty)
+    }
+
+    @Test(
+        "what comes behind the last request is dropped, however much it is",
+        arguments: ["GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"])
+    func surplus(last: String) throws {
+        var decoder = RequestDecoder(GatewayConfiguration())
+        var input = ByteBuffer(string: last)
+        while try decoder.next(&input) != nil {}
+        #expect(!decoder.hasSurplus)
+        input.writeString("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try decoder.next(&input) == nil)
+        #expect(decoder.hasSurplus && input.readableBytes == 0)
     }
 }

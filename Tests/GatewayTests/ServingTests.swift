@@ -136,12 +136,22 @@ import Workers
         }
     }
 
-    @Test("a target in absolute form is served by its path")
+    @Test("a target in absolute form is served by its path, and names the host in Host's place")
     func absoluteForm() async throws {
-        try await withGateway { world in
+        let respond: Responder = { head, body, function, id, lane async throws(Problem) in
+            var reply = try await echo(head, body, function, id, lane)
+            let hosts = head.headers.filter { $0.name == "Host" }.map(\.value)
+            reply.head.headers.append(HeaderField("Hosts", hosts.joined(separator: " ")))
+            return reply
+        }
+        try await withGateway(respond: respond) { world in
             let response = try await world.answer("GET http://example.com/hello/Bo?q HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(response.headers.first("Parameters") == "name=Bo")
             #expect(response.headers.first("Query") == "q")
+            #expect(response.headers.first("Hosts") == "example.com")
+            let bare = try await world.answer("OPTIONS http://example.com HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(bare.status == 404)
+            #expect(try await world.answer("GET http:///hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 400)
         }
     }
 
