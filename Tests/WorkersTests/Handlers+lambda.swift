@@ -67,6 +67,13 @@ extension Handlers {
             os._exit(0)
 
 
+        def eager(event):
+            # Asks for the next event before it has answered this one.
+            other = http.client.HTTPConnection(api)
+            other.request("GET", prefix + "invocation/next")
+            time.sleep(60)
+
+
         def say(event):
             print(json.dumps(event), flush=True)
 
@@ -87,6 +94,7 @@ extension Handlers {
             "return": lambda event: json.loads(body_of(event)),
             "pid": lambda event: {"statusCode": 200, "body": str(os.getpid())},
             "noise": noise,
+            "eager": eager,
             "slowStart": echo,
         }
         task = sys.argv[-1]

@@ -160,6 +160,33 @@ struct LambdaTests {
         }
     }
 
+    @Test("that dies while the body of a request comes fails the call, since no other can get that body")
+    func deathBeforeBody() async throws {
+        try await World.with(Handlers.lambda("count")) { world in
+            let taken = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            let body = BodyStream(onDemand: { taken.continuation.yield() })
+            body.write(ByteBuffer(repeating: 0, count: BodyStream.highWater))
+            let caller = Task { try await world.request("/", body: .stream(body)) }
+            for await _ in taken.stream { break }
+            let worker = try #require(world.pool.snapshot.workers.first)
+            kill(worker.pid, SIGKILL)
+            let failure = await #expect(throws: CallFailure.self) { try await caller.value }
+            #expect(failure?.code == .workerDied)
+            #expect(failure?.message.contains("whose body cannot be sent twice: killed by SIGKILL") == true)
+            let after = try await world.request("/").text()
+            #expect(after == "0")
+        }
+    }
+
+    @Test("is ended when a call takes too long, also one that asks for its next event meanwhile")
+    func eager() async throws {
+        try await World.with(Handlers.lambda("eager")) { world in
+            let failure = try await world.failure(of: "/", time: .seconds(1))
+            #expect(failure.code == .timedOut)
+            #expect(await eventually { world.pool.snapshot.workers.isEmpty })
+        }
+    }
+
     @Test("says whose its lines are, also of those before its answer")
     func attribution() async throws {
         try await World.with(Handlers.lambda("event")) { world in

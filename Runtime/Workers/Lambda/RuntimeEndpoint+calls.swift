@@ -202,7 +202,9 @@ extension RuntimeEndpoint {
         let limit = "ran past its time limit of \(call.call.time) (limits.time)"
         let failure = CallFailure(.timedOut, "the function \(limit)")
         // A body that came too slowly is not the function's fault.
-        if state.isPolling { return withdraw(call, failure) }
+        if state.isPolling { withdraw(call, failure) }
+        // A runtime may ask for its next event on another connection while it has this one.
+        guard self.call === call else { return }
         call.fail(failure)
         process.say("warning", "worker stopped: a call \(limit)")
         stop(because: "a call \(limit)")

@@ -91,14 +91,21 @@ final class RuntimeEndpoint: @unchecked Sendable {
         let wasWithdrawn = state.withdraw()
         self.call = nil
         end()
-        if let call, wasWithdrawn {
-            call.resume(nil)
-            call.end()
-        } else if let call {
-            call.fail(CallFailure(.workerDied, "the worker ended in the middle of the call: \(how)"))
-            call.end()
-        }
+        if let call { lose(call, wasWithdrawn: wasWithdrawn, how) }
         reports.exited(startFailure ?? (wasStarting ? "the worker ended before it was ready: \(how)" : how))
+    }
+
+    private func lose(_ call: LambdaCall, wasWithdrawn: Bool, _ how: String) {
+        switch (wasWithdrawn, call.call.body) {
+        case (true, .bytes): call.resume(nil)
+        case (true, .stream):
+            // What has been read of it has gone with this worker.
+            let reason = "the worker ended before it had the call, whose body cannot be sent twice: \(how)"
+            call.fail(CallFailure(.workerDied, reason))
+        case (false, _):
+            call.fail(CallFailure(.workerDied, "the worker ended in the middle of the call: \(how)"))
+        }
+        call.end()
     }
 
     private func end() {

@@ -1,4 +1,5 @@
 import Events
+import Glibc
 import Manifests
 import NIOCore
 import Support
@@ -220,6 +221,29 @@ struct HTTPWorkerTests {
             let failure = await #expect(throws: CallFailure.self) { while try await stream.next() != nil {} }
             #expect(failure?.code == .workerDied)
             #expect(failure?.message.contains("SIGKILL") == true)
+        }
+    }
+
+    @Test("that dies in the middle of a call leaves those in line in their order")
+    func crashBeforeLine() async throws {
+        try await withServer {
+            ($0.workers.concurrency, $0.workers.max) = (1, 1)
+        } _: { world in
+            async let failure = world.failure(of: "/stubborn")
+            #expect(await eventually { world.lines.first(.stderr, containing: "stubborn") != nil })
+            async let first = world.request("/event", query: "call=1")
+            #expect(await eventually { world.pool.snapshot.waiting == 1 })
+            async let second = world.request("/event", query: "call=2")
+            #expect(await eventually { world.pool.snapshot.waiting == 2 })
+            let worker = try #require(world.pool.snapshot.workers.first)
+            kill(worker.pid, SIGKILL)
+            let code = try await failure.code
+            #expect(code == .workerDied)
+            _ = try await (first, second)
+            // The next worker says what it gets.
+            #expect(await eventually { world.lines.all.count { $0.source == .stdout } == 2 })
+            let served = world.lines.all.filter { $0.source == .stdout }.map(\.text.trimmed)
+            #expect(served == ["/event?call=1", "/event?call=2"])
         }
     }
 
