@@ -81,7 +81,7 @@ package struct Host: Sendable {
         let admin = AdminServer(
             host: adminAddress.host, port: adminAddress.port, connections: passed?.connections,
             services: AdminServices(
-                engine: engine, lane: lanes[0], readiness: { await readiness(of: store, gateway: gateway) },
+                engine: engine, lane: lanes[0], readiness: { await readiness(of: store, files, gateway) },
                 logs: logs.source, reload: reloader.reload),
             logger: logger,
             onListening: {
@@ -244,11 +244,16 @@ package struct InvalidManifests: Error, CustomStringConvertible {
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-@Sendable private func readiness(of store: Store, gateway: HTTPGateway) async -> [ReadinessCheck] {
+@Sendable private func readiness(
+    of store: Store, _ files: FileService, _ gateway: HTTPGateway
+) async -> [ReadinessCheck] {
     var storage = ReadinessCheck("store")
     do { _ = try await store.nextDue() } catch { storage.problem = "\(error)" }
     if let error = store.health.error { storage.problem = error.message }
-    return [storage, ReadinessCheck("gateway", problem: gateway.obstacle)]
+    let unscanned = files.unscanned.first.map { "the folder of \($0) is being looked through for the first time" }
+    return [
+        storage, ReadinessCheck("files", problem: unscanned), ReadinessCheck("gateway", problem: gateway.obstacle),
+    ]
 }
 
 extension HTTPGateway {

@@ -2,6 +2,7 @@ package import Logging
 package import Manifests
 import ServiceLifecycle
 package import Storage
+import Synchronization
 
 /// The file triggers: notices what changes below watched folders and puts it into the queue.
 ///
@@ -16,6 +17,8 @@ package final class FileService: Service {
     private let notify: @Sendable () -> Void
     private let logger: Logger
     private let exchange = FileExchange()
+    /// Keys of the first triggers whose folders have not been looked through; `nil` before there are any.
+    private let waiting = Mutex<Set<String>?>(nil)
 
     /// - Parameter notify: called after something was enqueued.
     package init(ledger: FileLedger, notify: @escaping @Sendable () -> Void, logger: Logger) {
@@ -27,7 +30,20 @@ package final class FileService: Service {
     /// Makes the file triggers of `manifests` the running ones; those that stay as they are miss nothing.
     /// Returns at once; `states` tells what has become of them.
     package func update(_ manifests: [Manifest]) async throws {
-        exchange.send(.watch(FileWatch.all(of: manifests)))
+        let watches = FileWatch.all(of: manifests)
+        let keys = Set(watches.map(\.key))
+        waiting.withLock { $0 = $0?.intersection(keys) ?? keys }
+        exchange.send(.watch(watches))
+    }
+
+    /// Keys of the triggers that were there from the start, and take what they find for what was there before the host.
+    package var unscanned: [String] {
+        waiting.withLock { waiting in
+            guard let left = waiting, !left.isEmpty else { return [] }
+            let states = exchange.states
+            waiting = left.filter { [nil, .loading].contains(states[$0]) }
+            return waiting?.sorted() ?? []
+        }
     }
 
     /// Where each trigger stands, by its key.

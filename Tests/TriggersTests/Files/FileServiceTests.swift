@@ -43,6 +43,27 @@ import Triggers
         }
     }
 
+    @Test("the triggers of the start are unscanned until their folders have been looked through; later ones never are")
+    func unscanned() async throws {
+        try await withFileWorld { world in
+            let (gate, open) = AsyncStream<Void>.makeStream()
+            let ledger = FileLedger(
+                index: { trigger in
+                    if trigger != "late/file/0" { for await _ in gate { break } }
+                    return nil
+                }, record: { _, _, _ in })
+            let held = FileWorld(base: world.base, store: world.store, ledger: ledger)
+            let first = FileWorld.manifest("f", world.trigger())
+            try await held.serving([first], until: .loading) {
+                #expect(held.service.unscanned == ["f/file/0"])
+                open.finish()
+                try await held.wait { held.service.unscanned.isEmpty }
+                try await held.service.update([first, FileWorld.manifest("late", world.trigger())])
+                #expect(held.service.unscanned == [])
+            }
+        }
+    }
+
     @Test("the first scan delivers what exists where that is asked for") func existing() async throws {
         try await withFileWorld { world in
             try await world.shell("echo 1 > a; mkdir d; echo 2 > d/b; echo 3 > .hidden")
