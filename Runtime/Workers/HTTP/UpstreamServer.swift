@@ -91,9 +91,8 @@ final class UpstreamServer: @unchecked Sendable {
         for connection in idle.takeAll() { connection.close() }
         let how = process.describe(exit)
         let failure = CallFailure(.workerDied, "the worker ended in the middle of the call: \(how)")
-        // First, or each call that ends would make room for the next in line. Not without calls: the pool backs off
-        // from a worker that dies ready and unused.
-        if wasReady, !calls.isEmpty { reports.closing() }
+        // First, or each call that ends would make room for the next in line.
+        if wasReady { reports.closing() }
         for exchange in Array(calls.values) { end(exchange, failure) }
         reports.exited(startFailure ?? (wasStarting ? "the worker ended before it was ready: \(how)" : how))
     }
