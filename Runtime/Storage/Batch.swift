@@ -97,12 +97,8 @@ final class Batch {
     /// bring it back. This commit takes its place there: SQLite writes from where the last good one ended. (What a full
     /// disk needs besides, it tries first: a WAL that is copied and cut off makes room.)
     func cover(after failure: StorageError) throws(StorageError) {
-        if failure.code == .full { try? checkpoint() }
+        if failure.code == .full { try? database.settle() }
         try run([Probe()])
-    }
-
-    private func checkpoint() throws {
-        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
     private func begin(_ database: Database, _ connection: Connection) throws {

@@ -26,26 +26,34 @@ package struct Restoration: Sendable {
         // The lock is held until all is done.
         defer { withExtendedLifetime(folder) {} }
         let database = folder.database
+        let isThere = folder.hasDatabase
+        if isThere { try Self.settle(database) }
         let copy = try DatabaseCopy(of: file, to: directory + "/restored.db", replacing: true)
-        kept = folder.hasDatabase ? try Self.keep(database, now: now) : nil
-        // Never together with the new file: SQLite would take them for its own.
+        kept = isThere ? try Self.keep(database, now: now) : nil
+        // Never together with the new file: SQLite would take them for its own. The old one is whole without them.
         for end in ["-wal", "-shm"] { try Files.remove(database + end) }
         try Files.sync(directory)
         try Files.move(copy.path, to: database)
     }
 
     private static func keep(_ database: String, now: WallTime) throws -> String {
-        settle(database)
         let kept = database + ".before-" + now.description.filter { $0 != ":" }
         try Files.keep(database, as: kept)
         if access(database + "-wal", F_OK) == 0 { try Files.keep(database + "-wal", as: kept + "-wal") }
         return kept
     }
 
-    /// Brings what a crashed host has left in the WAL into the file. One that is damaged keeps it beside it.
-    private static func settle(_ database: String) {
-        guard let file = try? DatabaseQueue(path: database) else { return }
-        _ = try? file.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
-        try? file.close()
+    /// Brings what a crashed host has left in the WAL into the file. One that is damaged cannot take it; its WAL is
+    /// then only beside the file that is kept.
+    private static func settle(_ database: String) throws {
+        do {
+            let file = try DatabaseQueue(path: database)
+            try file.settle()
+            try file.close()
+        } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) {
+            return
+        } catch {
+            throw StorageError.wrapping(error, path: database)
+        }
     }
 }

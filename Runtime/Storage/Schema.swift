@@ -49,7 +49,15 @@ enum Schema {
             let pragmas = ["synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"]
             for pragma in pragmas + options.pragmas { try database.execute(sql: "PRAGMA " + pragma) }
         }
-        try settle(file)
+        // Makes durable what a host that died has left in the WAL, before anybody acts on it. Its last commit may be
+        // there though its sync failed or never came: Linux counts pages as written that it could not write, and SQLite
+        // would append to them. The database file gets a copy, which is synced.
+        do {
+            try file.settle()
+        } catch let error as StorageError where error.code == .inUse {
+            // A backup is no reason not to start: then it is synced where it is.
+            try Files.sync(path + "-wal")
+        }
         try Migrations.migrator.migrate(file)
         try file.writeWithoutTransaction { database in
             let connection = Connection(of: database, options: options)
@@ -67,14 +75,6 @@ enum Schema {
             }
         }
         return file
-    }
-
-    /// Makes durable what a host that died has left in the WAL, before anybody acts on it.
-    ///
-    /// Its last commit may be there though its sync failed or never came: Linux counts pages as written that it could
-    /// not write, and SQLite would append to them. The database file gets a copy, which is synced.
-    private static func settle(_ file: DatabaseQueue) throws {
-        try file.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
     /// Finds damage early, at least where each table and index begins. A check of every page would take too long.

@@ -9,7 +9,7 @@ import GRDB
 /// Why the store could not do what it was asked for.
 package struct StorageError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
-        /// Another process has the data folder.
+        /// Another process has the data folder, or reads the database while its log must be emptied.
         case inUse
         /// A later version of Apus made the data folder.
         case newerVersion

@@ -17,7 +17,7 @@ extension Store {
     package func cancel(_ id: InvocationID, reason: String, now: WallTime? = nil) async throws -> Cancellation {
         try await writer.perform { transaction in
             guard let place = try transaction.place(of: id) else { return .unknown }
-            let now = now ?? self.now()
+            let now = now ?? transaction.options.now()
             switch place.state {
             case .waiting:
                 try transaction.end(place, as: .done, .cancelled, reason: reason, now: now)

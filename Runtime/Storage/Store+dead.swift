@@ -37,14 +37,14 @@ extension Store {
     package func reviveDead(_ id: InvocationID) async throws -> Bool {
         try await writer.perform { transaction in
             guard let place = try transaction.place(of: id), place.state == .dead else { return false }
-            try transaction.revive(place, now: self.now())
+            try transaction.revive(place, now: transaction.options.now())
             return true
         }
     }
 
     /// Lets all that `filter` means run again, the oldest first, until a queue is full.
     package func reviveDead(_ filter: DeadFilter) async throws -> Revival {
-        try await forEachDead(filter) { try $0.revive($1, now: self.now()) }
+        try await forEachDead(filter) { try $0.revive($1, now: $0.options.now()) }
     }
 
     /// Drops a dead letter: it is done, with the outcome that it had, and is removed with the other done ones.
@@ -53,21 +53,22 @@ extension Store {
     package func dropDead(_ id: InvocationID) async throws -> Bool {
         try await writer.perform { transaction in
             guard let place = try transaction.place(of: id), place.state == .dead else { return false }
-            try transaction.drop(place, now: self.now())
+            try transaction.drop(place, now: transaction.options.now())
             return true
         }
     }
 
     /// Drops all that `filter` means. Returns how many.
     package func dropDead(_ filter: DeadFilter) async throws -> Int {
-        try await forEachDead(filter) { try $0.drop($1, now: self.now()) }.count
+        try await forEachDead(filter) { try $0.drop($1, now: $0.options.now()) }.count
     }
 
     private static let deadStep = 200
 
     /// In small steps, so that others get their turn. What dies meanwhile is left out.
     ///
-    /// - Parameter body: may throw `QueueFull` before it has changed anything; then the walk ends.
+    /// - Parameter body: may throw `QueueFull` before it has changed anything; then the walk ends. It must not hold the
+    ///   store: see `Writer.perform`.
     private func forEachDead(
         _ filter: DeadFilter, _ body: @escaping @Sendable (WriteTransaction, QueuePlace) throws -> Void
     ) async throws -> Revival {

@@ -28,7 +28,7 @@ extension Store {
             let database = transaction.database
             try database.run("INSERT INTO file_trigger (key) VALUES (?) ON CONFLICT DO NOTHING", .text(key))
             for (path, stamp) in changes { try database.record(stamp, of: path, trigger: key) }
-            for row in rows { _ = try transaction.enqueue(row, now: self.now()) }
+            for row in rows { _ = try transaction.enqueue(row, now: transaction.options.now()) }
         }
     }
 }

@@ -10,7 +10,7 @@ extension Store {
         if events.isEmpty { return 0 }
         let rows = events.map { QueueRow($0) }
         return try await writer.perform(bytes: rows.reduce(0) { $0 + $1.size }) { transaction in
-            let now = self.now()
+            let now = transaction.options.now()
             return try rows.reduce(0) { $0 + (try transaction.enqueue($1, now: now) ? 1 : 0) }
         }
     }

@@ -53,7 +53,7 @@ extension Store {
     package func fire(_ fires: [TimerFire]) async throws -> [FireResult] {
         if fires.isEmpty { return [] }
         return try await writer.perform { transaction in
-            try fires.map { try transaction.fire($0, now: self.now()) }
+            try fires.map { try transaction.fire($0, now: transaction.options.now()) }
         }
     }
 

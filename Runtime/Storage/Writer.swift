@@ -63,7 +63,10 @@ final class Writer: Sendable {
 
     /// Runs `work` within the next transaction; returns or throws after that is on disk.
     ///
-    /// - Parameter bytes: about how much `work` writes.
+    /// - Parameters:
+    ///   - bytes: about how much `work` writes.
+    ///   - work: must not hold the store. The writer's thread may be the last to let go of it, and a store that goes
+    ///     waits for that thread.
     func perform<Value: Sendable>(
         bytes: Int = 0, _ work: @escaping @Sendable (WriteTransaction) throws -> Value
     ) async throws -> Value {
@@ -167,11 +170,13 @@ final class Writer: Sendable {
         change(to: .failing(error))
     }
 
-    /// Returns when the disk takes a commit again, or the store is closed.
+    /// Returns when the disk takes a commit again, or never shall, or the store is closed.
     private func recover(from error: StorageError, in batch: Batch) {
         var last = error
         var schedule = ProbeSchedule(after: error)
         while waiting.rest(for: schedule.wait) {
+            // A reader may have found damage meanwhile, and a probe writes.
+            if health.error?.code == .damaged { return }
             do throws(StorageError) {
                 try batch.cover(after: last)
                 waiting.accept()

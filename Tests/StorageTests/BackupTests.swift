@@ -74,6 +74,29 @@ struct BackupTests {
         }
     }
 
+    @Test("nothing is restored while the WAL of what is there cannot be emptied, since another program reads it")
+    func logInUse() async throws {
+        try await withTemporaryFolder { folder in
+            let (data, backup) = (folder + "/data", folder + "/backup")
+            let store = try Store(directory: data, pragmas: ["wal_autocheckpoint = 0"])
+            try await store.put("k", "old")
+            _ = try DatabaseCopy(backingUp: data, to: backup)
+            try await store.put("k", "new")
+            let crashed = try copyOfDatabase(from: data, to: folder + "/crashed")
+            try store.close()
+            let reader = try DatabaseQueue(path: crashed + "/apus.db")
+            let error = try await reader.read { database -> StorageError? in
+                _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM state")
+                return #expect(throws: StorageError.self) { try Restoration(of: backup, into: crashed) }
+            }
+            #expect(error?.code == .inUse)
+            try reader.close()
+            try await reopening(crashed) { (store) async throws in #expect(try await store.text("k") == "new") }
+            _ = try Restoration(of: backup, into: crashed)
+            try await reopening(crashed) { (store) async throws in #expect(try await store.text("k") == "old") }
+        }
+    }
+
     @Test("a folder with a damaged database gets the backup all the same")
     func damaged() async throws {
         try await withTemporaryFolder { folder in

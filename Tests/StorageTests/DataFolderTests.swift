@@ -76,6 +76,23 @@ struct DataFolderTests {
         }
     }
 
+    @Test("what a crashed host has left in its log is there also while another program reads the database")
+    func logInUse() async throws {
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder + "/live", pragmas: ["wal_autocheckpoint = 0"])
+            try await store.put("k", "v")
+            let copy = try copyOfDatabase(from: folder + "/live", to: folder + "/copy")
+            try store.close()
+            let reader = try DatabaseQueue(path: copy + "/apus.db")
+            try await reader.read { database in
+                _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM state")
+                try Store(directory: copy, pragmas: ["busy_timeout = 0"]).close()
+            }
+            try reader.close()
+            try await reopening(copy) { (store) async throws in #expect(try await store.text("k") == "v") }
+        }
+    }
+
     @Test("a file that a host was making when it died is made anew: the journal of its first transaction is left")
     func diedInFirstTransaction() async throws {
         try await withTemporaryFolder { folder in

@@ -1,5 +1,6 @@
 import Events
 import Foundation
+import GRDB
 import Storage
 import Support
 import Synchronization
@@ -51,11 +52,7 @@ struct HealthTests {
             for index in 0..<300 { try await store.put("k\(index)", String(repeating: "v", count: 1000)) }
             let heard = Mutex<StorageError.Code?>(nil)
             store.onHealthChange { health in heard.withLock { $0 = health.error?.code } }
-            let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder + "/apus.db"))
-            let end = try file.seekToEnd()
-            try file.seek(toOffset: 4096)
-            try file.write(contentsOf: Data(repeating: 0x55, count: Int(end) - 4096))
-            try file.close()
+            try overwritePages(of: folder)
             let isFound = await eventually {
                 _ = try? store.scan(prefix: "", after: nil, limit: 999, in: "n")
                 return store.health.error?.code == .damaged
@@ -67,5 +64,72 @@ struct HealthTests {
             #expect(error?.message.contains("apus restore") == true)
             try? store.close()
         }
+    }
+
+    @Test("tries to write again after a failure, but no more once a reader has found damage")
+    func damageMeanwhile() async throws {
+        try await withTemporaryFolder { folder in
+            let damaged = try await LockedStore(folder + "/damaged")
+            try overwritePages(of: folder + "/damaged")
+            let isFound = await eventually {
+                _ = try? damaged.store.scan(prefix: "", after: nil, limit: 999, in: "n")
+                return damaged.store.health.error?.code == .damaged
+            }
+            #expect(isFound)
+            let tries = damaged.tries
+            // It fails later, so that what it does the first would have done before.
+            let other = try await LockedStore(folder + "/other")
+            let before = other.tries
+            #expect(await eventually { other.tries >= before + 3 })
+            // One may have been under way.
+            #expect(damaged.tries <= tries + 1)
+            try damaged.close()
+            try other.close()
+        }
+    }
+
+    /// All but the first.
+    private func overwritePages(of folder: String) throws {
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder + "/apus.db"))
+        let end = try file.seekToEnd()
+        try file.seek(toOffset: 4096)
+        try file.write(contentsOf: Data(repeating: 0x55, count: Int(end) - 4096))
+        try file.close()
+    }
+}
+
+/// A store that has failed to write, since another connection has the lock for it, and goes on trying.
+private struct LockedStore: Sendable {
+    private final class Tries: Sendable {
+        let count = Mutex(0)
+    }
+
+    let store: Store
+    private let holder: DatabaseQueue
+    private let begun: Tries
+
+    var tries: Int { begun.count.withLock { $0 } }
+
+    init(_ folder: String) async throws {
+        let begun = Tries()
+        // What is committed is in the file at once, and nobody waits for the lock.
+        let store = try Store(
+            directory: folder, pragmas: ["wal_autocheckpoint = 1", "busy_timeout = 0"],
+            trace: { sql in if sql == "BEGIN IMMEDIATE" { begun.count.withLock { $0 += 1 } } })
+        let value = Effects.Write.set([UInt8](repeating: 1, count: 1000))
+        let writes = Dictionary(uniqueKeysWithValues: (0..<300).map { (StateKey("k\($0)"), value) })
+        _ = try await store.commit(Commit(effects: .writing(writes)))
+        var configuration = GRDB.Configuration()
+        // The transaction outlasts the call that begins it.
+        configuration.allowsUnsafeTransactions = true
+        let holder = try DatabaseQueue(path: folder + "/apus.db", configuration: configuration)
+        try await holder.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        await #expect(throws: StorageError.self) { try await store.put("k", "v") }
+        (self.store, self.holder, self.begun) = (store, holder, begun)
+    }
+
+    func close() throws {
+        try holder.close()
+        try? store.close()
     }
 }

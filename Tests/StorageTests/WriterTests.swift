@@ -1,3 +1,4 @@
+import Dispatch
 import Events
 import Storage
 import Support
@@ -103,6 +104,43 @@ struct WriterTests {
                 #expect(try await store.text("n") ?? "0" == String(results))
             }
         }
+    }
+
+    @Test("a store that nobody holds is closed, also while its writer still answers others")
+    func lettingGo() async throws {
+        let verbs: [@Sendable (Store) async throws -> Void] = [
+            { _ = try await $0.enqueue([.sample("1")]) },
+            { _ = try await $0.cancel(InvocationID(), reason: "") },
+            { _ = try await $0.fire(timer: "t", due: .at(1), invocation: .sample("2"), skipIfBusy: false) },
+            { try await $0.recordFiles(trigger: "t", changes: [:], invocations: [.sample("3")]) },
+            { _ = try await $0.reviveDead(InvocationID()) },
+            { _ = try await $0.reviveDead(DeadFilter(function: "f")) },
+            { _ = try await $0.dropDead(InvocationID()) },
+            { _ = try await $0.dropDead(DeadFilter(function: "f")) },
+        ]
+        try await withTemporaryFolder { folder in
+            for verb in verbs {
+                try await letGo(folder, after: verb)
+                // Its lock is free.
+                try Store(directory: folder).close()
+            }
+        }
+    }
+
+    /// Lets go of a store when `verb` has been answered, and another unit of its transaction has not.
+    private func letGo(_ folder: String, after verb: @escaping @Sendable (Store) async throws -> Void) async throws {
+        let store = try Store(directory: folder)
+        let (gathered, never) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        // The writer waits until both are there, so that it takes them together.
+        store.commit(Commit(effects: nil)) { _ in gathered.wait() }
+        #expect(await eventually { store.statistics.units == 1 })
+        async let done: Void = verb(store)
+        #expect(await eventually { store.statistics.waiting == 1 })
+        // Nobody could say when it is time to end: who lets go of the store waits for this. A short time makes the test
+        // blind, and no more.
+        store.commit(Commit(effects: nil)) { _ in _ = never.wait(timeout: .now() + .milliseconds(100)) }
+        gathered.signal()
+        try await done
     }
 
     @Test("what does not fit on the disk fails as `full`, and the rest goes on")
