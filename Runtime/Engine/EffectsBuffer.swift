@@ -111,14 +111,15 @@ package struct EffectsBuffer: Sendable {
 
     /// Adds messages, one for each receiver.
     package mutating func send(_ messages: [NewInvocation]) -> Result<StateResult, StateError> {
-        written += messages.reduce(0) { $0 + $1.event.size }
-        guard effects.messages.count + messages.count <= Self.maximumMessages, written <= Self.maximumWritten else {
+        let total = messages.reduce(written) { $0 + $1.event.size }
+        guard effects.messages.count + messages.count <= Self.maximumMessages, total <= Self.maximumWritten else {
             return .failure(
                 StateError(
                     .invalid,
                     "one invocation may send \(Self.maximumMessages) messages, one for each function that gets it, "
                         + "of \(Self.maximumWritten >> 20) MiB in all; send less, or use immediately"))
         }
+        written = total
         effects.messages += messages
         return .success(.done)
     }
@@ -194,12 +195,13 @@ package struct EffectsBuffer: Sendable {
     private mutating func write(
         _ key: StateKey, _ write: Effects.Write, bytes: Int
     ) -> Result<StateResult, StateError> {
-        written += key.count + bytes
-        guard written <= Self.maximumWritten else {
+        let total = written + key.count + bytes
+        guard total <= Self.maximumWritten else {
             let most = Self.maximumWritten >> 20
             return .failure(
                 StateError(.invalid, "one invocation may write \(most) MiB of state; write less, or use immediately"))
         }
+        written = total
         effects.writes[key] = write
         return .success(.done)
     }

@@ -125,7 +125,7 @@ extension Failure {
             retryAfter: 1))
 
     static let leaseLost = Failure(
-        outcome: .cancelled, reason: "another has the invocation now", unstarted: true,
+        outcome: .cancelled, reason: "another has the invocation now",
         problem: Problem(status: 503, code: "lease-lost", title: "The invocation was given to another"))
 
     /// What the client of the invocation `id` is told.

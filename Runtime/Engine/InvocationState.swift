@@ -14,6 +14,8 @@ final class InvocationState: CallState {
         var immediate: [StateScope: EffectsBuffer] = [:]
         /// Scopes with a write that was refused, which its handler may not have waited for: they must not commit.
         var failures: [StateScope: StateError] = [:]
+        /// The last one for which there was no room in `failures`: any scope of which nothing is known may have it.
+        var lostFailure: StateError?
         var sealed = false
         var outbox: Outbox?
         /// It is the end of a chain of events, and wanted to cause another one.
@@ -21,15 +23,28 @@ final class InvocationState: CallState {
 
         mutating func note(_ error: StateError) { isTooDeep = isTooDeep || error.code == .chainTooLong }
 
+        /// Keeps a scope from its commit, also one that could not be opened since too many are.
+        mutating func refuse(_ scope: StateScope, because error: StateError) {
+            let isKnown = immediate[scope] != nil || failures[scope] != nil
+            if isKnown || failures.count < InvocationState.mostFailures {
+                failures[scope] = error
+            } else {
+                lostFailure = error
+            }
+        }
+
         /// Forgets a scope other than the invocation's own. Returns what it has gathered, or why it must not be applied.
         mutating func close(_ scope: StateScope) -> Result<EffectsBuffer?, StateError> {
             let buffer = immediate.removeValue(forKey: scope)
-            return failures.removeValue(forKey: scope).map { .failure($0) } ?? .success(buffer)
+            let failure = failures.removeValue(forKey: scope) ?? (buffer == nil ? lostFailure : nil)
+            return failure.map { .failure($0) } ?? .success(buffer)
         }
     }
 
     /// Units of effects that may be open at a time, each of which remembers what it has read.
     private static let mostScopes = 256
+    /// Scopes, about, whose failures are remembered each.
+    private static let mostFailures = 512
 
     // One reference to all that is shared: its count of owners travels between the processors with each run.
     private let engine: InvocationEngine
@@ -76,7 +91,7 @@ final class InvocationState: CallState {
         _ result: Result<StateResult, StateError>, in scope: StateScope
     ) -> Result<StateResult, StateError> {
         if scope != 0, case .failure(let error) = result {
-            buffers.withLock { if $0.immediate[scope] != nil { $0.failures[scope] = error } }
+            buffers.withLock { $0.refuse(scope, because: error) }
         }
         return result
     }

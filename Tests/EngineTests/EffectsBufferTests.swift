@@ -204,6 +204,28 @@ struct EffectsBufferTests {
         #expect(results.last != .none(.success(.done)))
     }
 
+    @Test("a write that is refused takes nothing of that amount")
+    mutating func refusedWrites() {
+        let large = [UInt8](repeating: 0, count: 1 << 20)
+        for number in 0..<15 { _ = buffer.begin(.set(key: "k\(number)", value: large)) }
+        #expect(buffer.begin(.set(key: "large", value: large)) != .none(.success(.done)))
+        #expect(buffer.begin(.set(key: "small", value: bytes("x"))) == .none(.success(.done)))
+    }
+
+    @Test("a message that is refused takes nothing of that amount")
+    mutating func refusedMessages() {
+        let refusal = buffer.send([message(bytes: EffectsBuffer.maximumWritten)])
+        #expect(throws: StateError.self) { try refusal.get() }
+        #expect(buffer.send([message(bytes: 1)]) == .success(.done))
+        #expect(buffer.begin(.set(key: "small", value: bytes("x"))) == .none(.success(.done)))
+    }
+
+    private func message(bytes count: Int) -> NewInvocation {
+        let time = WallTime(milliseconds: 0)
+        let event = Event(id: "1", source: "/s", type: "t", time: time, data: [UInt8](repeating: 0, count: count))
+        return NewInvocation(function: "f", kind: .timer, trigger: "f/timer/0", event: event, due: time)
+    }
+
     private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
     private func entry(_ key: String, _ version: Int64) -> VersionedEntry {

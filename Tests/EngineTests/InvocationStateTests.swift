@@ -75,6 +75,36 @@ struct InvocationStateTests {
         }
     }
 
+    @Test("a block that was refused since too many are open does not commit as if it had written")
+    func refusedScope() async throws {
+        try await with { state, store async throws in
+            for scope in 1...256 { _ = try state.operate(StateScope(scope), .get(key: "a")).get() }
+            let refusal = state.operate(257, .set(key: "b", value: [1]))
+            #expect(throws: StateError.self) { try refusal.get() }
+            #expect(await state.commit(257) == refusal)
+            // The scope begins anew.
+            #expect(await state.commit(1) == .success(.done))
+            _ = try state.operate(257, .set(key: "b", value: [2])).get()
+            #expect(await state.commit(257) == .success(.done))
+            #expect(try store.value("b", in: "n")?.value == [2])
+        }
+    }
+
+    @Test("of more such blocks than are remembered each, none commits, and those that are open do")
+    func refusedScopes() async throws {
+        try await with { state, store async throws in
+            for scope in 1...256 { _ = try state.operate(StateScope(scope), .set(key: "a", value: [1])).get() }
+            for scope in 257...2000 { _ = state.operate(StateScope(scope), .delete(key: "a")) }
+            for scope in 257...2000 {
+                guard case .failure = await state.commit(StateScope(scope)) else {
+                    return #expect(Bool(false), "\(scope)")
+                }
+            }
+            #expect(await state.commit(256) == .success(.done))
+            #expect(try store.value("a", in: "n")?.value == [1])
+        }
+    }
+
     @Test("what is sent joins the effects, and is forgotten with what was written")
     func sending() async throws {
         try await with { state, _ async throws in
@@ -97,6 +127,8 @@ struct InvocationStateTests {
             _ = state.operate(2, .send(message))
             _ = state.operate(2, .send(OutgoingMessage(target: "nobody", data: [])))
             guard case .failure = await state.commit(2) else { return #expect(Bool(false)) }
+            _ = state.operate(3, .send(OutgoingMessage(target: "nobody", data: [])))
+            guard case .failure = await state.commit(3) else { return #expect(Bool(false)) }
             #expect(try await store.queueCounts()["f"]?.enqueued == 1)
             #expect(state.seal() == nil)
         }

@@ -98,6 +98,30 @@ struct QueuedInvocationTests {
         }
     }
 
+    @Test("one that has lost its lease while it ran does not run again in a successor of its function")
+    func leaseLost() async throws {
+        try await World.with(.shell("true")) { world async throws in
+            let manifest = world.function.manifest
+            try await enqueue(event(1, of: world.name), in: world)
+            let leased = try #require(try await world.store.lease(function: world.name, limit: 1, now: .now()).first)
+            _ = try await world.store.cancel(leased.invocation.id, reason: "asked for")
+            let pool = Pool(manifest: manifest, lanes: World.lanes, budget: WorkerBudget(limit: 1)) { _ in }
+            let successor = HostedFunction(manifest: manifest, pool: pool) {}
+            world.engine.replace(functions: [successor])
+            let invocation = Invocation(
+                id: leased.invocation.id, function: world.name, cause: .event(.timer, leased.invocation.event))
+            do throws(FailedRun) {
+                _ = try await world.engine.run(
+                    invocation, body: .empty, of: world.function, on: World.lanes[0], owing: .settle(leased))
+            } catch {
+                #expect(error.failure.outcome == .cancelled)
+            }
+            await pool.drain(within: .seconds(1))
+            #expect(world.function.statistics.outcomes == ["cancelled": 1])
+            #expect(successor.statistics.outcomes == [:])
+        }
+    }
+
     @Test("a function with a long queue does not keep another from its turn, also where workers are few")
     func fairness() async throws {
         try await withTemporaryFolder { (folder) async throws in
