@@ -92,8 +92,11 @@ struct CGITests {
     @Test("is not started when the pool stops while the body is collected")
     func stoppedPool() async throws {
         try await World.with(Handlers.cgi(Self.header)) { world in
-            let caller = Task { try await world.request("/", body: .stream(BodyStream())) }
-            #expect(await eventually { world.pool.snapshot.running == 1 })
+            let taken = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            let body = BodyStream(onDemand: { taken.continuation.yield() })
+            body.write(ByteBuffer(repeating: 0, count: BodyStream.highWater))
+            let caller = Task { try await world.request("/", body: .stream(body)) }
+            for await _ in taken.stream { break }
             world.pool.stop()
             let failure = await #expect(throws: CallFailure.self) { try await caller.value }
             #expect(failure?.message == "the program was not started: the host is stopping")
