@@ -33,10 +33,9 @@ package final class HTTPConnection {
                 connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
+        // The socket is closed by `deinit`, also after this.
         guard result == 0 else {
-            let error = errno
-            Glibc.close(socket)
-            throw Failure(description: "no connection to port \(port): \(String(cString: strerror(error)))")
+            throw Failure(description: "no connection to port \(port): \(String(cString: strerror(errno)))")
         }
     }
 
