@@ -54,7 +54,7 @@ struct SoakCommand: AsyncParsableCommand {
         var number = 0
         var nextCall = 1
         while ContinuousClock.now < end {
-            let folder = "\(folder)/apus-soak-\(seed)-\(number)"
+            let folder = try emptyFolder("apus-soak-\(seed)-\(number)")
             note(try await makeRound(number, until: end).run(in: folder), &summary)
             say("round \(number): \(summary.line)")
             number += 1
@@ -68,12 +68,19 @@ struct SoakCommand: AsyncParsableCommand {
     private func sweep(_ call: inout Int, _ summary: inout Summary) async throws {
         let sweep = Sweep(seed: seed, build: build)
         for _ in 0..<callsInRow {
-            let folder = "\(folder)/apus-sweep-\(seed)-\(call)"
+            let folder = try emptyFolder("apus-sweep-\(seed)-\(call)")
             let report = try await sweep.report(killingAt: call, call % 2 == 0 ? .injected : .powerCuts, in: folder)
             if report.kills.hosts == 0 { say("sweep: the host died at each of \(call - 1) system calls") }
             call = report.kills.hosts == 0 ? 1 : call + 1
             note(report, &summary)
         }
+    }
+
+    /// Without what an earlier run with this seed has left, which would count as this one's.
+    private func emptyFolder(_ name: String) throws -> String {
+        let path = "\(folder)/\(name)"
+        if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+        return path
     }
 
     private func note(_ report: Round.Report, _ summary: inout Summary) {
