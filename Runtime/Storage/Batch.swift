@@ -52,16 +52,20 @@ final class Batch {
     }
 
     /// Runs `units` in one transaction, after which each can answer. Throws what undid the transaction.
-    func run(_ units: [any Unit]) throws(StorageError) {
+    ///
+    /// - Parameters:
+    ///   - units: those that join them are added.
+    ///   - joining: says which have come while they ran, and are to be in the same transaction.
+    func run(_ units: inout [any Unit], joining: () -> [any Unit] = { [] }) throws(StorageError) {
         do {
             try database.writeWithoutTransaction { database in
                 let connection = connection(of: database)
                 do {
-                    try commit(units, database, connection)
+                    try commit(&units, joining: joining, database, connection)
                 } catch is NeedsSavepoints {
                     forget()
                     cautious = Self.caution
-                    try commit(units, database, connection)
+                    try commit(&units, joining: { [] }, database, connection)
                 }
             }
         } catch {
@@ -71,11 +75,13 @@ final class Batch {
         }
     }
 
-    private func commit(_ units: [any Unit], _ database: Database, _ connection: Connection) throws {
+    private func commit(
+        _ units: inout [any Unit], joining: () -> [any Unit], _ database: Database, _ connection: Connection
+    ) throws {
         var isCommitting = false
         do {
             try begin(database, connection)
-            try write(units, to: connection)
+            try write(&units, joining: joining, to: connection)
             isCommitting = true
             try connection.run("COMMIT")
             ledger.committed()
@@ -98,7 +104,8 @@ final class Batch {
     /// disk needs besides, it tries first: a WAL that is copied and cut off makes room.)
     func cover(after failure: StorageError) throws(StorageError) {
         if failure.code == .full { try? database.settle() }
-        try run([Probe()])
+        var units: [any Unit] = [Probe()]
+        try run(&units)
     }
 
     private func begin(_ database: Database, _ connection: Connection) throws {
@@ -129,22 +136,25 @@ final class Batch {
     }
 
     /// Throws only what spoils the whole transaction.
-    private func write(_ units: [any Unit], to connection: Connection) throws {
+    private func write(_ units: inout [any Unit], joining: () -> [any Unit], to connection: Connection) throws {
         if versions.stored == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
             database: connection, ledger: ledger, options: options, followed: followed, versions: versions)
-        for unit in units {
-            if cautious > 0 {
-                try runUndoably(unit, in: transaction)
-            } else {
-                try run(unit, in: transaction)
-            }
-        }
+        try run(units, in: transaction)
+        let more = joining()
+        units += more
+        try run(more, in: transaction)
         if versions.last != versions.stored {
             try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
             versions.stored = versions.last
         }
         try ledger.write(to: connection)
+    }
+
+    private func run(_ units: [any Unit], in transaction: WriteTransaction) throws {
+        for unit in units {
+            if cautious > 0 { try runUndoably(unit, in: transaction) } else { try run(unit, in: transaction) }
+        }
     }
 
     private func run(_ unit: any Unit, in transaction: WriteTransaction) throws {

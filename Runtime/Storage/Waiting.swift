@@ -4,7 +4,8 @@ import Synchronization
 
 /// The units that wait for the writer.
 final class Waiting: Sendable {
-    /// A transaction ends after so many units or bytes, so that the first in it does not wait for long.
+    /// A transaction begins with so many units or bytes at most, and takes in as many again, so that the first in it does
+    /// not wait for long.
     fileprivate static let largestBatch = (units: 512, bytes: 4 << 20)
 
     fileprivate struct State {
@@ -71,6 +72,9 @@ final class Waiting: Sendable {
         let units = state.withLock { $0.takeBatch() }
         return units.isEmpty ? nil : units
     }
+
+    /// Those that have come meanwhile.
+    func more() -> [any Unit] { state.withLock { $0.takeBatch() } }
 
     /// Whether fewer than `enough` are waiting and more may come; if so, `wake` tells when there are enough.
     private func wantsMore(than enough: Int) -> Bool {

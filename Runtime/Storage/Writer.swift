@@ -106,9 +106,9 @@ final class Writer: Sendable {
     private func writeAll() {
         let batch = Batch(database: database, options: options, load: load, followed: followed)
         var gathering = Gathering()
-        while let units = waiting.next(gathering) {
+        while var units = waiting.next(gathering) {
             let start = ContinuousClock.now
-            let failure = commit(units, in: batch)
+            let failure = commit(&units, in: batch)
             gathering.ended(batch: units.count, waiting: waiting.count, in: start.duration(to: .now))
             counted.withLock { counted in
                 counted.commits += 1
@@ -123,9 +123,9 @@ final class Writer: Sendable {
     // MARK: Failures
 
     /// Commits `units`, together if possible. Returns why the store can take no more.
-    private func commit(_ units: [any Unit], in batch: Batch) -> StorageError? {
+    private func commit(_ units: inout [any Unit], in batch: Batch) -> StorageError? {
         do throws(StorageError) {
-            try batch.run(units)
+            try batch.run(&units) { waiting.more() }
             return nil
         } catch {
             if let failure = cover(error, in: batch) {
@@ -136,7 +136,8 @@ final class Writer: Sendable {
         // One of them may be to blame, such as one that is too large for what is left of the disk.
         for (index, unit) in units.enumerated() {
             do throws(StorageError) {
-                try batch.run([unit])
+                var alone = [unit]
+                try batch.run(&alone)
             } catch {
                 var error = error
                 let failure = cover(error, in: batch)

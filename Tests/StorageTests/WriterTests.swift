@@ -20,6 +20,30 @@ struct WriterTests {
         }
     }
 
+    @Test("who comes while a transaction runs shares its commit")
+    func joining() async throws {
+        try await withTemporaryFolder { folder in
+            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            // Asked for on the writer's thread, while a unit runs.
+            let clock: @Sendable () -> WallTime = {
+                running.signal()
+                others.wait()
+                return .at(0)
+            }
+            let store = try Store(directory: folder + "/data", now: clock)
+            let before = store.statistics
+            async let first: Void = store.put("a", "1")
+            #expect(await eventually { running.wait(timeout: .now()) == .success })
+            async let second: Void = store.put("b", "2")
+            #expect(await eventually { store.statistics.waiting == 1 })
+            for _ in 0..<2 { others.signal() }
+            _ = try await (first, second)
+            #expect(store.statistics.units - before.units == 2 && store.statistics.commits - before.commits == 1)
+            #expect(try await [store.text("a"), store.text("b")] == ["1", "2"])
+            try store.close()
+        }
+    }
+
     @Test("a unit that fails after it has changed something leaves nothing, and its neighbours are whole")
     func failing() async throws {
         try await withStore { (store, folder) async throws in
