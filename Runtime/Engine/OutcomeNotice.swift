@@ -77,7 +77,7 @@ struct OutcomeNotice: Sendable {
     }
 
     private static func write(_ fields: [HeaderField], to json: inout JSONWriter) {
-        for field in fields { json.field(field.name, field.value) }
+        for field in fields { json.field(text: field.name, field.value) }
     }
 
     private static func write(_ result: InvocationResult, to json: inout JSONWriter) {
@@ -100,11 +100,14 @@ struct OutcomeNotice: Sendable {
     /// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#31-handling-of-data).
     private static func write(_ bytes: [UInt8], as name: String, to json: inout JSONWriter) {
         if bytes.isEmpty { return }
-        if bytes.count > mostData { return json.field(name + "IsLeftOut", true) }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            return json.field(name + "_base64", CloudEventJSON.base64(bytes))
+        if bytes.count > mostData {
+            json.name(text: name + "IsLeftOut")
+            return json.bool(true)
         }
-        json.field(name, text)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return json.field(text: name + "_base64", CloudEventJSON.base64(bytes))
+        }
+        json.field(text: name, text)
     }
 }
 

@@ -36,8 +36,9 @@ package struct QueuedRequest: Sendable {
     /// the store sees to, so that the queue need not.
     fileprivate func invocation(now: WallTime) -> NewInvocation {
         let event = Event(
-            id: head.idempotency?.key ?? id.description, source: "/functions/\(function)/requests", type: Self.type,
-            time: now, dataContentType: head.headers.first("Content-Type"), data: Array(body.readableBytesView))
+            id: head.idempotency?.key ?? id.description, source: "/functions/" + function + "/requests",
+            type: Self.type, time: now, dataContentType: head.headers.first("Content-Type"),
+            data: Array(body.readableBytesView))
         return NewInvocation(
             id: id, function: function, kind: .http, trigger: trigger, event: event, request: head, due: due,
             urgency: urgency, mayRepeat: false)

@@ -27,7 +27,9 @@ package struct ExactText: Sendable {
 
 extension ExactText: Hashable {
     package static func == (left: ExactText, right: ExactText) -> Bool {
-        left.count == right.count && left.text.utf8.elementsEqual(right.text.utf8)
+        guard left.count == right.count else { return false }
+        var (left, right) = (left.text, right.text)
+        return left.withUTF8 { left in right.withUTF8 { left.elementsEqual($0) } }
     }
 
     package func hash(into hasher: inout Hasher) {

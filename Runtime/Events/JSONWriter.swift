@@ -2,13 +2,19 @@
 ///
 /// The host's own documents have few fields in a fixed order. An encoder, or text that is pieced together, would cost a
 /// queued request more than its row in the database does.
-package struct JSONWriter: Sendable {
-    /// What has been written.
-    package private(set) var bytes: [UInt8] = []
+package struct JSONWriter: ~Copyable {
+    /// Its first `count` bytes have been written. Belongs to this value alone, which frees it at its end.
+    private var memory: UnsafeMutableRawBufferPointer
+    private var count = 0
     /// The next member or element is not the first.
     private var needsComma = false
 
-    package init() { bytes.reserveCapacity(320) }
+    package init() { memory = .allocate(byteCount: 512, alignment: 1) }
+
+    deinit { memory.deallocate() }
+
+    /// What has been written.
+    package var bytes: [UInt8] { Array(memory[..<count]) }
 
     /// An object with `members`.
     package static func object(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
@@ -19,7 +25,10 @@ package struct JSONWriter: Sendable {
 
     /// An object with `members`, and the end of its line.
     package static func line(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
-        object(members) + [UInt8(ascii: "\n")]
+        var writer = JSONWriter()
+        writer.object(members)
+        writer.append("\n")
+        return writer.bytes
     }
 
     /// An array of `elements`.
@@ -47,9 +56,7 @@ package struct JSONWriter: Sendable {
     package mutating func string(_ id: InvocationID) {
         separate()
         append("\"")
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: InvocationID.length))
-        bytes.withUnsafeMutableBytes { _ = id.write(to: UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
+        append(atMost: InvocationID.length) { id.write(to: $0) }
         append("\"")
     }
 
@@ -57,75 +64,88 @@ package struct JSONWriter: Sendable {
     package mutating func string(_ time: WallTime) {
         separate()
         append("\"")
-        time.write(to: &bytes)
+        append(atMost: WallTime.longest) { time.write(to: $0) }
         append("\"")
     }
 
     package mutating func number(_ number: Int) {
         separate()
-        bytes.append(contentsOf: String(number).utf8)
+        append(text: String(number))
     }
 
     package mutating func bool(_ value: Bool) {
         separate()
-        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        append(text: value ? "true" : "false")
     }
 
     /// A value that is JSON already.
     package mutating func verbatim(_ json: [UInt8]) {
         separate()
-        bytes.append(contentsOf: json)
+        json.withUnsafeBytes { append($0) }
     }
 
     // MARK: Members
 
-    /// The name of the member whose value comes next.
-    package mutating func name(_ name: String) {
+    /// The name of the member whose value comes next: one of ours, in which nothing needs an escape.
+    package mutating func name(_ name: StaticString) {
         separate()
-        quote(name)
+        append("\"")
+        append(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        append("\"")
         append(":")
         needsComma = false
     }
 
-    package mutating func field(_ name: String, _ value: String) {
+    /// The name of the member whose value comes next.
+    package mutating func name(text: String) {
+        separate()
+        quote(text)
+        append(":")
+        needsComma = false
+    }
+
+    package mutating func field(_ name: StaticString, _ value: String) {
         self.name(name)
         string(value)
     }
 
-    package mutating func field(_ name: String, _ value: InvocationID) {
+    package mutating func field(text name: String, _ value: String) {
+        self.name(text: name)
+        string(value)
+    }
+
+    package mutating func field(_ name: StaticString, _ value: InvocationID) {
         self.name(name)
         string(value)
     }
 
-    package mutating func field(_ name: String, _ value: WallTime) {
+    package mutating func field(_ name: StaticString, _ value: WallTime) {
         self.name(name)
         string(value)
     }
 
-    package mutating func field(_ name: String, _ value: Int) {
+    package mutating func field(_ name: StaticString, _ value: Int) {
         self.name(name)
         number(value)
     }
 
-    package mutating func field(_ name: String, _ value: Bool) {
+    package mutating func field(_ name: StaticString, _ value: Bool) {
         self.name(name)
         bool(value)
     }
 
-    package mutating func field(_ name: String, object members: (inout JSONWriter) -> Void) {
+    package mutating func field(_ name: StaticString, object members: (inout JSONWriter) -> Void) {
         self.name(name)
         object(members)
     }
 
-    package mutating func field(_ name: String, array elements: (inout JSONWriter) -> Void) {
+    package mutating func field(_ name: StaticString, array elements: (inout JSONWriter) -> Void) {
         self.name(name)
         array(elements)
     }
 }
 
 extension JSONWriter {
-    private mutating func append(_ character: Unicode.Scalar) { bytes.append(UInt8(ascii: character)) }
-
     /// Before each value and each name.
     private mutating func separate() {
         if needsComma { append(",") }
@@ -145,16 +165,16 @@ extension JSONWriter {
 
     /// A string (RFC 8259 §7). What needs no escape, which is almost all, is copied as it stands.
     private mutating func quote(_ text: String) {
-        var text = text
         append("\"")
+        var text = text
         text.withUTF8 { utf8 in
-            var start = 0
-            for index in 0..<utf8.count where utf8[index].isEscapedInJSON {
-                bytes.append(contentsOf: utf8[start..<index])
-                escape(utf8[index])
-                start = index + 1
+            var rest = UnsafeRawBufferPointer(utf8)
+            while let index = rest.firstEscapedInJSON {
+                append(UnsafeRawBufferPointer(rebasing: rest[..<index]))
+                escape(rest[index])
+                rest = UnsafeRawBufferPointer(rebasing: rest[(index + 1)...])
             }
-            bytes.append(contentsOf: utf8[start...])
+            append(rest)
         }
         append("\"")
     }
@@ -167,15 +187,73 @@ extension JSONWriter {
         case UInt8(ascii: "\t"): append("t")
         case 0..<0x20:
             let digits = String(byte, radix: 16)
-            bytes.append(contentsOf: (digits.utf8.count == 1 ? "u000" : "u00").utf8)
-            bytes.append(contentsOf: digits.utf8)
-        default: bytes.append(byte)
+            append(text: digits.utf8.count == 1 ? "u000" : "u00")
+            append(text: digits)
+        default: append(Unicode.Scalar(byte))
         }
     }
 }
 
-extension UInt8 {
-    fileprivate var isEscapedInJSON: Bool {
-        self < 0x20 || self == UInt8(ascii: "\"") || self == UInt8(ascii: "\\")
+// MARK: - Memory
+
+extension JSONWriter {
+    /// An ASCII character.
+    @inline(__always)
+    private mutating func append(_ character: Unicode.Scalar) {
+        reserve(1)
+        memory[count] = UInt8(ascii: character)
+        count += 1
+    }
+
+    private mutating func append(text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        reserve(bytes.count)
+        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
+        count += bytes.count
+    }
+
+    /// What `write` has written to the beginning of the memory that it is given, and says the length of.
+    private mutating func append(atMost size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int) {
+        reserve(size)
+        count += write(UnsafeMutableRawBufferPointer(rebasing: memory[count...]))
+    }
+
+    @inline(__always)
+    private mutating func reserve(_ size: Int) {
+        if memory.count - count < size { grow(by: size) }
+    }
+
+    @inline(never)
+    private mutating func grow(by size: Int) {
+        let larger = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(count + size, 2 * memory.count), alignment: 1)
+        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+        memory.deallocate()
+        memory = larger
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the first byte is that a string cannot hold as it stands. Looks at eight at a time, since few need that.
+    fileprivate var firstEscapedInJSON: Int? {
+        /// `byte` eight times.
+        func word(_ byte: UInt64) -> UInt64 { byte &* 0x0101_0101_0101_0101 }
+        /// Whether a byte is zero (Bit Twiddling Hacks, "Determine if a word has a zero byte"), in its highest bit.
+        func zeros(_ bytes: UInt64) -> UInt64 { (bytes &- word(1)) & ~bytes }
+        var offset = 0
+        while count - offset >= 8 {
+            let bytes = loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let controls = (bytes &- word(0x20)) & ~bytes
+            let found =
+                controls | zeros(bytes ^ word(UInt64(UInt8(ascii: "\""))))
+                | zeros(bytes ^ word(UInt64(UInt8(ascii: "\\"))))
+            if found & word(0x80) != 0 { break }
+            offset += 8
+        }
+        return self[offset...].firstIndex { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
     }
 }

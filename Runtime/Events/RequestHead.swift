@@ -12,7 +12,16 @@ package struct HeaderField: Sendable, Hashable {
 extension [HeaderField] {
     /// The first value of the field `name`, compared without case.
     package func first(_ name: String) -> String? {
-        first { $0.name.utf8.elementsEqual(name.utf8, by: { $0.asciiLowercased == $1.asciiLowercased }) }?.value
+        first { $0.isNamed(name) }?.value
+    }
+}
+
+extension HeaderField {
+    /// Whether its name is `name`, compared without case.
+    package func isNamed(_ name: String) -> Bool {
+        // Most names differ by their length.
+        self.name.utf8.count == name.utf8.count
+            && self.name.utf8.elementsEqual(name.utf8) { $0.asciiLowercased == $1.asciiLowercased }
     }
 }
 

@@ -41,12 +41,16 @@ package struct WallTime: Sendable, Hashable, Comparable, Codable {
 extension Duration {
     /// Whole milliseconds, rounded towards zero.
     package var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        // 10¹⁵ is 2¹⁵ · 30,517,578,125: what is left to divide has 64 bits in times of up to three days, and 128 cost ten
+        // times as much.
+        let most = attoseconds &>> 15
+        if most >= 0, most <= Int128(Int64.max) { return Int64(truncatingIfNeeded: most) / 30_517_578_125 }
+        return components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 
     /// Whole nanoseconds, rounded towards zero.
     package var nanoseconds: Int64 {
-        // 10⁹ is 2⁹ · 1,953,125: what is left to divide has 64 bits in all but long times, and 128 cost ten times as much.
+        // As above: 10⁹ is 2⁹ · 1,953,125.
         let most = attoseconds &>> 9
         if most >= 0, most <= Int128(Int64.max) { return Int64(truncatingIfNeeded: most) / 1_953_125 }
         return components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
@@ -56,41 +60,44 @@ extension Duration {
 extension WallTime: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T18:00:00.000Z`.
     package var description: String {
-        var text: [UInt8] = []
-        write(to: &text)
-        return String(decoding: text, as: UTF8.self)
+        String(unsafeUninitializedCapacity: Self.longest) { write(to: UnsafeMutableRawBufferPointer($0)) }
     }
 
-    /// Appends `description`.
-    package func write(to text: inout [UInt8]) {
+    /// Bytes of `description` at most: the years of 64 bits have up to nine digits and a sign.
+    package static let longest = 32
+
+    /// Writes `description` to the beginning of `buffer`, which has room for `longest` bytes. Returns its length.
+    package func write(to buffer: UnsafeMutableRawBufferPointer) -> Int {
+        precondition(buffer.count >= Self.longest)
         let days = milliseconds.flooredDivision(by: 86_400_000)
         let rest = Int(milliseconds - days * 86_400_000)
         let date = CivilDate(daysSinceEpoch: Int(days))
         let seconds = rest / 1000
-        text.append(date.year, digits: 4, then: "-")
-        text.append(date.month, digits: 2, then: "-")
-        text.append(date.day, digits: 2, then: "T")
-        text.append(seconds / 3600, digits: 2, then: ":")
-        text.append(seconds / 60 % 60, digits: 2, then: ":")
-        text.append(seconds % 60, digits: 2, then: ".")
-        text.append(rest % 1000, digits: 3, then: "Z")
-    }
-}
-
-extension [UInt8] {
-    /// Appends `number`, with at least so many digits, and what stands behind it.
-    fileprivate mutating func append(_ number: Int, digits: Int, then end: Unicode.Scalar) {
-        var unit = 1
-        for _ in 1..<digits { unit *= 10 }
-        if number < 0 || number >= unit * 10 {
-            append(contentsOf: String(number).utf8)
-        } else {
-            while unit > 0 {
-                append(UInt8(ascii: "0") + UInt8(number / unit % 10))
-                unit /= 10
+        var count = 0
+        /// `number` with so many digits, and what stands behind it.
+        func add(_ number: Int, digits: Int, then end: Unicode.Scalar) {
+            var left = number
+            for offset in (count..<count + digits).reversed() {
+                buffer[offset] = UInt8(ascii: "0") + UInt8(left % 10)
+                left /= 10
             }
+            buffer[count + digits] = UInt8(ascii: end)
+            count += digits + 1
         }
-        append(UInt8(ascii: end))
+        if (0...9999).contains(date.year) {
+            add(date.year, digits: 4, then: "-")
+        } else {
+            let year = Array("\(date.year)-".utf8)
+            buffer.copyBytes(from: year)
+            count = year.count
+        }
+        add(date.month, digits: 2, then: "-")
+        add(date.day, digits: 2, then: "T")
+        add(seconds / 3600, digits: 2, then: ":")
+        add(seconds / 60 % 60, digits: 2, then: ":")
+        add(seconds % 60, digits: 2, then: ".")
+        add(rest % 1000, digits: 3, then: "Z")
+        return count
     }
 }
 

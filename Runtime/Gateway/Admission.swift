@@ -21,8 +21,8 @@ package struct AdmittedRequest: Sendable {
 
     package enum Action: Sendable {
         case run
-        /// `trigger`: which of the function's.
-        indirect case queue(Deferral, trigger: Int)
+        /// `trigger`: such as `orders/http/0`.
+        indirect case queue(Deferral, trigger: String)
         /// Asks the host, and no function.
         indirect case ask(StatusRequest)
     }
@@ -154,7 +154,7 @@ extension Admission {
         var admitted = AdmittedRequest(
             function: route.function, head: request, body: body,
             expectsContinue: head.fields.expectsContinue && !head.isOld)
-        if let deferral { admitted.action = .queue(deferral, trigger: route.index) }
+        if let deferral { admitted.action = .queue(deferral, trigger: route.trigger) }
         return admitted
     }
 }

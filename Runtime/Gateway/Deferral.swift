@@ -33,7 +33,7 @@ package struct Deferral: Sendable, Hashable {
         guard let delay = delays.first else { return now }
         guard delays.count == 1 else { throw .invalidDelay("Send one of Apus-After and Apus-At, once.") }
         let due: WallTime
-        if delay.name[...].lowercasedEquals("apus-at") {
+        if delay.isNamed("Apus-At") {
             guard let time = WallTime(rfc3339: delay.value) else {
                 throw .invalidDelay("Apus-At is a time with its offset, such as 2026-12-24T18:00:00+01:00 (RFC 3339).")
             }

@@ -61,7 +61,8 @@ extension Substring {
 
     /// Compares with a word in lowercase.
     func lowercasedEquals(_ word: StaticString) -> Bool {
-        word.withUTF8Buffer { utf8.elementsEqual($0) { $0.asciiLowercased == $1 } }
+        var text = self
+        return text.withUTF8 { UnsafeRawBufferPointer($0).equals(lowercased: word) }
     }
 
     /// Without the spaces and tabs around it.

@@ -83,16 +83,18 @@ package struct RequestFields: Sendable {
         forwarded.removeAll { dropped.contains($0.name.lowercased()) }
     }
 
-    private func fields(_ kind: Special) -> [HeaderField] { rare.filter { $0.kind == kind }.map(\.field) }
+    private func fields(_ kind: Special) -> [HeaderField] { rare.compactMap { $0.kind == kind ? $0.field : nil } }
+
+    private func values(_ kind: Special) -> [String] { rare.compactMap { $0.kind == kind ? $0.field.value : nil } }
 
     /// What the lists in fields of one kind name.
-    private func words(of kind: Special) -> [String] { fields(kind).flatMap { Self.list($0.value) } }
+    private func words(of kind: Special) -> [String] { values(kind).flatMap { Self.list($0) } }
 
     /// Each value of `Idempotency-Key`; there should be at most one.
-    package var idempotencyKeys: [String] { fields(.idempotencyKey).map(\.value) }
+    package var idempotencyKeys: [String] { values(.idempotencyKey) }
 
     /// Each value of `Prefer`.
-    package var preferences: [String] { fields(.prefer).map(\.value) }
+    package var preferences: [String] { values(.prefer) }
 
     /// `Apus-After` and `Apus-At`; there should be at most one.
     package var delays: [HeaderField] { fields(.delay) }

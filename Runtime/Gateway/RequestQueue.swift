@@ -36,8 +36,8 @@ package struct RequestQueue: Sendable {
 extension RequestQueue {
     /// Queues a request; `end` is told `202` once it is on disk, or its response where its client waits for that long.
     func accept(
-        _ request: AdmittedRequest, _ deferral: Deferral, trigger: Int, body: Body, id: InvocationID, on lane: Lane,
-        _ end: @escaping ReplyEnd
+        _ request: AdmittedRequest, _ deferral: Deferral, trigger: String, body: Body, id: InvocationID,
+        on lane: Lane, _ end: @escaping ReplyEnd
     ) -> (any RunningRequest)? {
         // Its body was collected before.
         guard case .bytes(let bytes) = body else {
@@ -45,9 +45,8 @@ extension RequestQueue {
             return nil
         }
         let queued = QueuedRequest(
-            id: id, function: request.function, trigger: "\(request.function)/http/\(trigger)",
-            head: request.head, body: bytes,
-            due: deferral.due, urgency: deferral.urgency)
+            id: id, function: request.function, trigger: trigger, head: request.head, body: bytes, due: deferral.due,
+            urgency: deferral.urgency)
         let waiting = InvocationStatus(
             id: id, state: "waiting", isEnded: false, urgency: deferral.urgency, enqueued: .now(), due: deferral.due)
         guard let wait = deferral.wait, wait > .zero else { return accept(queued, .accepted(waiting), lane, end) }
@@ -95,16 +94,17 @@ extension RequestQueue {
 extension Reply {
     fileprivate static func accepted(_ status: InvocationStatus) -> Reply {
         var reply = Reply.status(status, code: 202)
-        reply.head.headers += [
-            HeaderField("Location", StatusRequest.path(of: status.id)),
-            HeaderField("Preference-Applied", "respond-async"),
-        ]
+        reply.head.headers.append(HeaderField("Location", StatusRequest.path(of: status.id)))
+        reply.head.headers.append(HeaderField("Preference-Applied", "respond-async"))
         reply.invocation = nil
         return reply
     }
 
     fileprivate static func status(_ status: InvocationStatus, code: Int) -> Reply {
-        var headers = [HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store")]
+        var headers: [HeaderField] = []
+        headers.reserveCapacity(5)
+        headers.append(HeaderField("Content-Type", "application/json"))
+        headers.append(HeaderField("Cache-Control", "no-store"))
         if !status.isEnded { headers.append(HeaderField("Retry-After", String(status.secondsToWait(from: .now())))) }
         var reply = Reply(
             head: ResponseHead(status: code, headers: headers), body: .bytes(ByteBuffer(bytes: status.json)))

@@ -38,5 +38,7 @@ package struct StatusRequest: Sendable, Hashable {
     }
 
     /// Where an invocation can be asked for.
-    static func path(of id: InvocationID) -> String { "/\(RoutePattern.reserved)/invocations/\(id)" }
+    static func path(of id: InvocationID) -> String { invocations + id.description }
+
+    private static let invocations = "/\(RoutePattern.reserved)/invocations/"
 }

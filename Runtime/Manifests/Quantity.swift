@@ -8,18 +8,18 @@ package enum Quantity {
     /// Reads `10s`, `200ms`, `7d`, `1h30m`: whole numbers with units, each unit once, the longest first.
     /// `nil` for anything else, also past 2⁶³ milliseconds.
     package static func duration(_ text: String) -> Duration? {
-        var rest = Substring(text)
-        var allowed = units[...]
+        var rest = text[...].utf8
+        var next = 0
         var total: Int64 = 0
         while !rest.isEmpty {
             guard let (number, suffix) = leading(&rest),
-                let index = allowed.firstIndex(where: { $0.suffix == suffix })
+                let index = units[next...].firstIndex(where: { $0.suffix == suffix })
             else { return nil }
-            let (product, isTooLong) = number.multipliedReportingOverflow(by: allowed[index].milliseconds)
+            let (product, isTooLong) = number.multipliedReportingOverflow(by: units[index].milliseconds)
             let (sum, isSumTooLong) = total.addingReportingOverflow(product)
             guard !isTooLong, !isSumTooLong else { return nil }
             total = sum
-            allowed = allowed[(index + 1)...]
+            next = index + 1
         }
         return text.isEmpty ? nil : .milliseconds(total)
     }
@@ -42,7 +42,7 @@ package enum Quantity {
 
     /// Reads `256MiB`, `1GB` or plain bytes; `nil` for anything else, also past 2⁶³ bytes.
     package static func size(_ text: String) -> Int64? {
-        var rest = Substring(text)
+        var rest = text[...].utf8
         guard let (number, suffix) = leading(&rest), rest.isEmpty else { return nil }
         if suffix.isEmpty { return number }
         guard let unit = sizeUnits.first(where: { $0.suffix == suffix }) else { return nil }
@@ -59,12 +59,11 @@ package enum Quantity {
     }
 
     /// Takes digits and the ASCII letters after them from the front of `rest`.
-    private static func leading(_ rest: inout Substring) -> (number: Int64, suffix: String)? {
-        let digits = rest.prefix { ("0"..."9").contains($0) }
-        guard !digits.isEmpty, let number = Int64(digits) else { return nil }
-        rest = rest[digits.endIndex...]
-        let letters = rest.prefix { $0.isASCII && $0.isLetter }
+    private static func leading(_ rest: inout Substring.UTF8View) -> (number: Int64, suffix: String)? {
+        let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard let number = Int64(Substring(digits)) else { return nil }
+        let letters = rest[digits.endIndex...].prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) }
         rest = rest[letters.endIndex...]
-        return (number, String(letters))
+        return (number, String(Substring(letters)))
     }
 }

@@ -3,8 +3,8 @@ package import Events
 /// One HTTP trigger, as the gateway needs it. A class, since each request takes it out of the table.
 package final class Route: Sendable {
     package let function: String
-    /// Which of the function's triggers.
-    package let index: Int
+    /// Which trigger of the function, such as `orders/http/0`.
+    package let trigger: String
     /// Uppercase; empty means every method but `OPTIONS`, which the gateway answers itself unless it is listed.
     package let methods: [String]
     /// Bytes of a request body.
@@ -19,13 +19,14 @@ package final class Route: Sendable {
     package let segments: [RoutePattern.Segment]
     private let parameterCount: Int
 
+    /// - Parameter index: among the function's triggers.
     package init(
         function: String, index: Int = 0, methods: [String], bodyLimit: Int64, isServer: Bool = false,
         idempotency: HTTPTrigger.Idempotency = .off, keep: Duration = .zero, pattern: RoutePattern
     ) {
         // In memory of its own: each lane has routes of its own, and a long name is counted with each request.
         self.function = String(decoding: Array(function.utf8), as: UTF8.self)
-        self.index = index
+        trigger = "\(function)/http/\(index)"
         self.methods = methods
         self.bodyLimit = bodyLimit
         self.isServer = isServer

@@ -3,10 +3,10 @@ import Events
 /// Arguments of a statement in one piece of memory: whoever enqueues gathers them, and the writer's thread binds them where
 /// they are, without a copy and without an object for each.
 struct Arguments: Sendable {
-    /// Of each argument its kind in one byte, and in eight the number or how many bytes follow.
+    /// Of each argument its kind in eight bytes, and in eight the number or how many bytes follow.
     private var bytes: [UInt8] = []
 
-    enum Kind: UInt8 {
+    enum Kind: Int64 {
         case null, integer, text, blob
     }
 
@@ -41,8 +41,7 @@ struct Arguments: Sendable {
     }
 
     private mutating func add(_ kind: Kind, _ number: Int64) {
-        bytes.append(kind.rawValue)
-        withUnsafeBytes(of: number) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: (kind.rawValue, number)) { bytes.append(contentsOf: $0) }
     }
 
     /// Gives `body` the arguments in order: a number, or bytes that are valid as long as `inside` runs, which comes after.
@@ -53,9 +52,9 @@ struct Arguments: Sendable {
             var index = 0
             while index < bytes.count {
                 // What `add` has put there.
-                let kind = Kind(rawValue: bytes[index])!
-                let number = bytes.loadUnaligned(fromByteOffset: index + 1, as: Int64.self)
-                index += 9
+                let kind = Kind(rawValue: bytes.loadUnaligned(fromByteOffset: index, as: Int64.self))!
+                let number = bytes.loadUnaligned(fromByteOffset: index + 8, as: Int64.self)
+                index += 16
                 let count = kind == .text || kind == .blob ? Int(number) : 0
                 try body(kind, number, UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
                 index += count

@@ -7,7 +7,7 @@ enum ExtensionAttributes {
     static func encode(_ attributes: [String: String]) -> [UInt8]? {
         if attributes.isEmpty { return nil }
         return JSONWriter.object { json in
-            for (name, value) in attributes { json.field(name, value) }
+            for (name, value) in attributes { json.field(text: name, value) }
         }
     }
 

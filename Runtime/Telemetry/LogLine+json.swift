@@ -16,7 +16,7 @@ extension LogLine {
             json.field("message", message)
             if !metadata.isEmpty {
                 json.field(
-                    "metadata", object: { json in for field in metadata { json.field(field.name, field.value) } })
+                    "metadata", object: { json in for field in metadata { json.field(text: field.name, field.value) } })
             }
         }
         return String(decoding: bytes, as: UTF8.self)

@@ -22,7 +22,7 @@ struct LogSearch {
         self.limit = limit
         // A quote within a JSON string has a backslash before it, so these bytes never occur within a message.
         needles = [("function", filter.function), ("invocation", filter.invocation)].compactMap { name, value in
-            value.map { value in Array(JSONWriter.object { $0.field(name, value) }.dropFirst().dropLast()) }
+            value.map { value in Array(JSONWriter.object { $0.field(text: name, value) }.dropFirst().dropLast()) }
         }
         isComplete = limit <= 0
     }

@@ -8,7 +8,7 @@ package enum CloudEventJSON {
 
     /// Writes the members of the object.
     static func write(_ event: Event, to json: inout JSONWriter) {
-        for attribute in event.attributes { json.field(attribute.name, attribute.value) }
+        for attribute in event.attributes { json.field(text: attribute.name, attribute.value) }
         if !event.data.isEmpty { writeData(of: event, to: &json) }
     }
 

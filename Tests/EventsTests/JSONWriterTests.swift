@@ -31,9 +31,17 @@ struct JSONWriterTests {
         arguments: [
             ("", ""), ("plain", "plain"), ("\"", #"\""#), ("a\\b", #"a\\b"#), ("\n\r\t", #"\n\r\t"#),
             ("\u{0}x\u{1F}", #"\u0000x\u001f"#), ("é \u{1F600} /", "é \u{1F600} /"), ("x\"\"", #"x\"\""#),
+            ("seven..\"eight...\\\u{1}and on", #"seven..\"eight...\\\u0001and on"#),
         ])
     func escapes(text: String, escaped: String) {
         #expect(Self.text(JSONWriter.array { $0.string(text) }) == "[\"\(escaped)\"]")
+    }
+
+    @Test("a document may be of any length")
+    func length() {
+        let texts = (0..<300).map { String(repeating: "x", count: $0) }
+        let bytes = JSONWriter.array { json in for text in texts { json.string(text) } }
+        #expect(Self.text(bytes) == "[" + texts.map { "\"\($0)\"" }.joined(separator: ",") + "]")
     }
 
     @Test("an id and a time are as people read them, and a line ends")

@@ -29,6 +29,16 @@ import Testing
         #expect(WallTime(rfc3339: time.description) == time)
     }
 
+    @Test(
+        "a year has four digits, or as many as it needs",
+        arguments: [
+            (-62_167_219_200_001, "-1-12-31T23:59:59.999Z"), (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_800_000, "10000-01-01T00:00:00.000Z"), (.max, "292278994-08-17T07:12:55.807Z"),
+        ])
+    func years(_ milliseconds: Int64, text: String) {
+        #expect(WallTime(milliseconds: milliseconds).description == text)
+    }
+
     @Test("what is less than a millisecond is left out, on both sides of zero")
     func rounding() {
         #expect(Duration.microseconds(1999).milliseconds == 1)
@@ -37,8 +47,12 @@ import Testing
         #expect((Duration.nanoseconds(-3) / 2).nanoseconds == -1)
     }
 
-    @Test("nanoseconds of times short and long", arguments: [0, 1, -1, 4722, 4723, 5000, -5000, 9_000_000_000])
-    func nanoseconds(_ seconds: Int64) {
+    @Test(
+        "nanoseconds and milliseconds of times short and long",
+        arguments: [0, 1, -1, 4722, 4723, 5000, -5000, 302_231, 302_232, -302_232, 9_000_000_000])
+    func units(_ seconds: Int64) {
+        #expect(Duration.seconds(seconds).milliseconds == seconds * 1000)
+        #expect((Duration.seconds(seconds) + .milliseconds(7)).milliseconds == seconds * 1000 + 7)
         #expect(Duration.seconds(seconds).nanoseconds == seconds * 1_000_000_000)
         #expect((Duration.seconds(seconds) + .nanoseconds(7)).nanoseconds == seconds * 1_000_000_000 + 7)
     }

@@ -52,10 +52,6 @@ struct CGIResponse {
 }
 
 extension HeaderField {
-    fileprivate func isNamed(_ other: String) -> Bool {
-        name.utf8.elementsEqual(other.utf8) { $0.asciiLowercased == $1.asciiLowercased }
-    }
-
     /// `Status`, and the extensions that are for servers which know them (§6.3.5).
     fileprivate var isForServer: Bool { isNamed("Status") || name.lowercased().hasPrefix("x-cgi-") }
 }

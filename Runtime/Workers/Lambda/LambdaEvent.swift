@@ -46,7 +46,7 @@ package struct LambdaEvent: Sendable {
         ]
         let resource = "arn:aws:events:\(function.region):\(LambdaFunction.account):rule/\(rule)"
         return JSONWriter.object { json in
-            for (name, value) in fields { json.field(name, value) }
+            for (name, value) in fields { json.field(text: name, value) }
             json.field("resources", array: { $0.string(resource) })
             json.field("detail", object: { CloudEventJSON.write(event, to: &$0) })
         }
