@@ -27,9 +27,15 @@ package struct EffectsBuffer: Sendable {
     package static let maximumKey = 1024
     package static let maximumValue = 1 << 20
 
+    private struct Found {
+        let value: VersionedValue?
+        /// An answer depends on it. That of an increment alone does not.
+        let isRead: Bool
+    }
+
     package private(set) var effects: Effects
     /// What the store held when a key was first looked up.
-    private var seen: [StateKey: VersionedValue?] = [:]
+    private var seen: [StateKey: Found] = [:]
     private var remembered = 0
     private var written = 0
 
@@ -67,13 +73,12 @@ package struct EffectsBuffer: Sendable {
         switch operation {
         case .get(let key):
             let key = StateKey(key)
-            if let error = remember(value, of: key) { return .failure(error) }
-            effects.reads[key] = value?.version ?? 0
+            if let error = remember(value, of: key, isRead: true) { return .failure(error) }
             guard case .increment(let amount) = effects.writes[key] else { return .success(.value(value?.value)) }
             return Self.sum(value?.value, amount).map { .value(Array(String($0).utf8)) }
         case .increment(let key, let amount):
             let key = StateKey(key)
-            if let error = remember(value, of: key) { return .failure(error) }
+            if let error = remember(value, of: key, isRead: false) { return .failure(error) }
             return increment(key, by: amount, over: value?.value)
         case .set, .delete, .list, .send, .abandon: return .success(.done)
         }
@@ -133,13 +138,17 @@ package struct EffectsBuffer: Sendable {
 
     private mutating func lookup(_ key: String, for operation: StateOperation) -> Lookup {
         guard let known = seen[StateKey(key)] else { return .value(key: key) }
-        return .none(found(known, for: operation))
+        return .none(found(known.value, for: operation))
     }
 
-    private mutating func remember(_ value: VersionedValue?, of key: StateKey) -> StateError? {
-        guard seen[key] == nil else { return nil }
-        if let error = remember(bytes: key.count + (value?.value.count ?? 0)) { return error }
-        seen[key] = .some(value)
+    private mutating func remember(_ value: VersionedValue?, of key: StateKey, isRead: Bool) -> StateError? {
+        if let known = seen[key] {
+            if known.isRead || !isRead { return nil }
+        } else if let error = remember(bytes: key.count + (value?.value.count ?? 0)) {
+            return error
+        }
+        seen[key] = Found(value: value, isRead: isRead)
+        if isRead { effects.reads.append(Effects.Seen(key: key, version: value?.version ?? 0)) }
         return nil
     }
 

@@ -40,8 +40,8 @@ extension Effects {
     /// `nil` where there is more to write, or something else.
     var checkedWrite: CheckedWrite? {
         guard writes.count == 1, let (key, write) = writes.first, case .set(let value) = write, !key.isEmpty,
-            let version = reads[key]
+            let read = reads.first(where: { $0.key == key })
         else { return nil }
-        return CheckedWrite(key, value, after: version, in: namespace)
+        return CheckedWrite(key, value, after: read.version, in: namespace)
     }
 }

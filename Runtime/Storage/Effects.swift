@@ -62,8 +62,8 @@ package struct Effects: Sendable, Hashable {
     }
 
     package var namespace: String
-    /// The version that each key had when it was first read; 0 where there was none.
-    package var reads: [StateKey: Int64] = [:]
+    /// Each key that was read, once, with the version that it had; 0 where there was none.
+    package var reads: [Seen] = []
     package var scans: [Scan] = []
     package var writes: [StateKey: Write] = [:]
     /// One for each receiver.

@@ -88,8 +88,8 @@ extension Effects {
 
     /// - Parameter key: whose version is not looked at.
     func isCurrent(in database: Connection, except key: StateKey? = nil) throws -> Bool {
-        for (read, version) in reads where read != key {
-            if try database.version(of: read, in: namespace) ?? 0 != version { return false }
+        for read in reads where read.key != key {
+            if try database.version(of: read.key, in: namespace) ?? 0 != read.version { return false }
         }
         return try scans.allSatisfy { scan in
             let range = KeyRange(prefix: scan.prefix, after: scan.after)

@@ -12,13 +12,13 @@ struct EffectsBufferTests {
         #expect(buffer.begin(.get(key: "a")) == .value(key: "a"))
         let result = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
         #expect(result == .success(.value(bytes("1"))))
-        #expect(buffer.effects.reads == ["a": 7])
+        #expect(buffer.effects.reads == [.init(key: "a", version: 7)])
     }
 
     @Test("a key that is not there is remembered with version 0")
     mutating func absenceIsRemembered() {
         _ = buffer.found(nil, for: .get(key: "a"))
-        #expect(buffer.effects.reads == ["a": 0])
+        #expect(buffer.effects.reads == [.init(key: "a", version: 0)])
     }
 
     @Test("a key reads the same each time, and is looked up once")
@@ -51,7 +51,7 @@ struct EffectsBufferTests {
     mutating func readingAfterIncrement() {
         _ = buffer.found(VersionedValue(value: bytes("40"), version: 3), for: .increment(key: "n", by: 2))
         #expect(buffer.begin(.get(key: "n")) == .none(.success(.value(bytes("42")))))
-        #expect(buffer.effects.reads == ["n": 3])
+        #expect(buffer.effects.reads == [.init(key: "n", version: 3)])
     }
 
     @Test("an increment of an own write becomes a write")
@@ -84,7 +84,7 @@ struct EffectsBufferTests {
         _ = buffer.begin(.set(key: "b", value: bytes("x")))
         buffer.abandonWrites()
         #expect(buffer.effects.writes.isEmpty)
-        #expect(buffer.effects.reads == ["a": 7])
+        #expect(buffer.effects.reads == [.init(key: "a", version: 7)])
     }
 
     @Test("a list shows own writes in their places and hides own deletes")

@@ -61,7 +61,7 @@ struct IdempotencyTests {
         try await withStore { store, _ async throws in
             try await store.put("read", "1")
             var effects = Effects.writing(["k": .set([1])])
-            effects.reads = ["read": 0]
+            effects.reads = [.init(key: "read", version: 0)]
             #expect(try await store.commit(Commit(effects: effects, response: Self.response("a"))) == .conflicted)
             #expect(try await store.idempotentResponse(function: "f", key: "a", now: .now()) == nil)
         }

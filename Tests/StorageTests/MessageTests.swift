@@ -18,7 +18,7 @@ struct MessageTests {
             #expect(try await store.commit(Commit(effects: both)) == .committed)
             #expect(try store.value("k", in: "n")?.value == [1])
             var stale = effects(.sample("3"))
-            stale.reads["k"] = 0
+            stale.reads = [.init(key: "k", version: 0)]
             #expect(try await store.commit(Commit(effects: stale)) == .conflicted)
             let counts = try await store.queueCounts()
             #expect(counts["f"]?.waiting == 1 && counts["g"]?.waiting == 1)

@@ -36,7 +36,7 @@ struct QueryPlanTests {
 
     private func useEveryVerb(of store: Store) async throws {
         var effects = Effects.writing(["a": .set([1]), "b": .increment(1), "c": .delete])
-        effects.reads = ["a": 0]
+        effects.reads = [.init(key: "a", version: 0)]
         effects.scans = [
             .init(prefix: "x", after: nil, limit: 1, seen: []), .init(prefix: "", after: "x", limit: 1, seen: []),
         ]

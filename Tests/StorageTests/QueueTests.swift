@@ -87,7 +87,7 @@ struct QueueTests {
             _ = try await store.enqueue([.sample("1")])
             let leased = try #require(try await store.lease(function: "f", limit: 1, now: .at(0)).first)
             var effects = Effects.writing(["k": .set([1])])
-            effects.reads = ["k": 77]
+            effects.reads = [.init(key: "k", version: 77)]
             #expect(try await store.commit(Commit(effects: effects, settle: (leased.lease, .done))) == .conflicted)
             #expect(try await store.queueCounts()["f"]?.running == 1)
         }

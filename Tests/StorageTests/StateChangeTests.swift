@@ -90,7 +90,7 @@ struct StateChangeTests {
     func notApplied() async throws {
         try await withFollowed { store, _ in
             var stale = Effects.writing(["a": .set([1])])
-            stale.reads["k"] = 7
+            stale.reads = [.init(key: "k", version: 7)]
             #expect(try await store.commit(Commit(effects: stale)) == .conflicted)
             let lease = Lease(invocation: InvocationID(), epoch: 1)
             let late = Commit(effects: .writing(["a": .set([1])]), settle: (lease, .done))

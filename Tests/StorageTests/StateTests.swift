@@ -77,7 +77,7 @@ struct StateTests {
             let seen = try #require(try store.value("a", in: "n")).version
             try await store.put("a", "2")
             var effects = Effects.writing(["a": .set([9]), "b": .set([9])])
-            effects.reads = ["a": seen]
+            effects.reads = [.init(key: "a", version: seen)]
             #expect(try store.isCurrent(effects) == false)
             #expect(try await store.commit(Commit(effects: effects)) == .conflicted)
             #expect(try await store.text("a") == "2")
@@ -89,7 +89,7 @@ struct StateTests {
     func absentRead() async throws {
         try await withStore { (store, _) async throws in
             var effects = Effects.writing(["b": .set([1])])
-            effects.reads = ["a": 0]
+            effects.reads = [.init(key: "a", version: 0)]
             #expect(try store.isCurrent(effects))
             #expect(try await store.commit(Commit(effects: effects)) == .committed)
             try await store.put("a", "1")
@@ -108,7 +108,10 @@ struct StateTests {
             let found = try store.scan(prefix: "", after: nil, limit: 9, in: "n")
             #expect(found.map(\.value) == [[2], [1]])
             var effects = Effects.writing(["sum": .set([3])])
-            effects.reads = [StateKey(composed): found[1].version, StateKey(decomposed): found[0].version]
+            effects.reads = [
+                .init(key: StateKey(composed), version: found[1].version),
+                .init(key: StateKey(decomposed), version: found[0].version),
+            ]
             try await store.put(decomposed, "other")
             #expect(try await store.commit(Commit(effects: effects)) == .conflicted)
         }
@@ -134,10 +137,10 @@ struct StateTests {
         try await withStore { (store, _) async throws in
             try await store.put("x", "1")
             try await store.put("y", "1")
-            let reads: [StateKey: Int64] = [
-                "x": try #require(try store.value("x", in: "n")).version,
-                "y": try #require(try store.value("y", in: "n")).version,
-            ]
+            let reads = try ["x", "y"].map { key in
+                let value = try store.value(key, in: "n")
+                return Effects.Seen(key: StateKey(key), version: try #require(value).version)
+            }
             var first = Effects.writing(["x": .set([0])])
             var second = Effects.writing(["y": .set([0])])
             first.reads = reads
@@ -155,7 +158,7 @@ extension Store {
         let seen = try value(key, in: "n")
         let number = seen.flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
         var effects = Effects.writing([StateKey(key): .set(Array(String(number + 1).utf8))])
-        effects.reads = [StateKey(key): seen?.version ?? 0]
+        effects.reads = [.init(key: StateKey(key), version: seen?.version ?? 0)]
         return try await commit(Commit(effects: effects)) == .committed
     }
 }
