@@ -119,7 +119,9 @@ struct AdminClient: Sendable {
                     }
                 }
         } catch {
-            throw Failure(.unavailable, "no host answers on \(address); start one with 'apus serve'")
+            throw Failure(
+                .unavailable,
+                "no host answers on \(address); start one with 'apus serve', or name another with --admin")
         }
     }
 }

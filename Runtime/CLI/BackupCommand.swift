@@ -8,6 +8,9 @@ struct BackupCommand: AsyncParsableCommand {
             Copies everything that lasts - state, queue, timers, results - as it is at one instant, into one file that is \
             an SQLite database. The file gets its name only when it is whole, checked and on disk. Logs are not in it.
 
+            No host is asked, and none need run: --data names the folder that 'apus serve' has been given; both take .apus \
+            where none is named.
+
             Exits with 66 when there is no database, 65 when it is damaged or not of this Apus, 73 when the file cannot be \
             written or is there already.
 
@@ -20,7 +23,7 @@ struct BackupCommand: AsyncParsableCommand {
     @Argument(help: "The file to make.", completion: .file())
     var file: String
 
-    @Option(help: "The data folder.", completion: .directory)
+    @Option(help: "The host's data folder.", completion: .directory)
     var data = ".apus"
 
     @Flag(help: "Replace the file where there is one.")
@@ -46,8 +49,9 @@ struct RestoreCommand: AsyncParsableCommand {
             name beside it. Everything is then as it was when the backup was made: what was in the queue runs, also what \
             has run since, and times of timers that have passed since count as missed.
 
-            Exits with 75 when a host has the folder, 66 when there is no such file, 65 when it is damaged or not a \
-            database of this Apus or an earlier one, 73 when the folder cannot be written.
+            Exits with 75 when a host has the folder or another program reads its database, 66 when there is no such \
+            file, 65 when it is damaged or not a database of this Apus or an earlier one, 73 when the folder cannot be \
+            written.
 
             Examples:
 

@@ -17,7 +17,8 @@ struct ServeCommand: AsyncParsableCommand {
             admin that of --admin.
 
             Exits with 78 when a manifest has a problem, 69 when an address is taken or --require-sandbox cannot be met, 75 when another host has the data \
-            folder, 73 when it cannot be written, 65 when a newer version wrote it.
+            folder or another program has locked its database, 73 when it cannot be written, 65 when a newer version \
+            wrote it.
 
             Examples:
 

@@ -11,7 +11,7 @@ package struct StartFailure: Error, Sendable, CustomStringConvertible {
         case manifests
         /// Another program listens on the address, or the address cannot be had.
         case address
-        /// Another host has the data folder; it may end.
+        /// Another host has the data folder, or another program has locked its database; it may end.
         case dataInUse
         /// The data folder cannot be written.
         case dataUnwritable

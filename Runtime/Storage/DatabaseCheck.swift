@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// What a look at the whole database has found.
 package struct DatabaseCheck: Sendable {
     /// In words; at most `most` of each kind.
@@ -18,7 +12,7 @@ package struct DatabaseCheck: Sendable {
     /// - Throws: `StorageError` when there is no database of this version.
     package init(ofDataFolder directory: String) throws {
         let path = directory + "/apus.db"
-        guard access(path, F_OK) == 0 else { throw StorageError(.missing, "there is no \(path)") }
+        try Files.find(path, orElse: "choose another data folder with --data")
         let file = try Self.open(path)
         do {
             try file.run("BEGIN")

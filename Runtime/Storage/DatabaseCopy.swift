@@ -13,11 +13,12 @@ package struct DatabaseCopy: Sendable {
     ///
     /// - Throws: `StorageError`; `file` is then as it was before.
     package init(backingUp directory: String, to file: String, replacing: Bool = false) throws {
-        try self.init(of: directory + "/apus.db", to: file, replacing: replacing)
+        let source = directory + "/apus.db"
+        try Files.find(source, orElse: "name the host's data folder with --data")
+        try self.init(of: source, to: file, replacing: replacing)
     }
 
     init(of source: String, to file: String, replacing: Bool) throws {
-        guard access(source, F_OK) == 0 else { throw StorageError(.missing, "there is no \(source)") }
         guard replacing || access(file, F_OK) != 0 else {
             throw StorageError(.exists, "\(file) is there already; choose another name, or replace it with --force")
         }
@@ -27,7 +28,10 @@ package struct DatabaseCopy: Sendable {
         let partial = file + ".partial"
         unlink(partial)
         do {
-            try Schema.inspect(source)
+            guard try Schema.inspect(source) > 0 else {
+                throw StorageError(
+                    .foreign, "\(source) has nothing in it yet; choose another data folder with --data")
+            }
             try Self.fill(partial, from: source)
             try Self.check(partial)
             bytes = try Files.sync(partial)

@@ -6,6 +6,21 @@
 
 /// Files as wholes, so that a crash leaves the old ones or the new ones.
 enum Files {
+    /// Makes sure that there is a file that can be read.
+    ///
+    /// - Parameter advice: what to do where there is none.
+    /// - Throws: `StorageError`.
+    static func find(_ path: String, orElse advice: String) throws {
+        var status = stat()
+        guard access(path, R_OK) == 0, stat(path, &status) == 0 else {
+            throw errno == ENOENT
+                ? StorageError(.missing, "there is no \(path); \(advice)") : failure("\(path) cannot be read")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw StorageError(.foreign, "\(path) is not a file; \(advice)")
+        }
+    }
+
     /// Returns once the content is on disk. Gives the size.
     @discardableResult
     static func sync(_ path: String) throws -> Int64 {

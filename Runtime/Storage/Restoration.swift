@@ -18,22 +18,60 @@ package struct Restoration: Sendable {
     /// - Parameter now: becomes part of the name.
     /// - Throws: `StorageError`.
     package init(of file: String, into directory: String, now: WallTime = .now()) throws {
-        guard access(file, R_OK) == 0 else {
-            throw errno == ENOENT
-                ? StorageError(.missing, "there is no \(file)") : Files.failure("\(file) cannot be read")
-        }
+        try Files.find(file, orElse: "name a file that 'apus backup' has made")
         let folder = try DataFolder(directory)
         // The lock is held until all is done.
         defer { withExtendedLifetime(folder) {} }
         let database = folder.database
         let isThere = folder.hasDatabase
         if isThere { try Self.settle(database) }
-        let copy = try DatabaseCopy(of: file, to: directory + "/restored.db", replacing: true)
+        let copy = directory + "/restored.db"
+        // What a restore that was cut short has left: SQLite would take them for those of the new copy.
+        for end in ["-journal", "-wal", "-shm"] { try Files.remove(copy + end) }
+        try Self.copy(file, to: copy)
+        try Self.useWAL(copy)
         kept = isThere ? try Self.keep(database, now: now) : nil
         // Never together with the new file: SQLite would take them for its own. The old one is whole without them.
         for end in ["-wal", "-shm"] { try Files.remove(database + end) }
         try Files.sync(directory)
-        try Files.move(copy.path, to: database)
+        try Files.move(copy, to: database)
+    }
+
+    /// Makes a copy of `backup` that is whole, checked and on disk.
+    ///
+    /// - Throws: `StorageError`. Where the backup is of no use, it says what to do about a backup, and not about the
+    ///   database of a data folder.
+    private static func copy(_ backup: String, to file: String) throws {
+        do {
+            _ = try DatabaseCopy(of: backup, to: file, replacing: true)
+        } catch let error as StorageError {
+            switch error.code {
+            case .foreign:
+                throw StorageError(
+                    .foreign, "\(backup) is not a backup of Apus; name a file that 'apus backup' has made",
+                    underlying: error.underlying)
+            case .damaged:
+                throw StorageError(
+                    .damaged, "\(backup) is damaged; take another backup", underlying: error.underlying ?? error)
+            case .inUse, .newerVersion, .olderVersion, .missing, .exists, .inaccessible, .full, .readOnly, .disk,
+                .closed, .failed:
+                throw error
+            }
+        }
+    }
+
+    /// Turns a file that nobody has open to WAL mode. A host that had to do that at its start would need a lock that
+    /// nobody gets while anybody reads (https://www.sqlite.org/wal.html#persistence_of_wal_mode).
+    private static func useWAL(_ path: String) throws {
+        do {
+            let file = try DatabaseQueue(path: path)
+            _ = try file.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
+            // Takes the WAL away, which has nothing in it.
+            try file.close()
+        } catch {
+            throw StorageError.wrapping(error, path: path)
+        }
+        try Files.sync(path)
     }
 
     private static func keep(_ database: String, now: WallTime) throws -> String {

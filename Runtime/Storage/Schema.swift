@@ -3,27 +3,31 @@ import GRDB
 /// Brings the file into the shape that this version knows.
 enum Schema {
     /// Refuses a file that is not ours or of a later version, before anything is changed.
-    static func inspect(_ path: String) throws {
+    ///
+    /// - Returns: its version; 0 while nothing is in it.
+    @discardableResult
+    static func inspect(_ path: String) throws -> Int64 {
         do {
-            try inspect(Connection(reading: path, options: Options()), path)
+            return try inspect(Connection(reading: path, options: Options()), path)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_READONLY {
             // A host has died while it made the file, and left a journal that is to be rolled back
             // (https://www.sqlite.org/rescode.html#readonly_rollback).
-            try inspect(Connection(reading: path, options: Options(), recovers: true), path)
+            return try inspect(Connection(reading: path, options: Options(), recovers: true), path)
         }
     }
 
-    private static func inspect(_ file: Connection, _ path: String) throws {
+    private static func inspect(_ file: Connection, _ path: String) throws -> Int64 {
         let id = try file.first("PRAGMA application_id") { $0.integer(0) }
         let version = try file.first("PRAGMA user_version") { $0.integer(0) } ?? 0
         // A host may have died between making the file and filling it. The migrator's own table comes first.
         let others = "SELECT 1 FROM sqlite_master WHERE tbl_name <> 'grdb_migrations' LIMIT 1"
-        if try version == 0 && id == 0 && !file.exists(others) { return }
+        if try version == 0 && id == 0 && !file.exists(others) { return 0 }
         guard id == Migrations.applicationID else {
             throw StorageError(
                 .foreign, "\(path) is not an Apus database; move it away or choose another data folder")
         }
         guard version <= Migrations.latest else { throw newerVersion(version, path) }
+        return version
     }
 
     private static func newerVersion(_ version: Int64, _ path: String) -> StorageError {
@@ -31,7 +35,7 @@ enum Schema {
             .newerVersion,
             """
             \(path) has schema version \(version), and this Apus knows versions up to \(Migrations.latest); \
-            start the Apus that made it or a later one, or choose another data folder
+            use the Apus that made it or a later one
             """)
     }
 

@@ -9,7 +9,7 @@ import GRDB
 /// Why the store could not do what it was asked for.
 package struct StorageError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
-        /// Another process has the data folder, or reads the database while its log must be emptied.
+        /// Another process has the data folder, or a lock on the database that is in the way.
         case inUse
         /// A later version of Apus made the data folder.
         case newerVersion
@@ -75,6 +75,7 @@ extension StorageError {
     /// See https://www.sqlite.org/rescode.html.
     private static func code(of error: DatabaseError, _ systemError: Int32) -> Code {
         switch error.resultCode {
+        case .SQLITE_BUSY: .inUse
         case .SQLITE_NOTADB: .foreign
         case .SQLITE_CORRUPT: .damaged
         case .SQLITE_FULL: .full
@@ -89,6 +90,8 @@ extension StorageError {
 
     private static func explanation(of code: Code, path: String, _ systemError: Int32) -> String {
         switch code {
+        case .inUse:
+            return "another program has locked \(path); wait for it, such as a backup or an sqlite3 shell, or end it"
         case .foreign: return "\(path) is not an Apus database; move it away or choose another data folder"
         case .damaged:
             return "\(path) is damaged; stop the host and restore it with 'apus restore' from a backup, or salvage it "
@@ -100,7 +103,7 @@ extension StorageError {
             return "the disk under \(path) fails\(reason); the kernel's log may say why"
         case .inaccessible:
             return "\(path) cannot be opened for writing; check the owner and mode of the file and its folder"
-        case .inUse, .newerVersion, .olderVersion, .missing, .exists, .closed, .failed:
+        case .newerVersion, .olderVersion, .missing, .exists, .closed, .failed:
             return "\(path) could not be used"
         }
     }

@@ -40,12 +40,14 @@ import Workers
         }
     }
 
-    @Test("without a host the user is told how to start one")
+    @Test("without a host the user is told how to start one, and how to name another")
     func nobody() async throws {
         let client = AdminClient(address: AdminAddress(host: "127.0.0.1", port: 1))
         let failure = await #expect(throws: Failure.self) { try await client.send(.get, Target("healthz")) }
         #expect(failure?.status == .unavailable)
-        #expect(failure?.description == "no host answers on 127.0.0.1:1; start one with 'apus serve'")
+        #expect(
+            failure?.description
+                == "no host answers on 127.0.0.1:1; start one with 'apus serve', or name another with --admin")
     }
 
     @Test("documents, lines, bytes and problems come through as they are")

@@ -74,6 +74,40 @@ struct BackupTests {
         }
     }
 
+    @Test("a host starts on what was restored also while another program reads it")
+    func readMeanwhile() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", "v")
+            _ = try DatabaseCopy(backingUp: data, to: data + ".backup")
+            let restored = data + "2"
+            _ = try Restoration(of: data + ".backup", into: restored)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: restored).sorted() == ["apus.db", "lock"])
+            let reader = try DatabaseQueue(path: restored + "/apus.db")
+            try await reader.read { database in
+                #expect(try Int.fetchOne(database, sql: "SELECT count(*) FROM state") == 1)
+                try Store(directory: restored).close()
+            }
+            try reader.close()
+            try await reopening(restored) { (store) async throws in #expect(try await store.text("k") == "v") }
+        }
+    }
+
+    @Test("what a restore that was cut short has left is no part of the next one")
+    func cutShort() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", "v")
+            _ = try DatabaseCopy(backingUp: data, to: data + ".backup")
+            let restored = data + "2"
+            try FileManager.default.createDirectory(atPath: restored, withIntermediateDirectories: true)
+            for end in ["", "-journal", "-wal", "-shm"] {
+                try Data(repeating: 0x42, count: 5000).write(to: URL(fileURLWithPath: restored + "/restored.db" + end))
+            }
+            _ = try Restoration(of: data + ".backup", into: restored)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: restored).sorted() == ["apus.db", "lock"])
+            try await reopening(restored) { (store) async throws in #expect(try await store.text("k") == "v") }
+        }
+    }
+
     @Test("nothing is restored while the WAL of what is there cannot be emptied, since another program reads it")
     func logInUse() async throws {
         try await withTemporaryFolder { folder in
@@ -142,6 +176,45 @@ struct BackupTests {
             #expect(refusal(backup, data + "2") == .newerVersion)
             #expect(!FileManager.default.fileExists(atPath: data + "2/apus.db"))
             #expect(!FileManager.default.fileExists(atPath: data + "2/restored.db.partial"))
+        }
+    }
+
+    @Test("who names a file that is no backup is told what is wrong with it, and not what to do about a data folder")
+    func unusable() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", String(repeating: "v", count: 20_000))
+            let file = data + ".file"
+            _ = try DatabaseCopy(backingUp: data, to: file)
+            let whole = try Data(contentsOf: URL(fileURLWithPath: file))
+            func message(_ content: Data) throws -> String {
+                try content.write(to: URL(fileURLWithPath: file))
+                let error = #expect(throws: StorageError.self) { try Restoration(of: file, into: data + "2") }
+                return error?.message ?? ""
+            }
+            let damaged = whole.prefix(whole.count / 2) + Data(repeating: 7, count: whole.count / 2)
+            #expect(try message(damaged) == "\(file) is damaged; take another backup")
+            let foreign = "\(file) is not a backup of Apus; name a file that 'apus backup' has made"
+            #expect(try message(Data(repeating: 0x41, count: 9000)) == foreign)
+            #expect(try message(Data()) == foreign)
+            #expect(!FileManager.default.fileExists(atPath: data + "2/apus.db"))
+        }
+    }
+
+    @Test("who backs up where no database is, or nothing in it yet, is told how to name another folder")
+    func nothingToBackUp() async throws {
+        try await withTemporaryFolder { folder in
+            func refusal() -> StorageError? {
+                return #expect(throws: StorageError.self) {
+                    try DatabaseCopy(backingUp: folder, to: folder + "/backup")
+                }
+            }
+            let missing = refusal()
+            #expect(missing?.code == .missing)
+            #expect(missing?.message == "there is no \(folder)/apus.db; name the host's data folder with --data")
+            try Data().write(to: URL(fileURLWithPath: folder + "/apus.db"))
+            let empty = refusal()
+            #expect(empty?.code == .foreign && empty?.message.contains("--data") == true)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/backup"))
         }
     }
 }

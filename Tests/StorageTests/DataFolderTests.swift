@@ -86,9 +86,35 @@ struct DataFolderTests {
             let reader = try DatabaseQueue(path: copy + "/apus.db")
             try await reader.read { database in
                 _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM state")
-                try Store(directory: copy, pragmas: ["busy_timeout = 0"]).close()
+                let time = try ContinuousClock().measure { try Store(directory: copy).close() }
+                #expect(time < .seconds(4), "nobody waits for the reader as long as for a lock that must be had, 5 s")
             }
             try reader.close()
+            try await reopening(copy) { (store) async throws in #expect(try await store.text("k") == "v") }
+        }
+    }
+
+    @Test("a database that another program has locked is in use, and the error says so")
+    func lockedDatabase() async throws {
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder + "/live", pragmas: ["wal_autocheckpoint = 0"])
+            try await store.put("k", "v")
+            let copy = try copyOfDatabase(from: folder + "/live", to: folder + "/copy")
+            try store.close()
+            let holder = try DatabaseQueue(path: copy + "/apus.db")
+            let error = try await holder.writeWithoutTransaction { database -> StorageError? in
+                var error: StorageError?
+                try database.inTransaction(.immediate) {
+                    error = #expect(throws: StorageError.self) {
+                        try Store(directory: copy, pragmas: ["busy_timeout = 0"])
+                    }
+                    return .rollback
+                }
+                return error
+            }
+            #expect(error?.code == .inUse)
+            #expect(error?.message.hasPrefix("another program has locked \(copy)/apus.db; ") == true)
+            try holder.close()
             try await reopening(copy) { (store) async throws in #expect(try await store.text("k") == "v") }
         }
     }
