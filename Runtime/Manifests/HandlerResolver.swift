@@ -11,18 +11,20 @@ package struct HandlerResolver: Sendable {
 
     /// Why there is no such program, and what to do.
     package struct Failure: Error, Sendable, Equatable {
-        package var message: String
-        /// Whether the working directory is at fault, not the program.
-        package var isOfDirectory: Bool
+        package enum Part: Sendable, Equatable { case program, script, directory }
 
-        package init(message: String, isOfDirectory: Bool = false) {
+        package var message: String
+        /// What of the handler is at fault.
+        package var part: Part
+
+        package init(message: String, part: Part = .program) {
             self.message = message
-            self.isOfDirectory = isOfDirectory
+            self.part = part
         }
     }
 
     /// From the program, its working directory and the manifest's folder, both absolute, to the command with the
-    /// program's absolute path.
+    /// program's absolute path; its arguments stay as they are written.
     package var locate:
         @Sendable (_ program: Program, _ directory: String, _ folder: String) -> Result<[String], Failure>
 
@@ -60,15 +62,19 @@ package struct HandlerResolver: Sendable {
         let folders = searchPath.split(separator: ":").map(String.init)
         locate = { program, directory, folder in
             guard isDirectory(directory) else {
-                return .failure(Failure(message: "there is no directory \(directory)", isOfDirectory: true))
+                return .failure(Failure(message: "there is no directory \(directory)", part: .directory))
             }
             switch program {
             case .product(let name):
                 return Self.product(name, beside: beside, folder: folder).map { [$0] }
             case .command(let words):
-                return Self.program(words[0], directory: directory, searchPath: folders).map {
-                    [$0] + words.dropFirst()
+                let found = Self.program(words[0], directory: directory, searchPath: folders)
+                if case .success = found,
+                    let missing = Self.missingScript(of: words, directory: directory, searchPath: folders)
+                {
+                    return .failure(missing)
                 }
+                return found.map { [$0] + words.dropFirst() }
             }
         }
     }
@@ -122,6 +128,36 @@ package struct HandlerResolver: Sendable {
             Failure(
                 message: isDirectory(path)
                     ? "\(path) is a directory, not a program" : "\(path) is not executable; run `chmod +x \(path)`"))
+    }
+}
+
+/// Scripts: the program of such a command is there, whatever becomes of it.
+extension HandlerResolver {
+    /// Programs whose first argument is the file that they run. A version may follow the name, as in `python3.12`.
+    private static let interpreters: Set<String> = [
+        "ash", "bash", "dash", "ksh", "lua", "luajit", "node", "nodejs", "perl", "php", "python", "ruby", "sh", "zsh",
+    ]
+
+    /// Why an interpreter would not find its script; `nil` also for a command that may not name one.
+    ///
+    /// Only the word right behind the interpreter can be nothing else, and only when it is no option: behind an option
+    /// may be its value, or the program is in the option itself, as with `sh -c`.
+    private static func missingScript(of words: [String], directory: String, searchPath: [String]) -> Failure? {
+        guard words.count > 1, isInterpreter(words[0]), !words[1].hasPrefix("-"), !words[1].hasPrefix("+") else {
+            return nil
+        }
+        let script = AbsolutePath.resolve(words[1], from: directory)
+        // Node.js takes `app` for `app.js`, and a shell looks for its script on PATH, too.
+        var places = [script, script + ".js"]
+        if !words[1].contains("/") { places += searchPath.map { $0 + "/" + words[1] } }
+        if places.contains(where: { FileManager.default.fileExists(atPath: $0) }) { return nil }
+        return Failure(message: "the script \(script) does not exist; write it, or correct its path", part: .script)
+    }
+
+    private static func isInterpreter(_ program: String) -> Bool {
+        var name = program.split(separator: "/").last ?? ""
+        while let last = name.last, last == "." || ("0"..."9").contains(last) { name.removeLast() }
+        return interpreters.contains(String(name))
     }
 }
 

@@ -8,6 +8,8 @@ extension ManifestParser {
         var value: Value
         /// Where `directory` stands, if it does.
         var directoryValue: Value?
+        /// Where the command's second word stands, if there is one.
+        var scriptValue: Value?
         var health: String?
         var path: String?
     }
@@ -47,7 +49,7 @@ extension ManifestParser {
             guard let directory, let contract = contract ?? .stdio else { return nil }
             return HandlerSyntax(
                 program: .command(arguments), contract: contract, directory: directory, value: first,
-                directoryValue: mapping["directory"])
+                directoryValue: mapping["directory"], scriptValue: words.dropFirst().first)
         case (.some, .some):
             value.refuse("'product' and 'command' exclude each other; keep one of them")
         case (nil, nil):
@@ -66,7 +68,12 @@ extension ManifestParser {
                 command: command, contract: syntax.contract, directory: syntax.directory, product: product,
                 health: syntax.health, path: syntax.path ?? "/")
         case .failure(let error):
-            let culprit = error.isOfDirectory ? syntax.directoryValue ?? syntax.value : syntax.value
+            let culprit =
+                switch error.part {
+                case .program: syntax.value
+                case .script: syntax.scriptValue ?? syntax.value
+                case .directory: syntax.directoryValue ?? syntax.value
+                }
             culprit.refuse(error.message)
             return nil
         }

@@ -80,6 +80,47 @@ import Testing
         }
     }
 
+    @Test(
+        "an interpreter's script has to be there, seen from the working directory",
+        arguments: ["sh", "bash", "python3", "python3.12", "perl", "ruby", "node", "lua5.4"])
+    func missingScript(_ interpreter: String) async throws {
+        try await withTemporaryFolder { folder in
+            try makeProgram("\(folder)/bin/\(interpreter)")
+            try makeFile(folder + "/work/there", "")
+            let resolver = HandlerResolver(beside: nil, searchPath: folder + "/bin")
+            let work = folder + "/work"
+            let program = "\(folder)/bin/\(interpreter)"
+            #expect(
+                try resolver.locate(.command([interpreter, "there", "x"]), work, folder).get()
+                    == [program, "there", "x"])
+            let message = "the script \(work)/nowhere does not exist; write it, or correct its path"
+            #expect(self.message(resolver, .command([interpreter, "nowhere"]), work) == message)
+            #expect(self.message(resolver, .command([program, "./nowhere", "there"]), work) == message)
+            #expect(
+                self.message(resolver, .command([interpreter, "/nowhere"]), work)
+                    == "the script /nowhere does not exist; write it, or correct its path")
+        }
+    }
+
+    @Test(
+        "a word that may be something else than a script is not looked for",
+        arguments: [
+            ["sh", "-c", "echo hello"], ["sh", "-", "x"], ["sh", "+e", "x"], ["sh"], ["python3", "-m", "shop.orders"],
+            ["cat", "nowhere"], ["python.sh", "nowhere"], ["tool3", "nowhere"],
+            // Found by Node.js, and on the PATH.
+            ["node", "app"], ["sh", "cat"],
+        ])
+    func noScript(_ command: [String]) async throws {
+        try await withTemporaryFolder { folder in
+            for name in ["sh", "python3", "cat", "python.sh", "tool3", "node"] {
+                try makeProgram("\(folder)/bin/\(name)")
+            }
+            try makeFile(folder + "/app.js", "")
+            let resolver = HandlerResolver(beside: nil, searchPath: folder + "/bin")
+            #expect(message(resolver, .command(command), folder) == nil)
+        }
+    }
+
     @Test("what the resolver says is told at the program, and what it finds is in the manifest")
     func inManifest() async throws {
         try await withTemporaryFolder { folder in
