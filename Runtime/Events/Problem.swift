@@ -1,5 +1,5 @@
 /// An error as clients of the gateway and of the admin API see it: RFC 9457 problem details.
-package struct Problem: Error, Sendable, Hashable {
+package struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
     /// The HTTP status code.
     package var status: Int
     /// A word for programs, such as `worker-died`; the `type` is `urn:apus:problem:` and this word.
@@ -28,6 +28,9 @@ package struct Problem: Error, Sendable, Hashable {
         self.retryAfter = retryAfter
         self.headers = headers
     }
+
+    /// What the log says of it.
+    package var description: String { title + (detail.map { ": " + $0 } ?? "") }
 
     /// The `application/problem+json` body.
     package var json: [UInt8] {

@@ -108,9 +108,12 @@ final class HTTPConnection: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event as? ChannelEvent == .inputClosed else { return }
         switch state.inputClosed(unflushed: unflushed) {
-        case .close: abort()
+        // If anything runs, the rest of its request can no longer come.
+        case .close:
+            giveUpExchange(Problem.incompleteBody)
+            abort()
         case .giveUp:
-            giveUpExchange(CancellationError())
+            giveUpExchange(Problem.incompleteBody)
             closeGently()
         case .probe: probe()
         case .finish: exchange.stream?.finish()

@@ -9,6 +9,8 @@ extension Problem {
     static let malformedRequestLine = malformed("It has no valid request line (RFC 9112 §3).")
     static let malformedField = malformed("A header field is not valid (RFC 9112 §5).")
     static let malformedChunk = malformed("A chunk is not valid (RFC 9112 §7.1).")
+    /// For the log: it ends the connection, without an answer.
+    static let incompleteBody = malformed("The client closed before the body was complete (RFC 9112 §8).")
 
     static let invalidPath = Problem(
         status: 400, code: "invalid-path", title: "The path is not valid",

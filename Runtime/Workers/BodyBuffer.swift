@@ -20,6 +20,8 @@ struct BodyBuffer<Consumer> {
 
     private var chunks = CircularBuffer<ByteBuffer>()
     private var end: End?
+    /// What the producer has failed with.
+    private(set) var failure: (any Error)?
     /// The producer was told to pause and has not been woken yet.
     private var producerPauses = false
     private var consumer: Consumer?
@@ -46,6 +48,7 @@ struct BodyBuffer<Consumer> {
     mutating func finish(_ end: End, trailers: [HeaderField] = []) -> Consumer? {
         guard self.end == nil else { return nil }
         self.end = end
+        if case .failed(let error) = end { failure = error }
         self.trailers = trailers
         return takeConsumer()
     }

@@ -47,6 +47,9 @@ package final class BodyStream: Sendable {
         buffer.withLock { $0.finish(.failed(error)) }?.resume(throwing: error)
     }
 
+    /// What the producer has failed with, also after the consumer has left.
+    package var failure: (any Error)? { buffer.withLock { $0.failure } }
+
     /// The next chunk; `nil` at the end. Throws what the producer failed with, or `CancellationError`, also when the
     /// consumer's task is cancelled while it waits; the stream itself goes on then until `cancel()`.
     package func next() async throws -> ByteBuffer? {

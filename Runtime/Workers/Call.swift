@@ -49,6 +49,21 @@ package enum Body: Sendable {
     package static var empty: Body { .bytes(ByteBuffer()) }
 }
 
+extension Body {
+    /// Why a call with this body is cancelled: what has become of the body, or else that its caller has gone.
+    var cancellation: CallFailure {
+        if case .stream(let stream) = self { stream.cancellation } else { .cancelledByCaller }
+    }
+}
+
+extension BodyStream {
+    /// As of a body. A caller that goes away fails it with `CancellationError`.
+    var cancellation: CallFailure {
+        guard let failure, !(failure is CancellationError) else { return .cancelledByCaller }
+        return CallFailure(.cancelled, "the request's body broke off: \(failure)")
+    }
+}
+
 /// Why a call has no answer.
 ///
 /// A class, since each asynchronous caller keeps room for what may be thrown to it: for a word instead of all of it.

@@ -62,6 +62,32 @@ import Workers
         }
     }
 
+    @Test(
+        "a call learns why the rest of its request does not come",
+        arguments: [("xyz\r\n", "A chunk is not valid"), ("", "The client closed before the body was complete")])
+    func brokenUpload(rest: String, reason: String) async throws {
+        let failed = Moment()
+        let failure = Mutex("")
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
+            do {
+                if case .stream(let stream) = body { while try await stream.next() != nil {} }
+            } catch {
+                failure.withLock { $0 = "\(error)" }
+                failed.happen()
+            }
+            return Reply(head: ResponseHead(status: 200), body: .empty)
+        }
+        try await withGateway(respond: respond) { world in
+            let client = try world.client()
+            try await client.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try await client.send("3\r\nabc\r\n" + rest)
+            client.closeOutput()
+            try await failed.wait()
+            let told = failure.withLock { $0 }
+            #expect(told.contains(reason))
+        }
+    }
+
     @Test("a stream of unknown length ends with the connection for HTTP/1.0")
     func untilClose() async throws {
         try await withGateway(configure: { $0.collectedBody = 0 }) { world in

@@ -62,6 +62,15 @@ struct BodyStreamTests {
         await #expect(throws: Broken.self) { try await stream.next() }
     }
 
+    @Test("says what its producer has failed with, also when the consumer has left")
+    func keptFailure() {
+        let stream = BodyStream()
+        #expect(stream.failure == nil)
+        stream.fail(Broken())
+        stream.cancel()
+        #expect(stream.failure is Broken)
+    }
+
     @Test("tells the producer once that the consumer is gone, and swallows what comes later")
     func cancelled() async throws {
         let cancels = Mutex(0)

@@ -145,6 +145,21 @@ struct ContractTests {
         }
     }
 
+    @Test("says that its request broke off, where that is why nobody waits any more", arguments: Contract.all)
+    func brokenRequest(_ contract: Contract) async throws {
+        try await World.with(contract.manifest(.stubborn)) { world in
+            let body = BodyStream()
+            let caller = Task { try await world.request("/stubborn", body: .stream(body)) }
+            #expect(await eventually { world.pool.snapshot.running == 1 })
+            // As the gateway does it.
+            body.fail(Unexpected(description: "a chunk is not valid"))
+            caller.cancel()
+            let failure = await #expect(throws: CallFailure.self) { try await caller.value }
+            #expect(failure?.code == .cancelled)
+            #expect(failure?.message == "the request's body broke off: a chunk is not valid")
+        }
+    }
+
     @Test("runs a hundred calls that come at once", arguments: Contract.all)
     func many(_ contract: Contract) async throws {
         try await World.with(contract.manifest(.echo)) { world in

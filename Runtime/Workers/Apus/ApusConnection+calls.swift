@@ -20,7 +20,7 @@ extension ApusConnection {
         }
         guard !call.isCancelled else {
             reports.released()
-            return end(.failure(.cancelledByCaller))
+            return end(.failure(call.call.body.cancellation))
         }
         call.end = end
         repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
@@ -141,7 +141,7 @@ extension ApusConnection {
     func cancel(_ call: ApusCall) {
         call.isCancelled = true
         guard calls[call.id] === call, !call.isAbandoned else { return }
-        leave(call, .cancelledByCaller)
+        leave(call, call.call.body.cancellation)
     }
 
     /// Nobody waits for the call any more, though the handler goes on: it gets a moment to end it.

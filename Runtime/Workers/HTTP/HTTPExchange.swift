@@ -118,7 +118,7 @@ final class HTTPExchange: @unchecked Sendable {
     /// The body is not complete: the server must not take what came for all of it.
     private func abortUpload() {
         guard !state.isOver else { return }
-        fail(.cancelledByCaller)
+        fail(request.body.cancellation)
         state.abandon()
         connection?.close()
     }

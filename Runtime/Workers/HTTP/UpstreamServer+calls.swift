@@ -19,7 +19,7 @@ extension UpstreamServer {
         }
         guard !exchange.isCancelled else {
             reports.released()
-            exchange.fail(.cancelledByCaller)
+            exchange.fail(exchange.request.body.cancellation)
             return true
         }
         calls[ObjectIdentifier(exchange)] = exchange
@@ -117,18 +117,18 @@ extension UpstreamServer {
         guard runs(exchange) else { return }
         guard runsOneCall, !exchange.state.hasBegun else {
             let connection = exchange.connection
-            end(exchange, .cancelledByCaller)
+            end(exchange, exchange.request.body.cancellation)
             connection?.close()
             return
         }
-        exchange.fail(.cancelledByCaller)
+        exchange.fail(exchange.request.body.cancellation)
         exchange.state.abandon()
         exchange.deadline?.cancel()
         exchange.deadline = loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
             guard runs(exchange) else { return }
             retire("a call whose caller had gone did not end within 2 s")
             let connection = exchange.connection
-            end(exchange, .cancelledByCaller)
+            end(exchange, exchange.request.body.cancellation)
             connection?.close()
         }
     }

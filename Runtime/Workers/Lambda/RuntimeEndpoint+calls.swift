@@ -28,20 +28,19 @@ extension RuntimeEndpoint {
 
     /// The gateway bounds a request's body by `limits.body`.
     private func gather(_ body: BodyStream, for call: LambdaCall) async {
-        let result: Result<ByteBuffer, any Error>
+        let result: Result<ByteBuffer, CallFailure>
         do {
             var all = ByteBuffer()
             while var chunk = try await body.next() { all.writeBuffer(&chunk) }
             result = .success(all)
         } catch {
-            result = .failure(error)
+            result = .failure(body.cancellation)
         }
         process.lane.run { [self] in
             guard self.call === call else { return }
             switch result {
             case .success(let bytes): offer(call, body: bytes)
-            case .failure(let error):
-                withdraw(call, CallFailure(.cancelled, "the request's body broke off: \(error)"))
+            case .failure(let failure): withdraw(call, failure)
             }
         }
     }
@@ -217,14 +216,15 @@ extension RuntimeEndpoint {
     }
 
     private func leave(_ call: LambdaCall) {
-        withdraw(call, .cancelledByCaller)
+        let failure = call.call.body.cancellation
+        withdraw(call, failure)
         guard self.call === call else { return }
-        call.fail(.cancelledByCaller)
+        call.fail(failure)
         streaming?.pause(false)
         call.alarm?.cancel()
         call.alarm = loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
             guard self.call === call else { return }
-            stop(because: "the caller has gone")
+            stop(because: failure.message)
         }
     }
 }

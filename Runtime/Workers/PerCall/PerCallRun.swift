@@ -122,7 +122,7 @@ final class PerCallRun: CallRun, @unchecked Sendable {
         } catch is IOError {
         } catch {
             // The body is not complete: a program must not take what came for all of it.
-            if !isOver { process.terminate(because: "the request's body broke off: \(error)") }
+            if !isOver { process.terminate(because: call.body.cancellation.message) }
         }
         cancelBody()
         channel.close(promise: nil)
@@ -160,8 +160,9 @@ final class PerCallRun: CallRun, @unchecked Sendable {
 
     private func leave() {
         guard !isOver else { return }
-        fail(.cancelledByCaller)
-        if isStarted { process.terminate(because: "the caller has gone") } else { stopFeed() }
+        let failure = call.body.cancellation
+        fail(failure)
+        if isStarted { process.terminate(because: failure.message) } else { stopFeed() }
     }
 
     func terminate(because reason: String) {

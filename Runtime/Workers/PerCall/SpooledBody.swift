@@ -19,7 +19,7 @@ final class SpooledBody: @unchecked Sendable {
         } catch let failure as CallFailure {
             throw failure
         } catch {
-            throw CallFailure(.cancelled, "the request's body broke off: \(error)")
+            throw body.cancellation
         }
     }
 

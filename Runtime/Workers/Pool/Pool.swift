@@ -198,7 +198,7 @@ package final class Pool: Sendable {
             contents.waiters[call.id] = call
             return contents.state.wait(call.id, lane: call.lane, now: now)
         }
-        if isCancelled { call.fail(.cancelledByCaller) }
+        if isCancelled { call.failCancelled() }
     }
 
     func abandon(_ call: WaitingCall) {
@@ -210,7 +210,7 @@ package final class Pool: Sendable {
             if wasWaiting { contents.waiters[call.id] = nil }
             return actions
         }
-        if wasWaiting { call.fail(.cancelledByCaller) }
+        if wasWaiting { call.failCancelled() }
     }
 
     // MARK: The end

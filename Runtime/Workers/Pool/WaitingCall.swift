@@ -55,4 +55,7 @@ final class WaitingCall: CallRun {
 
     /// Nobody will give it a worker.
     func fail(_ failure: CallFailure) { contents.withLock { $0.end.take() }?(.failure(failure)) }
+
+    /// Nobody waits for it.
+    func failCancelled() { fail(call.body.cancellation) }
 }
