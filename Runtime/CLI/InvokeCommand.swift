@@ -9,8 +9,8 @@ struct InvokeCommand: AsyncParsableCommand {
         commandName: "invoke", abstract: "Calls a function with a request or an event.",
         discussion: """
             Without options, calls the function's first trigger: a GET of its route, a timer that is due now. Prints the \
-            body of the answer to standard output. Exits with 1 when the function fails or answers with a status of 400 or \
-            above.
+            body of the answer to standard output, or 'succeeded ID' for an event, which has none. Exits with 1 when \
+            the function fails or answers with a status of 400 or above.
 
             Examples:
 
@@ -48,7 +48,7 @@ struct InvokeCommand: AsyncParsableCommand {
     @Option(help: "The event's type, such as apus.file.modified or apus.state.deleted.")
     var type: String?
 
-    @Flag(help: "Put the request or the event into the queue and do not wait for it; prints its id.")
+    @Flag(help: "Put the request or the event into the queue and do not wait for it; prints 'queued ID'.")
     var async = false
 
     @Option(help: ArgumentHelp("With --async: not before so much time has passed.", valueName: "time"))

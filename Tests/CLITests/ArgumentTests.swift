@@ -26,6 +26,13 @@ import Testing
         #expect(AdminAddress(argument: text) == nil)
     }
 
+    @Test("the help of invoke says what is printed")
+    func invokeHelp() {
+        let help = InvokeCommand.helpMessage(includeHidden: false, columns: 1000)
+        #expect(help.contains("prints 'queued ID'"))
+        #expect(help.contains("or 'succeeded ID' for an event"))
+    }
+
     @Test("a moment is a time, a day, or a length of time ago")
     func moments() throws {
         let now = WallTime(milliseconds: 1_000_000_000)
