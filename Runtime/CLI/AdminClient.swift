@@ -38,7 +38,7 @@ struct AdminClient: Sendable {
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))
         } catch {
-            throw Failure(.software, "what answers on \(address) is not an Apus host of this version: \(error)")
+            throw Failure(.software, "what answers on \(address) is not the admin API of this version: \(error)")
         }
     }
 
@@ -86,7 +86,7 @@ struct AdminClient: Sendable {
                 let bytes = Array(buffer.readableBytesView)
                 if isGood { receive(bytes) } else { failure += bytes }
             case .end:
-                guard isGood else { throw Failure(status: status.code, document: failure) }
+                guard isGood else { throw Failure(status: status.code, document: failure, from: address) }
                 return
             }
         }
@@ -131,23 +131,37 @@ extension HTTPResponseStatus {
 }
 
 extension Failure {
+    /// Problems of the gateway, which listens where functions are served; the admin API has none of these.
+    private static let gatewayCodes: Set<String> = ["no-route", "method-not-allowed"]
+
     /// What a problem document of the admin API means for the command line.
-    init(status: UInt, document: [UInt8]) {
+    ///
+    /// - Parameter address: what answers there need not be the admin API.
+    init(status: UInt, document: [UInt8], from address: AdminAddress) {
         struct Document: Decodable {
-            var type: String?
+            var type: String
             var title: String
             var detail: String?
             var invocation: String?
+
+            var code: String? {
+                let prefix = "urn:apus:problem:"
+                return type.hasPrefix(prefix) ? String(type.dropFirst(prefix.count)) : nil
+            }
         }
         let problem = try? JSONDecoder().decode(Document.self, from: Data(document))
-        let kind = Status(code: problem?.type?.split(separator: ":").last.map(String.init), status: status)
-        guard let problem else {
-            self.init(kind, "the host answered with HTTP status \(status)")
+        guard let problem, let code = problem.code, !Self.gatewayCodes.contains(code) else {
+            self.init(
+                .unavailable,
+                """
+                what answers on \(address) (with HTTP status \(status)) is not the admin API of a host; with --admin \
+                or APUS_ADMIN, give the address that 'apus serve' has for it, by default \(AdminAddress.standard)
+                """)
             return
         }
         var text = problem.title + (problem.detail.map { ": " + $0 } ?? "")
         if let invocation = problem.invocation { text += " (invocation \(invocation))" }
-        self.init(kind, text)
+        self.init(Status(code: code, status: status), text)
     }
 }
 
@@ -155,7 +169,7 @@ extension Failure.Status {
     /// - Parameters:
     ///   - code: of the problem; tells a function's failure from the host's, which may have the same status.
     ///   - status: of HTTP.
-    fileprivate init(code: String?, status: UInt) {
+    fileprivate init(code: String, status: UInt) {
         switch code {
         case "handler-failed", "timed-out", "worker-died", "contract-broken", "effects-refused": self = .failed
         case "conflicted", "cancelled": self = .temporary

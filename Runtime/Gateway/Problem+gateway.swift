@@ -16,7 +16,7 @@ extension Problem {
         status: 400, code: "invalid-path", title: "The path is not valid",
         detail: "It may hold no '.' or '..' segments, no NUL, and only percent-encoded UTF-8.")
 
-    static let notFound = Problem(status: 404, code: "not-found", title: "Nothing is served at this path")
+    static let notFound = Problem(status: 404, code: "no-route", title: "Nothing is served at this path")
 
     static func methodNotAllowed(_ allowed: [String]) -> Problem {
         let list = allowed.joined(separator: ", ")

@@ -28,27 +28,48 @@ import Testing
     func problems() {
         let document = Array(
             Problem(status: 404, code: "not-found", title: "There is no such thing", detail: "no 'x'").json)
-        #expect(Failure(status: 404, document: document).description == "There is no such thing: no 'x'")
-        #expect(Failure(status: 404, document: document).status == .noInput)
-        #expect(Failure(status: 400, document: []).status == .data)
-        #expect(Failure(status: 503, document: []).status == .temporary)
-        #expect(Failure(status: 500, document: []).status == .software)
-        #expect(Failure(status: 500, document: []).description.contains("500"))
+        let failure = Failure(status: 404, document: document, from: .standard)
+        #expect(failure.description == "There is no such thing: no 'x'")
+        #expect(failure.status == .noInput)
+        #expect(Self.status(400, "other") == .data)
+        #expect(Self.status(503, "other") == .temporary)
+        #expect(Self.status(500, "other") == .software)
+    }
+
+    @Test(
+        "what is no answer of the admin API is not taken for one, and where it is is told",
+        arguments: [
+            #"{"type":"urn:apus:problem:no-route","title":"Nothing is served at this path","status":404}"#,
+            #"{"type":"urn:apus:problem:method-not-allowed","title":"The method is not served","status":405}"#,
+            #"{"type":"about:blank","title":"Not Found"}"#, #"{"title":"Not Found"}"#, "<h1>Not Found</h1>", "",
+        ])
+    func strangers(document: String) {
+        let address = AdminAddress(host: "127.0.0.1", port: 8080)
+        let failure = Failure(status: 404, document: Array(document.utf8), from: address)
+        #expect(failure.status == .unavailable)
+        #expect(
+            failure.description == """
+                what answers on 127.0.0.1:8080 (with HTTP status 404) is not the admin API of a host; with --admin or \
+                APUS_ADMIN, give the address that 'apus serve' has for it, by default 127.0.0.1:8081
+                """)
     }
 
     @Test("what a function did wrong is no failure of the host")
     func functionFailures() {
-        func status(_ http: Int, _ code: String) -> Failure.Status {
-            Failure(status: UInt(http), document: Problem(status: http, code: code, title: "").json).status
-        }
-        #expect(status(500, "handler-failed") == .failed)
-        #expect(status(504, "timed-out") == .failed)
-        #expect(status(502, "worker-died") == .failed)
-        #expect(status(502, "contract-broken") == .failed)
-        #expect(status(409, "conflicted") == .temporary)
-        #expect(status(409, "known-event") == .data)
-        #expect(status(503, "too-many-waiting") == .temporary)
-        #expect(status(500, "internal") == .software)
+        #expect(Self.status(500, "handler-failed") == .failed)
+        #expect(Self.status(504, "timed-out") == .failed)
+        #expect(Self.status(502, "worker-died") == .failed)
+        #expect(Self.status(502, "contract-broken") == .failed)
+        #expect(Self.status(409, "conflicted") == .temporary)
+        #expect(Self.status(409, "known-event") == .data)
+        #expect(Self.status(503, "too-many-waiting") == .temporary)
+        #expect(Self.status(500, "internal") == .software)
+    }
+
+    /// That of a problem of the admin API.
+    private static func status(_ http: Int, _ code: String) -> Failure.Status {
+        let document = Problem(status: http, code: code, title: "").json
+        return Failure(status: UInt(http), document: document, from: .standard).status
     }
 
     @Test("nothing from outside steers the terminal")
