@@ -1,3 +1,4 @@
+import Engine
 import Events
 import Hummingbird
 import NIOCore
@@ -12,8 +13,10 @@ extension AdminRoutes {
             since: try time("since", request), limit: try request.limit(default: follow ? 10 : 1000, most: 100_000))
         guard follow else {
             let lines = await services.logs.lines(query)
+            if lines.isEmpty { try await requireFunction(query) }
             return .lines(ResponseBody(byteBuffer: ByteBuffer(string: lines.map { $0 + "\n" }.joined())))
         }
+        try await requireFunction(query)
         return .lines(
             ResponseBody { writer in
                 try await request.body.consumeWithCancellationOnInboundClose { _ in
@@ -21,6 +24,13 @@ extension AdminRoutes {
                 }
                 try await writer.finish(nil)
             })
+    }
+
+    /// A mistyped name must not look like a function that says nothing. One that is gone may have left lines.
+    private func requireFunction(_ query: LogQuery) async throws {
+        guard let name = query.function, engine.function(named: name) == nil else { return }
+        let left = await services.logs.lines(LogQuery(function: name, limit: 1))
+        if left.isEmpty { throw Problem.notFound("no function is named '\(name)', and the log has no line of one") }
     }
 
     private func copy(

@@ -2,6 +2,7 @@ import Engine
 import Events
 import HTTPTypes
 import Hummingbird
+import Manifests
 import NIOCore
 import Storage
 
@@ -43,14 +44,25 @@ extension AdminRoutes {
 
     private func list(_ namespace: String, _ request: Request) async throws -> Response {
         let limit = max(1, try request.limit(default: 100, most: 1000))
+        let after = try request.query("after")
         let entries = try engine.store.scan(
-            prefix: request.query("prefix") ?? "", after: request.query("after"), limit: limit,
-            bytes: Self.mostListedBytes, in: namespace)
+            prefix: request.query("prefix") ?? "", after: after, limit: limit, bytes: Self.mostListedBytes,
+            in: namespace)
+        // One that goes while it is read has an end, not a fault.
+        if entries.isEmpty, after == nil { try requireNamespace(namespace) }
         let isCut = entries.count == limit || entries.reduce(0, { $0 + $1.size }) > Self.mostListedBytes
         return try .json(
             StateListDocument(
                 entries: entries.map { .init(key: $0.key, version: $0.version, value: BytesDocument($0.value)) },
                 next: isCut ? entries.last?.key : nil))
+    }
+
+    /// A mistyped name must not look like a namespace that is empty. One that holds keys may have lost its function.
+    private func requireNamespace(_ name: String) throws {
+        if engine.functions.contains(where: { $0.manifest.mentions(namespace: name) }) { return }
+        if try engine.store.scan(prefix: "", after: nil, limit: 1, in: name).isEmpty {
+            throw Problem.notFound("no function has the namespace '\(name)', and it holds no key")
+        }
     }
 
     private func value(_ namespace: String, _ key: String) async throws -> Response {
@@ -81,5 +93,15 @@ extension AdminRoutes {
         }
         if engine.store.enqueues(effects) { engine.queueChanged() }
         return Response(status: .noContent)
+    }
+}
+
+extension Manifest {
+    /// Whether its function keeps state there, or follows what others keep there.
+    fileprivate func mentions(namespace name: String) -> Bool {
+        namespace == name
+            || triggers.contains { trigger in
+                if case .state(let state) = trigger { state.namespace == name } else { false }
+            }
     }
 }

@@ -239,7 +239,7 @@ package enum OpenAPI {
             },
             "/v1/logs": {
               "get": {
-                "summary": "Log lines, the oldest first",
+                "summary": "Log lines, the oldest first; 404 for a function that there is not and was not",
                 "parameters": [
                   { "$ref": "#/components/parameters/Function" },
                   { "name": "invocation", "in": "query", "schema": { "type": "string", "format": "uuid" } },
@@ -309,7 +309,7 @@ package enum OpenAPI {
             "/v1/state/{namespace}": {
               "parameters": [{ "$ref": "#/components/parameters/Namespace" }],
               "get": {
-                "summary": "Keys and values, in the order of the keys' bytes",
+                "summary": "Keys and values, in the order of the keys' bytes; 404 for a namespace of nobody",
                 "parameters": [
                   { "name": "prefix", "in": "query", "schema": { "type": "string" } },
                   {

@@ -11,7 +11,8 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the \
             manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
-            problem, to standard error, and exits with 1 when there is any.
+            problem, to standard error, and exits with 1 when there is any. A warning changes no status: it is of what \
+            'serve' takes and may not be meant, such as a folder without manifests, or one to watch that is not there.
 
             With --leaks, runs one event on workers that have run nothing, and on workers that have run it before, and \
             compares what they answer and what they leave in the state: a function that keeps nothing between calls \
@@ -37,7 +38,7 @@ struct CheckCommand: AsyncParsableCommand {
     @Argument(help: "Manifest files and folders of them.", completion: .file(extensions: ["yaml", "yml"]))
     var manifests: [String] = ["manifests"]
 
-    @Flag(name: .shortAndLong, help: "Print nothing when all is well.")
+    @Flag(name: .shortAndLong, help: "Print nothing but problems and warnings.")
     var quiet = false
 
     @Option(
@@ -65,8 +66,10 @@ struct CheckCommand: AsyncParsableCommand {
         if json, data == nil { throw ValidationError("--json belongs to --leaks and --data") }
     }
 
-    private static func summary(of count: Int) -> String {
-        "\(count) \(count == 1 ? "function" : "functions"), no problem"
+    static func summary(of result: LoadResult) -> String {
+        let (functions, warnings) = (result.manifests.count, result.warnings.count)
+        let count = "\(functions) \(functions == 1 ? "function" : "functions"), no problem"
+        return warnings == 0 ? count : "\(count), \(warnings) \(warnings == 1 ? "warning" : "warnings")"
     }
 
     func run() async throws {
@@ -75,8 +78,9 @@ struct CheckCommand: AsyncParsableCommand {
             let result = ManifestLoader.load(manifests)
             for problem in result.problems { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }
+            for warning in result.warnings { Terminal.error(warning.description) }
             if let leaks { return try await check(leaks, among: result.manifests) }
-            if !quiet { Terminal.line(Self.summary(of: result.manifests.count)) }
+            if !quiet { Terminal.line(Self.summary(of: result)) }
         }
     }
 

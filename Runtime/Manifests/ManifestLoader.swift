@@ -6,10 +6,13 @@ package struct LoadResult: Sendable {
     package var manifests: [Manifest]
     /// File by file in the order of loading, within a file by position.
     package var problems: [ManifestProblem]
+    /// What keeps nobody from starting the functions.
+    package var warnings: [ManifestProblem]
 
-    package init(manifests: [Manifest] = [], problems: [ManifestProblem] = []) {
+    package init(manifests: [Manifest] = [], problems: [ManifestProblem] = [], warnings: [ManifestProblem] = []) {
         self.manifests = manifests
         self.problems = problems
+        self.warnings = warnings
     }
 }
 
@@ -22,10 +25,15 @@ package enum ManifestLoader {
     /// every key and declares nothing. A file holds one document. A file that is named twice is read once.
     package static func load(_ paths: [String], handlers: HandlerResolver = .installed) -> LoadResult {
         var declarations: [Declaration] = []
+        var warnings: [ManifestProblem] = []
         var seen: Set<String> = []
         for path in paths {
             let (files, problem) = files(at: path)
-            if let problem { declarations.append(problem) }
+            if let problem {
+                declarations.append(problem)
+            } else if files.isEmpty {
+                warnings.append(.warning("the folder holds no manifest, that is, no *.yaml or *.yml", file: path))
+            }
             for file in files where seen.insert(AbsolutePath.resolve(file)).inserted {
                 declarations.append(declaration(in: file, handlers: handlers))
             }
@@ -33,7 +41,8 @@ package enum ManifestLoader {
         ManifestSet.check(declarations)
         return LoadResult(
             manifests: declarations.filter { $0.report.problems.isEmpty }.compactMap(\.manifest),
-            problems: declarations.flatMap(\.report.sorted))
+            problems: declarations.flatMap(\.report.sorted),
+            warnings: warnings + declarations.flatMap(\.report.warnings))
     }
 
     /// The manifests at `path` as the user knows them; a declaration that only carries a problem where there are none.

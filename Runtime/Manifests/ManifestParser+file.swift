@@ -9,6 +9,9 @@ extension ManifestParser {
         let settle = mapping["settle"].flatMap { $0.duration(from: .zero, to: .seconds(3600)) }
         let existing = mapping["existing"].flatMap { $0.choice(FileTrigger.Existing.self) }
         guard let watch, let path = path(watch) else { return nil }
+        if !handlers.exists(path) {
+            watch.warn("there is no folder \(path); make it, or correct the path; until then the host waits for it")
+        }
         var trigger = FileTrigger(watch: path, include: include ?? [], exclude: exclude ?? [])
         trigger.events = events.map(Set.init) ?? trigger.events
         trigger.settle = settle ?? trigger.settle

@@ -13,6 +13,11 @@ package struct ManifestProblem: Error, Sendable, Hashable, CustomStringConvertib
         self.message = message
     }
 
+    /// Something that is no fault, and perhaps not what was meant.
+    static func warning(_ message: String, file: String, position: Position? = nil) -> ManifestProblem {
+        ManifestProblem(file: file, position: position, message: "warning: " + message)
+    }
+
     /// `FILE:LINE:COLUMN: MESSAGE`, which editors and terminals turn into a link.
     package var description: String {
         guard let position else { return "\(file): \(message)" }
@@ -39,6 +44,7 @@ package struct Position: Sendable, Hashable, Comparable {
 final class Report {
     let file: String
     private(set) var problems: [ManifestProblem] = []
+    private(set) var warnings: [ManifestProblem] = []
     private var known: Set<ManifestProblem> = []
     /// Places of keys that stand in their mapping again, which has been reported; what they say is not read.
     var superseded: Set<Position> = []
@@ -49,6 +55,12 @@ final class Report {
     func add(_ position: Position?, _ message: String) {
         let problem = ManifestProblem(file: file, position: position, message: message)
         if known.insert(problem).inserted { problems.append(problem) }
+    }
+
+    /// Says what the functions run with all the same.
+    func warn(_ position: Position, _ message: String) {
+        let warning = ManifestProblem.warning(message, file: file, position: position)
+        if known.insert(warning).inserted { warnings.append(warning) }
     }
 
     /// By position, the problems of the whole file first; those of one place in the order of their discovery.

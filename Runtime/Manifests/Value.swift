@@ -12,9 +12,12 @@ struct Value {
     var position: Position { node.mark.map(Position.init) ?? Position(line: 1, column: 1) }
 
     /// Reports `message` at this value, under its path.
-    func refuse(_ message: String) {
-        report.add(position, path.isEmpty ? message : "\(path): \(message)")
-    }
+    func refuse(_ message: String) { report.add(position, underPath(message)) }
+
+    /// Reports what may stand there, and is perhaps not meant.
+    func warn(_ message: String) { report.warn(position, underPath(message)) }
+
+    private func underPath(_ message: String) -> String { path.isEmpty ? message : "\(path): \(message)" }
 
     func expected(_ what: String, advice: String = "") {
         refuse("expected \(what), found \(found)\(advice)")

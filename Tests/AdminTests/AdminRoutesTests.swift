@@ -40,6 +40,8 @@ import Testing
                 ("GET", "/nowhere", 404), ("GET", "/v1/functions/none", 404),
                 ("POST", "/v1/functions/none/invocations", 404), ("GET", "/v1/invocations?state=odd", 400),
                 ("GET", "/v1/logs?since=yesterday", 400), ("GET", "/v1/state/a?limit=-1", 400),
+                ("GET", "/v1/logs?function=none", 404), ("GET", "/v1/logs?function=none&follow=true", 404),
+                ("GET", "/v1/state/none", 404), ("GET", "/v1/state/none?prefix=a", 404),
             ] {
                 let answer = try await world.send(method, target)
                 #expect(answer.status == status, "\(method) \(target)")
@@ -127,6 +129,20 @@ import Testing
             #expect(try await world.send("DELETE", key).status == 204)
             #expect(try await world.send("GET", key).status == 404)
             #expect(try await world.send("DELETE", key).status == 404)
+        }
+    }
+
+    @Test("a namespace that holds keys has a list without a function, if an empty one")
+    func strayNamespace() async throws {
+        try await AdminWorld.with { world async throws in
+            #expect(try await world.send("PUT", "/v1/state/stray/k", body: "v").status == 204)
+            for (query, status) in [("", 200), ("?prefix=other", 200), ("?after=k", 200)] {
+                #expect(try await world.send("GET", "/v1/state/stray\(query)").status == status, "\(query)")
+            }
+            #expect(try await world.send("DELETE", "/v1/state/stray/k").status == 204)
+            #expect(try await world.send("GET", "/v1/state/stray").status == 404)
+            // The last page of a list whose namespace has gone meanwhile.
+            #expect(try await world.send("GET", "/v1/state/stray?after=k").status == 200)
         }
     }
 

@@ -1,5 +1,6 @@
 import Admin
 import Events
+import Manifests
 import Telemetry
 import Testing
 
@@ -70,6 +71,13 @@ import Testing
     private static func status(_ http: Int, _ code: String) -> Failure.Status {
         let document = Problem(status: http, code: code, title: "").json
         return Failure(status: UInt(http), document: document, from: .standard).status
+    }
+
+    @Test("a check says how many functions and warnings there are")
+    func checkSummary() {
+        let warning = ManifestProblem(file: "inbox", message: "warning: empty")
+        #expect(CheckCommand.summary(of: LoadResult()) == "0 functions, no problem")
+        #expect(CheckCommand.summary(of: LoadResult(warnings: [warning])) == "0 functions, no problem, 1 warning")
     }
 
     @Test("nothing from outside steers the terminal")

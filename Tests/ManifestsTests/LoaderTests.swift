@@ -34,11 +34,33 @@ import Testing
         }
     }
 
-    @Test("an empty folder declares nothing and is no problem")
+    @Test("an empty folder declares nothing, is no problem, and is told")
     func empty() async throws {
         try await withTemporaryFolder { folder in
-            #expect(ManifestLoader.load([folder]).problems == [])
-            #expect(ManifestLoader.load([folder]).manifests == [])
+            let result = ManifestLoader.load([folder])
+            #expect(result.problems == [])
+            #expect(result.manifests == [])
+            let warning = "\(folder): warning: the folder holds no manifest, that is, no *.yaml or *.yml"
+            #expect(result.warnings.map(\.description) == [warning])
+            try write("name: one\n" + manifest, to: folder + "/a.yaml")
+            #expect(ManifestLoader.load([folder]).warnings == [])
+        }
+    }
+
+    @Test("a folder to be watched that is not there is no problem, and is told")
+    func unwatched() async throws {
+        try await withTemporaryFolder { folder in
+            let text = "name: one\nhandler: { command: [cat] }\ntriggers:\n  - file: { watch: ./in }\n"
+            let result = try load(text, in: folder, handlers: .installed)
+            #expect(result.problems == [])
+            #expect(result.manifests.count == 1)
+            let told = "there is no folder \(folder)/in; make it, or correct the path; until then the host waits for it"
+            #expect(
+                result.warnings.map(\.description) == [
+                    "\(folder)/manifest.yaml:4:20: warning: triggers[0].file.watch: \(told)"
+                ])
+            try FileManager.default.createDirectory(atPath: folder + "/in", withIntermediateDirectories: false)
+            #expect(try load(text, in: folder, handlers: .installed).warnings == [])
         }
     }
 
