@@ -153,6 +153,10 @@ extension InvocationRequest {
             throw .badInvocation("the path '\(parts[0])' is not one: it begins with '/', and what is encoded is UTF-8")
         }
         let method = self.method?.uppercased() ?? Self.defaultMethod(manifest, path, hasData: hasData)
+        guard method.isToken else { throw .badInvocation("'\(method)' is no method of HTTP, such as GET or POST") }
+        for (name, value) in headers ?? [:] where !name.isToken || !value.isFieldValue {
+            throw .badInvocation("the header '\(name)' has a name or a value that no request can have (RFC 9110 §5)")
+        }
         // As the gateway does it, so that a call by hand reaches what a request would.
         switch RouteTable([manifest]).find(method, path) {
         case .route(let route, _):
@@ -263,4 +267,18 @@ extension Problem {
     static func unavailable(_ detail: String) -> Problem {
         Problem(status: 503, code: "unavailable", title: "The host cannot do this now", detail: detail, retryAfter: 1)
     }
+}
+
+extension String {
+    /// RFC 9110 §5.6.2.
+    fileprivate var isToken: Bool {
+        !isEmpty
+            && unicodeScalars.allSatisfy {
+                ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+                    || "!#$%&'*+-.^_`|~".unicodeScalars.contains($0)
+            }
+    }
+
+    /// Without control characters but tabs (RFC 9110 §5.5).
+    fileprivate var isFieldValue: Bool { utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } }
 }

@@ -92,6 +92,18 @@ import Testing
         #expect(problem?.detail?.contains("begins with '/'") == true)
     }
 
+    @Test(
+        "a method or a header that would be two lines, or none, is refused",
+        arguments: [("", [:]), ("GE T", [:]), ("GET /x HTTP/1.1\r\nX:", [:])]
+            + [("x", "a\r\ny: z"), ("x", "a\u{1}"), ("a b", "1"), ("ü", "1"), ("", "1")].map { ("GET", [$0: $1]) })
+    func notOnALine(method: String, headers: [String: String]) {
+        let manifest = Self.manifest(Self.route(.literal("a")))
+        let problem = #expect(throws: Problem.self) {
+            try Self.plan(manifest) { ($0.method, $0.headers) = (method, headers) }
+        }
+        #expect(problem?.status == 400 || problem?.status == 422)
+    }
+
     @Test("a timer that is invoked is due now, from the trigger that it stands for")
     func timer() throws {
         let manifest = Self.manifest(Self.route(.literal("x")), .timer(TimerTrigger(schedule: .every(.seconds(60)))))
