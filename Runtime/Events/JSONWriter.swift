@@ -254,6 +254,11 @@ extension UnsafeRawBufferPointer {
             if found & word(0x80) != 0 { break }
             offset += 8
         }
-        return self[offset...].firstIndex { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
+        while offset < count {
+            let byte = self[offset]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return offset }
+            offset += 1
+        }
+        return nil
     }
 }

@@ -76,8 +76,9 @@ extension WallTime: CustomStringConvertible {
         var count = 0
         /// `number` with so many digits, and what stands behind it.
         func add(_ number: Int, digits: Int, then end: Unicode.Scalar) {
-            var left = number
-            for offset in (count..<count + digits).reversed() {
+            var (left, offset) = (number, count + digits)
+            while offset > count {
+                offset -= 1
                 buffer[offset] = UInt8(ascii: "0") + UInt8(left % 10)
                 left /= 10
             }
