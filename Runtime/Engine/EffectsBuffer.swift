@@ -29,7 +29,7 @@ package struct EffectsBuffer: Sendable {
 
     private struct Found {
         let value: VersionedValue?
-        /// An answer depends on it. That of an increment alone does not.
+        /// Its version is checked at the commit. For an increment alone it is not, which adds to what is there then.
         let isRead: Bool
     }
 

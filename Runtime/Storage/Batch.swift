@@ -140,10 +140,10 @@ final class Batch {
         if versions.stored == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
             database: connection, ledger: ledger, options: options, followed: followed, versions: versions)
-        try run(units, in: transaction)
+        try runEach(units, in: transaction)
         let more = joining()
         units += more
-        try run(more, in: transaction)
+        try runEach(more, in: transaction)
         if versions.last != versions.stored {
             try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
             versions.stored = versions.last
@@ -151,7 +151,7 @@ final class Batch {
         try ledger.write(to: connection)
     }
 
-    private func run(_ units: [any Unit], in transaction: WriteTransaction) throws {
+    private func runEach(_ units: [any Unit], in transaction: WriteTransaction) throws {
         for unit in units {
             if cautious > 0 { try runUndoably(unit, in: transaction) } else { try run(unit, in: transaction) }
         }

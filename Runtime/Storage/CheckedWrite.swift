@@ -14,7 +14,7 @@ struct CheckedWrite: Sendable {
         self.key = key
         self.value = value
         self.previous = previous == 0 ? nil : previous
-        var arguments = Arguments(bytes: value.count + key.text.utf8.count + namespace.utf8.count + 36)
+        var arguments = Arguments(bytes: value.count + key.text.utf8.count + namespace.utf8.count + 64)
         arguments.add(blob: value)
         arguments.add(namespace)
         arguments.add(key)

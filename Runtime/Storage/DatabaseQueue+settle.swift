@@ -3,7 +3,8 @@ import GRDB
 extension DatabaseQueue {
     /// Copies what the WAL has into the database file, syncs that, and empties the WAL.
     ///
-    /// Waits a moment for who reads, and no longer: a start and a full disk can go on without.
+    /// Waits a moment for who reads, where the connection waits at all, and no longer: a start and a full disk can go on
+    /// without.
     ///
     /// - Throws: `StorageError` when somebody reads what would be overwritten, and what GRDB throws.
     func settle() throws {

@@ -13,7 +13,7 @@ enum Files {
     static func find(_ path: String, orElse advice: String) throws {
         var status = stat()
         guard access(path, R_OK) == 0, stat(path, &status) == 0 else {
-            throw errno == ENOENT
+            throw errno == ENOENT || errno == ENOTDIR
                 ? StorageError(.missing, "there is no \(path); \(advice)") : failure("\(path) cannot be read")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {

@@ -13,7 +13,7 @@ struct QueueRow: Sendable {
         let request = RequestColumn.encode(new.request)
         function = new.function
         size = event.data.count + (request?.count ?? 0)
-        var arguments = Arguments(bytes: size + 512)
+        var arguments = Arguments(bytes: size + 640)
         arguments.add(new.id)
         arguments.add(new.function)
         arguments.add(new.kind.rawValue)

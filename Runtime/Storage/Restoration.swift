@@ -32,7 +32,7 @@ package struct Restoration: Sendable {
         try Self.useWAL(copy)
         kept = isThere ? try Self.keep(database, now: now) : nil
         // Never together with the new file: SQLite would take them for its own. The old one is whole without them.
-        for end in ["-wal", "-shm"] { try Files.remove(database + end) }
+        for end in ["-journal", "-wal", "-shm"] { try Files.remove(database + end) }
         try Files.sync(directory)
         try Files.move(copy, to: database)
     }

@@ -91,7 +91,7 @@ extension StorageError {
     private static func explanation(of code: Code, path: String, _ systemError: Int32) -> String {
         switch code {
         case .inUse:
-            return "another program has locked \(path); wait for it, such as a backup or an sqlite3 shell, or end it"
+            return "another program has locked \(path), such as an sqlite3 shell; wait for it, or end it"
         case .foreign: return "\(path) is not an Apus database; move it away or choose another data folder"
         case .damaged:
             return "\(path) is damaged; stop the host and restore it with 'apus restore' from a backup, or salvage it "

@@ -113,7 +113,7 @@ struct DataFolderTests {
                 return error
             }
             #expect(error?.code == .inUse)
-            #expect(error?.message.hasPrefix("another program has locked \(copy)/apus.db; ") == true)
+            #expect(error?.message.hasPrefix("another program has locked \(copy)/apus.db, such as ") == true)
             try holder.close()
             try await reopening(copy) { (store) async throws in #expect(try await store.text("k") == "v") }
         }

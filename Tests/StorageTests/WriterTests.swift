@@ -44,6 +44,32 @@ struct WriterTests {
         }
     }
 
+    @Test("who joins a transaction and fails leaves nothing in it, and the others are whole")
+    func failingJoiner() async throws {
+        try await withTemporaryFolder { folder in
+            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            let clock: @Sendable () -> WallTime = {
+                running.signal()
+                others.wait()
+                return .at(0)
+            }
+            let store = try Store(directory: folder + "/data", now: clock)
+            store.setBounds(["full": QueueBounds(waiting: 0)])
+            async let first: Void = store.put("a", "1")
+            #expect(await eventually { running.wait(timeout: .now()) == .success })
+            var effects = Effects.writing(["b": .set([2])])
+            effects.messages = [.sample("1", function: "full")]
+            let second = Task { [effects] in try await store.commit(Commit(effects: effects)) }
+            #expect(await eventually { store.statistics.waiting == 1 })
+            // Both run once more, since the second had changed something when it failed.
+            for _ in 0..<8 { others.signal() }
+            try await first
+            await #expect(throws: QueueFull.self) { try await second.value }
+            #expect(try await [store.text("a"), store.text("b")] == ["1", nil])
+            try store.close()
+        }
+    }
+
     @Test("a unit that fails after it has changed something leaves nothing, and its neighbours are whole")
     func failing() async throws {
         try await withStore { (store, folder) async throws in
