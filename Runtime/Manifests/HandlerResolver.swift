@@ -68,13 +68,10 @@ package struct HandlerResolver: Sendable {
             case .product(let name):
                 return Self.product(name, beside: beside, folder: folder).map { [$0] }
             case .command(let words):
-                let found = Self.program(words[0], directory: directory, searchPath: folders)
-                if case .success = found,
+                return Self.program(words[0], directory: directory, searchPath: folders).flatMap { program in
                     let missing = Self.missingScript(of: words, directory: directory, searchPath: folders)
-                {
-                    return .failure(missing)
+                    return missing.map { .failure($0) } ?? .success([program] + words.dropFirst())
                 }
-                return found.map { [$0] + words.dropFirst() }
             }
         }
     }
@@ -141,11 +138,11 @@ extension HandlerResolver {
     /// Why an interpreter would not find its script; `nil` also for a command that may not name one.
     ///
     /// Only the word right behind the interpreter can be nothing else, and only when it is no option: behind an option
-    /// may be its value, or the program is in the option itself, as with `sh -c`.
+    /// may be its value, or the program is in the option itself, as with `sh -c`. (`node inspect` debugs what follows.)
     private static func missingScript(of words: [String], directory: String, searchPath: [String]) -> Failure? {
-        guard words.count > 1, isInterpreter(words[0]), !words[1].hasPrefix("-"), !words[1].hasPrefix("+") else {
-            return nil
-        }
+        guard words.count > 1, isInterpreter(words[0]), !words[1].hasPrefix("-"), !words[1].hasPrefix("+"),
+            words[1] != "inspect"
+        else { return nil }
         let script = AbsolutePath.resolve(words[1], from: directory)
         // Node.js takes `app` for `app.js`, and a shell looks for its script on PATH, too.
         var places = [script, script + ".js"]
@@ -154,7 +151,9 @@ extension HandlerResolver {
         return Failure(message: "the script \(script) does not exist; write it, or correct its path", part: .script)
     }
 
+    /// A program that is named by a path of its own may be anybody's.
     private static func isInterpreter(_ program: String) -> Bool {
+        guard program.hasPrefix("/") || !program.contains("/") else { return false }
         var name = program.split(separator: "/").last ?? ""
         while let last = name.last, last == "." || ("0"..."9").contains(last) { name.removeLast() }
         return interpreters.contains(String(name))

@@ -32,7 +32,7 @@ package enum ManifestLoader {
             if let problem {
                 declarations.append(problem)
             } else if files.isEmpty {
-                warnings.append(.warning("the folder holds no manifest, that is, no *.yaml or *.yml", file: path))
+                warnings.append(.warning("the folder holds no *.yaml and no *.yml but reference.yaml", file: path))
             }
             for file in files where seen.insert(AbsolutePath.resolve(file)).inserted {
                 declarations.append(declaration(in: file, handlers: handlers))

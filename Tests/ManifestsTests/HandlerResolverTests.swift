@@ -106,7 +106,8 @@ import Testing
         "a word that may be something else than a script is not looked for",
         arguments: [
             ["sh", "-c", "echo hello"], ["sh", "-", "x"], ["sh", "+e", "x"], ["sh"], ["python3", "-m", "shop.orders"],
-            ["cat", "nowhere"], ["python.sh", "nowhere"], ["tool3", "nowhere"],
+            ["cat", "nowhere"], ["python.sh", "nowhere"], ["tool3", "nowhere"], ["node", "inspect", "app.js"],
+            ["bin/node", "serve"],
             // Found by Node.js, and on the PATH.
             ["node", "app"], ["sh", "cat"],
         ])

@@ -40,7 +40,7 @@ import Testing
             let result = ManifestLoader.load([folder])
             #expect(result.problems == [])
             #expect(result.manifests == [])
-            let warning = "\(folder): warning: the folder holds no manifest, that is, no *.yaml or *.yml"
+            let warning = "\(folder): warning: the folder holds no *.yaml and no *.yml but reference.yaml"
             #expect(result.warnings.map(\.description) == [warning])
             try write("name: one\n" + manifest, to: folder + "/a.yaml")
             #expect(ManifestLoader.load([folder]).warnings == [])
