@@ -12,7 +12,7 @@ struct BackupCommand: AsyncParsableCommand {
             where none is named.
 
             Exits with 66 when there is no database, 65 when it is damaged or not of this Apus, 73 when the file cannot be \
-            written or is there already.
+            written or is there already, 75 when another program has locked the database.
 
             Examples:
 
@@ -49,7 +49,7 @@ struct RestoreCommand: AsyncParsableCommand {
             name beside it. Everything is then as it was when the backup was made: what was in the queue runs, also what \
             has run since, and times of timers that have passed since count as missed.
 
-            Exits with 75 when a host has the folder or another program reads its database, 66 when there is no such \
+            Exits with 75 when a host has the folder or another program has locked its database, 66 when there is no such \
             file, 65 when it is damaged or not a database of this Apus or an earlier one, 73 when the folder cannot be \
             written.
 

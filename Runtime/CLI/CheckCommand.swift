@@ -76,9 +76,8 @@ struct CheckCommand: AsyncParsableCommand {
         try await reporting {
             if let data { return try checkData(data) }
             let result = ManifestLoader.load(manifests)
-            for problem in result.problems { Terminal.error(problem.description) }
+            for problem in result.problems + result.warnings { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }
-            for warning in result.warnings { Terminal.error(warning.description) }
             if let leaks { return try await check(leaks, among: result.manifests) }
             if !quiet { Terminal.line(Self.summary(of: result)) }
         }

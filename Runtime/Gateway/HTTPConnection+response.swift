@@ -233,9 +233,9 @@ extension HTTPConnection {
 
     /// Answers with `problem` and closes; the running call, if there is one, is cancelled.
     func refuse(_ problem: Problem) {
-        if state.isSending { return abort() }
-        let invocation = exchange.invocation
+        let (isSending, invocation) = (state.isSending, exchange.invocation)
         giveUpExchange(problem)
+        if isSending { return abort() }
         exchange.invocation = invocation
         state.accepted(keepsAlive: false)
         answer(problem)

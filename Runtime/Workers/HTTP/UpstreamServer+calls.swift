@@ -126,7 +126,7 @@ extension UpstreamServer {
         exchange.deadline?.cancel()
         exchange.deadline = loop.assumeIsolated().scheduleTask(in: Self.cancellationLimit) { [self] in
             guard runs(exchange) else { return }
-            retire("a call whose caller had gone did not end within 2 s")
+            retire("a call that was cancelled did not end within 2 s")
             let connection = exchange.connection
             end(exchange, exchange.request.body.cancellation)
             connection?.close()
