@@ -11,8 +11,8 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the \
             manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
-            problem, to standard error, and exits with 1 when there is any. A warning changes no status: it is of what \
-            'serve' takes and may not be meant, such as a folder without manifests, or one to watch that is not there.
+            problem, to standard error, and exits with 1 when there is any. Where there is none, it warns of what 'serve' \
+            takes and may not be meant, such as a folder without manifests, or one to watch that is not there.
 
             With --leaks, runs one event on workers that have run nothing, and on workers that have run it before, and \
             compares what they answer and what they leave in the state: a function that keeps nothing between calls \
@@ -76,8 +76,9 @@ struct CheckCommand: AsyncParsableCommand {
         try await reporting {
             if let data { return try checkData(data) }
             let result = ManifestLoader.load(manifests)
-            for problem in result.problems + result.warnings { Terminal.error(problem.description) }
+            for problem in result.problems { Terminal.error(problem.description) }
             guard result.problems.isEmpty else { throw Failure(.failed, "") }
+            for warning in result.warnings { Terminal.error(warning.description) }
             if let leaks { return try await check(leaks, among: result.manifests) }
             if !quiet { Terminal.line(Self.summary(of: result)) }
         }
