@@ -13,7 +13,7 @@ final class PendingCommit: Unit, @unchecked Sendable {
     private var outcome: Result<CommitResult, any Error> = .success(.committed)
 
     /// Made by whoever commits, with all that needs no transaction.
-    init(_ commit: consuming Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
+    init(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
         messages = commit.effects?.messages.map { QueueRow($0) } ?? []
         notices = commit.notices.map { QueueRow($0) }
         checked = commit.response == nil ? commit.effects?.checkedWrite : nil
@@ -21,6 +21,7 @@ final class PendingCommit: Unit, @unchecked Sendable {
             messages.reduce(0) { $0 + $1.size } + notices.reduce(0) { $0 + $1.size } + (commit.effects?.size ?? 0)
             + (commit.response?.size ?? 0)
         // They are in their rows. To free them here, on the thread that made them, costs less than on the writer's.
+        var commit = commit
         commit.effects?.messages = []
         commit.notices = []
         self.commit = commit

@@ -72,8 +72,7 @@ extension Store {
 
     /// The same without a task: calls `then` after the `fsync`, on the writer's thread, which waits meanwhile; where nothing
     /// can be written, at once.
-    package func commit(_ commit: consuming Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void)
-    {
+    package func commit(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
         writer.submit(PendingCommit(commit, then: then))
     }
 }

@@ -30,13 +30,14 @@ extension NewInvocation {
     /// An event that was due long ago.
     static func sample(
         _ event: String, function: String = "f", trigger: String? = nil, due: WallTime = .at(0),
-        exclusive: Bool = false, urgency: Int = NewInvocation.usualUrgency, data: [UInt8] = []
+        exclusive: Bool = false, urgency: Int = NewInvocation.usualUrgency, data: [UInt8] = [],
+        request: RequestHead? = nil
     ) -> NewInvocation {
         NewInvocation(
             function: function, kind: .timer, trigger: trigger ?? "\(function)/timer/0",
             event: Event(
                 id: event, source: "/timers/\(function)/0", type: "apus.timer.due", time: due, data: data),
-            due: due, line: exclusive ? trigger ?? "\(function)/timer/0" : nil, urgency: urgency)
+            request: request, due: due, line: exclusive ? trigger ?? "\(function)/timer/0" : nil, urgency: urgency)
     }
 }
 

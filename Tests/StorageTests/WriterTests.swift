@@ -103,6 +103,25 @@ struct WriterTests {
         }
     }
 
+    @Test("nothing is left in memory of what has been committed")
+    func memory() async throws {
+        try await withStore { (store, _) async throws in
+            let requests = try await withThrowingTaskGroup { group in
+                for index in 0..<100 {
+                    group.addTask { () async throws in
+                        let request = RequestHead(method: "GET", path: "/a/path/of/some/length/\(index)")
+                        var effects = Effects.writing(["k": .set([1])])
+                        effects.messages = [.sample("\(index)", request: request)]
+                        _ = try await store.commit(Commit(effects: effects))
+                        return WeakRequest(head: request)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(await eventually { requests.allSatisfy { $0.head == nil } })
+        }
+    }
+
     @Test("a caller who is cancelled gets its result, and the unit is whole")
     func cancellation() async throws {
         try await withStore { (store, _) async throws in
@@ -238,4 +257,8 @@ struct WriterTests {
             try store.close()
         }
     }
+}
+
+private struct WeakRequest: Sendable {
+    weak let head: RequestHead?
 }
