@@ -24,4 +24,6 @@ def broken(request):
 
 @functions_framework.cloud_event
 def taken(event):
-    print("taken:", event["type"], event["source"], event["subject"] if "subject" in event else "", event.data)
+    subject = event["subject"] if "subject" in event else ""
+    # In one piece: two events may come at once, each on a thread of its own.
+    print(f"taken: {event['type']} {event['source']} {subject} {event.data}\n", end="")
