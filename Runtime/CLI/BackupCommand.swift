@@ -20,7 +20,7 @@ struct BackupCommand: AsyncParsableCommand {
               apus backup /mnt/backups/latest.db --force --data /var/lib/apus
             """)
 
-    @Argument(help: "The file to make.", completion: .file())
+    @Argument(help: "The file to make.", completion: .file(), transform: Name.read)
     var file: String
 
     @Option(help: "The host's data folder.", completion: .directory)
@@ -46,12 +46,13 @@ struct RestoreCommand: AsyncParsableCommand {
         commandName: "restore", abstract: "Puts the database of a backup into a data folder.",
         discussion: """
             No host may have the folder. The backup is copied and checked first; the database that is there gets another \
-            name beside it. Everything is then as it was when the backup was made: what was in the queue runs, also what \
-            has run since, and times of timers that have passed since count as missed.
+            name beside it; a folder that was not there is removed again when the restore is refused. Everything is then as it \
+            was when the backup was made: what was in the queue runs, also what has run since, and times of timers that \
+            have passed since count as missed.
 
             Exits with 75 when a host has the folder or another program has locked its database, 66 when there is no such \
             file, 65 when it is damaged or not a database of this Apus or an earlier one, 73 when the folder cannot be \
-            written.
+            written, or the file is the folder's own database.
 
             Examples:
 
@@ -59,7 +60,7 @@ struct RestoreCommand: AsyncParsableCommand {
               apus restore /mnt/backups/latest.db --data /var/lib/apus
             """)
 
-    @Argument(help: "What 'apus backup' has made.", completion: .file())
+    @Argument(help: "What 'apus backup' has made.", completion: .file(), transform: Name.read)
     var file: String
 
     @Option(help: "The data folder; it is made where it is missing.", completion: .directory)

@@ -7,6 +7,8 @@
 /// The folder with everything that lasts, and the right to be its only host.
 struct DataFolder: ~Copyable {
     let path: String
+    /// What was not there before, in the order in which it was made.
+    private let made: [String]
     private let lock: Int32
 
     var database: String { path + "/apus.db" }
@@ -16,9 +18,19 @@ struct DataFolder: ~Copyable {
     /// The lock is `flock(2)` on `PATH/lock`: it ends with the process, however that ends, and is not inherited by
     /// workers. The file names the process that has it.
     init(_ path: String) throws {
-        self.path = path
-        try Self.create(path)
-        lock = try Self.lock(path + "/lock", of: path)
+        let file = path + "/lock"
+        var made: [String] = []
+        do {
+            try Self.create(path, &made)
+            let isNew = access(file, F_OK) != 0
+            let lock = try Self.lock(file, of: path)
+            // Another's, which came meanwhile, is not taken back.
+            if isNew { made.append(file) }
+            (self.lock, self.path, self.made) = (lock, path, made)
+        } catch {
+            Self.takeBack(made)
+            throw error
+        }
     }
 
     deinit {
@@ -27,12 +39,23 @@ struct DataFolder: ~Copyable {
         close(lock)
     }
 
-    private static func create(_ path: String) throws {
+    /// Removes what this has made, unless something else is in it by now.
+    func takeBack() { Self.takeBack(made) }
+
+    private static func takeBack(_ made: [String]) {
+        for name in made.reversed() { remove(name) }
+    }
+
+    /// - Parameter made: gets the folders that were missing.
+    private static func create(_ path: String, _ made: inout [String]) throws {
         var parent = ""
         for part in path.split(separator: "/", omittingEmptySubsequences: false) {
             parent += parent.isEmpty && part.isEmpty ? "/" : part + "/"
-            if mkdir(parent, 0o700) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES { continue }
-            throw inaccessible("the data folder \(path) cannot be made")
+            if mkdir(parent, 0o700) == 0 {
+                made.append(parent)
+            } else if errno != EEXIST && errno != EROFS && errno != EACCES {
+                throw inaccessible("the data folder \(path) cannot be made")
+            }
         }
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
             throw inaccessible("the data folder \(path) cannot be written")
@@ -45,6 +68,13 @@ struct DataFolder: ~Copyable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let isTaken = errno == EWOULDBLOCK
             let error = isTaken ? inUse(folder, by: descriptor) : inaccessible("\(file) cannot be locked")
+            close(descriptor)
+            throw error
+        }
+        // One that was taken back after it was opened keeps nobody out.
+        var (held, found) = (stat(), stat())
+        guard fstat(descriptor, &held) == 0, stat(file, &found) == 0, held.st_ino == found.st_ino else {
+            let error = inUse(folder, by: descriptor)
             close(descriptor)
             throw error
         }

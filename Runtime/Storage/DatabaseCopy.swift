@@ -15,6 +15,7 @@ package struct DatabaseCopy: Sendable {
     package init(backingUp directory: String, to file: String, replacing: Bool = false) throws {
         let source = directory + "/apus.db"
         try Files.find(source, orElse: "name the host's data folder with --data")
+        try Files.findFolder(of: file)
         try self.init(of: source, to: file, replacing: replacing)
     }
 
@@ -22,7 +23,7 @@ package struct DatabaseCopy: Sendable {
         guard replacing || access(file, F_OK) != 0 else {
             throw StorageError(.exists, "\(file) is there already; choose another name, or replace it with --force")
         }
-        guard !Self.areSame(source, file) else {
+        guard !Files.areSame(source, file) else {
             throw StorageError(.exists, "\(file) is the database itself; choose another name")
         }
         let partial = file + ".partial"
@@ -45,10 +46,7 @@ package struct DatabaseCopy: Sendable {
 
     /// Reads at one instant, and leaves out what is free; a writer goes on meanwhile.
     private static func fill(_ partial: String, from source: String) throws {
-        // For its owner alone, since SQLite would let everybody read it.
-        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Files.failure("\(partial) cannot be made") }
-        close(descriptor)
+        try Files.makeDatabase(partial, exclusively: true)
         let file = try Connection(reading: source, options: Options())
         do {
             try file.run("VACUUM INTO ?", .text(partial))
@@ -63,11 +61,5 @@ package struct DatabaseCopy: Sendable {
         let file = try Connection(reading: partial, options: Options())
         let damage = try DatabaseCheck.damage(in: file)
         if let first = damage.first { throw StorageError(.damaged, "the copy is of no use: \(first)") }
-    }
-
-    private static func areSame(_ one: String, _ other: String) -> Bool {
-        var (first, second) = (stat(), stat())
-        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
-        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 }

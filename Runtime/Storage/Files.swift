@@ -21,6 +21,16 @@ enum Files {
         }
     }
 
+    /// Makes sure that there is the folder of a file to be made.
+    ///
+    /// - Throws: `StorageError`.
+    static func findFolder(of path: String) throws {
+        let folder = folder(of: path)
+        guard access(folder, F_OK) == 0 || errno != ENOENT else {
+            throw StorageError(.inaccessible, "there is no folder \(folder); make it, or choose another place")
+        }
+    }
+
     /// Returns once the content is on disk. Gives the size.
     @discardableResult
     static func sync(_ path: String) throws -> Int64 {
@@ -30,6 +40,24 @@ enum Files {
         var status = stat()
         guard fsync(descriptor) == 0, fstat(descriptor, &status) == 0 else { throw failure("\(path) cannot be synced") }
         return Int64(status.st_size)
+    }
+
+    /// Makes an empty database for its owner alone: SQLite would let everybody read one that it makes. What it puts beside
+    /// a database gets the same mode.
+    ///
+    /// - Parameter exclusively: fails where there is a file of that name.
+    static func makeDatabase(_ path: String, exclusively: Bool = false) throws {
+        let more = exclusively ? O_EXCL : 0
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | more, 0o600)
+        guard descriptor >= 0 else { throw failure("\(path) cannot be made") }
+        close(descriptor)
+    }
+
+    /// Whether both are there and one file, under one name or two.
+    static func areSame(_ one: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
     /// Takes the place of what is at `new`; durable when it returns.

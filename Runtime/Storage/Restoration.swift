@@ -12,29 +12,66 @@ package struct Restoration: Sendable {
     /// Where the database is that was there before; `nil` when there was none.
     package var kept: String?
 
+    /// What SQLite keeps beside a database, and takes for its own.
+    private static let companions = ["-journal", "-wal", "-shm"]
+
     /// Puts a copy of the database `file` into the data folder, which no host may have. The one that is there gets
-    /// another name beside it. Whatever fails, the folder has the old database or the new one.
+    /// another name beside it. Whatever fails, the folder has the old database or the new one; where it was not there
+    /// before, nothing is left of it.
     ///
     /// - Parameter now: becomes part of the name.
     /// - Throws: `StorageError`.
     package init(of file: String, into directory: String, now: WallTime = .now()) throws {
         try Files.find(file, orElse: "name a file that 'apus backup' has made")
+        try Self.checkIsApart(file, from: directory)
         let folder = try DataFolder(directory)
         // The lock is held until all is done.
         defer { withExtendedLifetime(folder) {} }
+        do {
+            kept = try Self.replaceDatabase(of: folder, with: file, now: now)
+        } catch {
+            folder.takeBack()
+            throw error
+        }
+    }
+
+    /// Refuses what the restore itself would replace or remove.
+    private static func checkIsApart(_ file: String, from directory: String) throws {
+        let database = directory + "/apus.db"
+        for name in [database, workingCopy(of: database)] {
+            for end in [""] + companions where Files.areSame(file, name + end) {
+                throw StorageError(
+                    .exists,
+                    "\(file) belongs to the data folder \(directory) itself; name a file that 'apus backup' has made")
+            }
+        }
+    }
+
+    private static func workingCopy(of database: String) -> String { database + ".restoring" }
+
+    /// Returns where the database is that was there before.
+    private static func replaceDatabase(
+        of folder: borrowing DataFolder, with file: String, now: WallTime
+    ) throws -> String? {
         let database = folder.database
         let isThere = folder.hasDatabase
-        if isThere { try Self.settle(database) }
-        let copy = directory + "/restored.db"
+        if isThere { try settle(database) }
+        let copy = workingCopy(of: database)
         // What a restore that was cut short has left: SQLite would take them for those of the new copy.
-        for end in ["-journal", "-wal", "-shm"] { try Files.remove(copy + end) }
-        try Self.copy(file, to: copy)
-        try Self.useWAL(copy)
-        kept = isThere ? try Self.keep(database, now: now) : nil
+        try remove(copy)
+        defer { try? remove(copy) }
+        try self.copy(file, to: copy)
+        try useWAL(copy)
+        let kept = isThere ? try keep(database, now: now) : nil
         // Never together with the new file: SQLite would take them for its own. The old one is whole without them.
-        for end in ["-journal", "-wal", "-shm"] { try Files.remove(database + end) }
-        try Files.sync(directory)
+        for end in companions { try Files.remove(database + end) }
+        try Files.sync(folder.path)
         try Files.move(copy, to: database)
+        return kept
+    }
+
+    private static func remove(_ copy: String) throws {
+        for end in [""] + companions { try Files.remove(copy + end) }
     }
 
     /// Makes a copy of `backup` that is whole, checked and on disk.

@@ -45,7 +45,11 @@ package final class Store: Sendable {
             pragmas: pragmas, trace: trace, profile: profile, results: results, now: now, weaknesses: weaknesses)
         self.now = now
         do {
-            if folder.hasDatabase { try Schema.inspect(folder.database) }
+            if folder.hasDatabase {
+                try Schema.inspect(folder.database)
+            } else {
+                try Files.makeDatabase(folder.database)
+            }
             database = try Schema.open(folder.database, options)
         } catch {
             throw StorageError.wrapping(error, path: folder.database)

@@ -27,6 +27,8 @@ struct BackupTests {
             #expect(attributes[.size] as? Int64 ?? 0 == copy.bytes)
 
             _ = try Restoration(of: copy.path, into: data + "2")
+            let restored = try FileManager.default.attributesOfItem(atPath: data + "2/apus.db")
+            #expect(restored[.posixPermissions] as? Int == 0o600)
             #expect(try DatabaseCheck(ofDataFolder: data + "2").violations == [])
             try await reopening(data + "2") { (restored) async throws in
                 let count = try #require(Int(try await restored.text("a") ?? ""))
@@ -51,6 +53,16 @@ struct BackupTests {
             }
             #expect(own?.code == .exists)
             #expect(try await store.text("k") == "v")
+        }
+    }
+
+    @Test("a file in a folder that is not there is refused, with what to do")
+    func noFolder() async throws {
+        try await withStore { (store, data) async throws in
+            try await store.put("k", "v")
+            let error = #expect(throws: StorageError.self) { try DatabaseCopy(backingUp: data, to: data + "/no/x.db") }
+            #expect(error?.code == .inaccessible)
+            #expect(error?.message == "there is no folder \(data)/no; make it, or choose another place")
         }
     }
 
@@ -100,7 +112,8 @@ struct BackupTests {
             let restored = data + "2"
             try FileManager.default.createDirectory(atPath: restored, withIntermediateDirectories: true)
             for end in ["", "-journal", "-wal", "-shm"] {
-                try Data(repeating: 0x42, count: 5000).write(to: URL(fileURLWithPath: restored + "/restored.db" + end))
+                try Data(repeating: 0x42, count: 5000).write(
+                    to: URL(fileURLWithPath: restored + "/apus.db.restoring" + end))
             }
             _ = try Restoration(of: data + ".backup", into: restored)
             #expect(try FileManager.default.contentsOfDirectory(atPath: restored).sorted() == ["apus.db", "lock"])
@@ -174,8 +187,56 @@ struct BackupTests {
             try await newer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
             try newer.close()
             #expect(refusal(backup, data + "2") == .newerVersion)
-            #expect(!FileManager.default.fileExists(atPath: data + "2/apus.db"))
-            #expect(!FileManager.default.fileExists(atPath: data + "2/restored.db.partial"))
+            #expect(!FileManager.default.fileExists(atPath: data + "2"))
+        }
+    }
+
+    @Test("a restore that is refused leaves nothing where nothing was")
+    func nothingLeft() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/file"
+            try Data(repeating: 0x41, count: 9000).write(to: URL(fileURLWithPath: file))
+            try FileManager.default.createDirectory(atPath: folder + "/empty", withIntermediateDirectories: false)
+            for data in ["/new", "/empty/below/it", "/empty"] {
+                #expect(throws: StorageError.self) { try Restoration(of: file, into: folder + data) }
+            }
+            #expect(try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() == ["empty", "file"])
+        }
+    }
+
+    @Test("what the data folder itself works with is no backup of it, and stays as it is")
+    func itself() async throws {
+        try await withTemporaryFolder { folder in
+            let (data, link) = (folder + "/data", folder + "/link")
+            let store = try Store(directory: data)
+            try await store.put("k", "v")
+            try store.close()
+            let database = data + "/apus.db"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: database)
+            try FileManager.default.copyItem(atPath: database, toPath: database + ".restoring")
+            for file in [database, link, data + "/../data/apus.db", database + ".restoring"] {
+                let error = #expect(throws: StorageError.self) { try Restoration(of: file, into: data) }
+                #expect(error?.code == .exists)
+                #expect(error?.message.hasPrefix("\(file) belongs to the data folder \(data) itself; ") == true)
+            }
+            #expect(FileManager.default.contentsEqual(atPath: database, andPath: database + ".restoring"))
+            try await reopening(data) { (store) async throws in #expect(try await store.text("k") == "v") }
+        }
+    }
+
+    @Test("a backup in the data folder is restored and stays as it is")
+    func within() async throws {
+        try await withTemporaryFolder { folder in
+            let (data, backup) = (folder + "/data", folder + "/data/restored.db")
+            let store = try Store(directory: data)
+            try await store.put("k", "old")
+            _ = try DatabaseCopy(backingUp: data, to: backup)
+            try await store.put("k", "new")
+            try store.close()
+            let before = try Data(contentsOf: URL(fileURLWithPath: backup))
+            _ = try Restoration(of: backup, into: data)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: backup)) == before)
+            try await reopening(data) { (store) async throws in #expect(try await store.text("k") == "old") }
         }
     }
 
@@ -196,7 +257,7 @@ struct BackupTests {
             let foreign = "\(file) is not a backup of Apus; name a file that 'apus backup' has made"
             #expect(try message(Data(repeating: 0x41, count: 9000)) == foreign)
             #expect(try message(Data()) == foreign)
-            #expect(!FileManager.default.fileExists(atPath: data + "2/apus.db"))
+            #expect(!FileManager.default.fileExists(atPath: data + "2"))
         }
     }
 

@@ -18,6 +18,27 @@ struct DataFolderTests {
         }
     }
 
+    @Test("of a folder that cannot be had, nothing is left")
+    func refused() async throws {
+        try await withTemporaryFolder { folder in
+            let name = String(repeating: "x", count: 300)
+            let error = #expect(throws: StorageError.self) { try Store(directory: "\(folder)/new/\(name)") }
+            #expect(error?.code == .inaccessible)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/new"))
+        }
+    }
+
+    @Test("the database and what is beside it are for their owner alone")
+    func modes() async throws {
+        try await withStore { (store, folder) async throws in
+            try await store.put("k", "v")
+            for name in ["apus.db", "apus.db-wal", "apus.db-shm", "lock"] {
+                let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
+                #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+            }
+        }
+    }
+
     @Test("the file is in WAL mode and says whose it is and of which version")
     func identity() async throws {
         try await withStore { (_, folder) async throws in
