@@ -27,16 +27,10 @@ package struct EffectsBuffer: Sendable {
     package static let maximumKey = 1024
     package static let maximumValue = 1 << 20
 
-    private struct Found {
-        let value: VersionedValue?
-        /// Its version is checked at the commit. For an increment alone it is not, which adds to what is there then.
-        let isRead: Bool
-    }
-
     package private(set) var effects: Effects
-    /// What the store held when a key was first looked up.
-    private var seen: [StateKey: Found] = [:]
-    private var remembered = 0
+    private var keys = TouchedKeys()
+    /// What was looked up in the store.
+    private var remembered = (count: 0, bytes: 0)
     private var written = 0
 
     /// - Parameter depth: of the invocation.
@@ -51,7 +45,7 @@ package struct EffectsBuffer: Sendable {
         if let error = Self.problem(in: operation) { return .none(.failure(error)) }
         switch operation {
         case .get(let key):
-            switch effects.writes[StateKey(key)] {
+            switch write(of: StateKey(key)) {
             case .set(let value): return .none(.success(.value(value)))
             case .delete: return .none(.success(.value(nil)))
             case .increment, nil: return lookup(key, for: operation)
@@ -60,7 +54,7 @@ package struct EffectsBuffer: Sendable {
         case .set(let key, let value): return .none(write(StateKey(key), .set(value), bytes: value.count))
         case .delete(let key): return .none(write(StateKey(key), .delete, bytes: 0))
         case .list(let prefix, let after, let limit):
-            let hidden = effects.writes.keys.count { $0.hasPrefix(StateKey(prefix)) }
+            let hidden = effects.writes.count { $0.key.hasPrefix(StateKey(prefix)) }
             return .scan(prefix: prefix, after: after, limit: min(limit, Self.maximumLimit) + hidden)
         case .send, .abandon: return .none(.success(.done))
         }
@@ -74,7 +68,7 @@ package struct EffectsBuffer: Sendable {
         case .get(let key):
             let key = StateKey(key)
             if let error = remember(value, of: key, isRead: true) { return .failure(error) }
-            guard case .increment(let amount) = effects.writes[key] else { return .success(.value(value?.value)) }
+            guard case .increment(let amount) = write(of: key) else { return .success(.value(value?.value)) }
             return Self.sum(value?.value, amount).map { .value(Array(String($0).utf8)) }
         case .increment(let key, let amount):
             let key = StateKey(key)
@@ -98,7 +92,7 @@ package struct EffectsBuffer: Sendable {
         // Past the last key of a full scan lie keys that nobody has looked at; own writes there must wait their turn.
         let horizon = entries.count == scanned ? scan.seen.last?.key : nil
         var merged = Dictionary(entries.map { (StateKey($0.key), $0.value) }) { first, _ in first }
-        for (key, write) in effects.writes where key.hasPrefix(StateKey(prefix)) {
+        for (key, write) in effects.writes.lazy.map({ ($0.key, $0.write) }) where key.hasPrefix(StateKey(prefix)) {
             if let after, key <= StateKey(after) { continue }
             if let horizon, horizon < key { continue }
             switch write {
@@ -131,23 +125,25 @@ package struct EffectsBuffer: Sendable {
 
     /// Forgets what was written and sent; what was read stays.
     package mutating func abandonWrites() {
-        effects.writes = [:]
+        effects.writes = []
+        keys.forgetWrites()
         effects.messages = []
         written = 0
     }
 
     private mutating func lookup(_ key: String, for operation: StateOperation) -> Lookup {
-        guard let known = seen[StateKey(key)] else { return .value(key: key) }
-        return .none(found(known.value, for: operation))
+        guard let known = keys[StateKey(key)]?.found else { return .value(key: key) }
+        return .none(found(known, for: operation))
     }
 
     private mutating func remember(_ value: VersionedValue?, of key: StateKey, isRead: Bool) -> StateError? {
-        if let known = seen[key] {
-            if known.isRead || !isRead { return nil }
+        let known = keys[key]
+        if known?.found != nil {
+            if known?.isRead == true || !isRead { return nil }
         } else if let error = remember(bytes: key.count + (value?.value.count ?? 0)) {
             return error
         }
-        seen[key] = Found(value: value, isRead: isRead)
+        keys.change(key) { ($0.found, $0.isRead) = (value, isRead) }
         if isRead { effects.reads.append(Effects.Seen(key: key, version: value?.version ?? 0)) }
         return nil
     }
@@ -161,7 +157,7 @@ package struct EffectsBuffer: Sendable {
 
     /// Makes room for one more thing that was read.
     private mutating func remember(bytes: Int) -> StateError? {
-        guard seen.count + effects.scans.count < Self.maximumReads, remembered + bytes <= Self.maximumRemembered else {
+        guard remembered.count < Self.maximumReads, remembered.bytes + bytes <= Self.maximumRemembered else {
             let (most, size) = (Self.maximumReads, Self.maximumRemembered >> 20)
             return StateError(
                 .invalid,
@@ -170,7 +166,7 @@ package struct EffectsBuffer: Sendable {
                 instead of key by key, or use immediately
                 """)
         }
-        remembered += bytes
+        remembered = (remembered.count + 1, remembered.bytes + bytes)
         return nil
     }
 
@@ -179,7 +175,8 @@ package struct EffectsBuffer: Sendable {
     > {
         let base: [UInt8]?
         let earlier: Int64
-        switch effects.writes[key] {
+        let before = write(of: key)
+        switch before {
         case .set(let value): (base, earlier) = (value, 0)
         case .delete: (base, earlier) = (nil, 0)
         case .increment(let sum): (base, earlier) = (stored, sum)
@@ -193,7 +190,7 @@ package struct EffectsBuffer: Sendable {
         case .failure(let error): return .failure(error)
         case .success(let number):
             let write: Effects.Write =
-                switch effects.writes[key] {
+                switch before {
                 case .set, .delete: .set(Array(String(number).utf8))
                 case .increment, nil: .increment(total)
                 }
@@ -211,8 +208,18 @@ package struct EffectsBuffer: Sendable {
                 StateError(.invalid, "one invocation may write \(most) MiB of state; write less, or use immediately"))
         }
         written = total
-        effects.writes[key] = write
+        if let place = keys[key]?.write {
+            effects.writes[place].write = write
+        } else {
+            keys.change(key) { $0.write = effects.writes.count }
+            effects.writes.append(Effects.KeyWrite(key, write))
+        }
         return .success(.done)
+    }
+
+    /// What it has written there itself.
+    private func write(of key: StateKey) -> Effects.Write? {
+        keys[key]?.write.map { effects.writes[$0].write }
     }
 
     private static func page(_ merged: [StateKey: [UInt8]], limit: Int, complete: Bool) -> StateResult {

@@ -191,23 +191,3 @@ final class InvocationState: CallState {
 
     private var newBuffer: EffectsBuffer { EffectsBuffer(namespace: namespace, depth: invocation.depth) }
 }
-
-extension Store {
-    /// Commits effects that stand for themselves, with no more work than they need: reads alone are only checked, and
-    /// one read alone is consistent with itself.
-    ///
-    /// - Parameter then: is told once, perhaps at once, else on the writer's thread.
-    func commit(_ effects: Effects, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
-        guard effects.writes.isEmpty, effects.messages.isEmpty else {
-            return commit(Commit(effects: effects), then: then)
-        }
-        guard effects.reads.count + effects.scans.count > 1 else { return then(.success(.committed)) }
-        then(Result { try isCurrent(effects) ? .committed : .conflicted })
-    }
-
-    func commit(_ effects: Effects) async throws -> CommitResult {
-        try await withCheckedThrowingContinuation { continuation in
-            commit(effects) { continuation.resume(with: $0) }
-        }
-    }
-}

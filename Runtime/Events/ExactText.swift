@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Text that is what its UTF-8 bytes are, as the store and the file system see it.
 ///
 /// Swift takes canonically equivalent strings for equal: `é` as one scalar and as two. As keys of one dictionary, two
@@ -27,9 +33,11 @@ package struct ExactText: Sendable {
 
 extension ExactText: Hashable {
     package static func == (left: ExactText, right: ExactText) -> Bool {
-        guard left.count == right.count else { return false }
+        let count = left.count
+        guard count == right.count, count > 0 else { return count == right.count }
         var (left, right) = (left.text, right.text)
-        return left.withUTF8 { left in right.withUTF8 { left.elementsEqual($0) } }
+        // There is memory where there are bytes.
+        return left.withUTF8 { left in right.withUTF8 { memcmp(left.baseAddress!, $0.baseAddress!, count) == 0 } }
     }
 
     package func hash(into hasher: inout Hasher) {

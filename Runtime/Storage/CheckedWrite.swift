@@ -39,9 +39,9 @@ struct CheckedWrite: Sendable {
 extension Effects {
     /// `nil` where there is more to write, or something else.
     var checkedWrite: CheckedWrite? {
-        guard writes.count == 1, let (key, write) = writes.first, case .set(let value) = write, !key.isEmpty,
-            let read = reads.first(where: { $0.key == key })
+        guard writes.count == 1, let written = writes.first, case .set(let value) = written.write,
+            !written.key.isEmpty, let read = reads.first(where: { $0.key == written.key })
         else { return nil }
-        return CheckedWrite(key, value, after: read.version, in: namespace)
+        return CheckedWrite(written.key, value, after: read.version, in: namespace)
     }
 }

@@ -35,6 +35,16 @@ package struct Effects: Sendable, Hashable {
         case increment(Int64)
     }
 
+    package struct KeyWrite: Sendable, Hashable {
+        package var key: StateKey
+        package var write: Write
+
+        package init(_ key: StateKey, _ write: Write) {
+            self.key = key
+            self.write = write
+        }
+    }
+
     /// One `list`, with what it saw.
     package struct Scan: Sendable, Hashable {
         package var prefix: String
@@ -65,7 +75,8 @@ package struct Effects: Sendable, Hashable {
     /// Each key that was read, once, with the version that it had; 0 where there was none.
     package var reads: [Seen] = []
     package var scans: [Scan] = []
-    package var writes: [StateKey: Write] = [:]
+    /// Applied in order. A list, like `reads`: most have one, which need not be found again.
+    package var writes: [KeyWrite] = []
     /// One for each receiver.
     package var messages: [NewInvocation] = []
     /// Of what has written: how many events led to it (`Invocation.depth`).

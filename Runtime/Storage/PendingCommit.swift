@@ -5,7 +5,9 @@ import Events
 /// `@unchecked Sendable`, as `Call` is: whoever made it hands it to the writer and uses it no more.
 final class PendingCommit: Unit, @unchecked Sendable {
     let bytes: Int
-    private let commit: Commit
+    private let effects: Effects?
+    private let settle: (lease: Lease, settlement: Settlement)?
+    private let response: IdempotentResponse?
     private let messages: [QueueRow]
     private let notices: [QueueRow]
     private let checked: CheckedWrite?
@@ -13,18 +15,22 @@ final class PendingCommit: Unit, @unchecked Sendable {
     private var outcome: Result<CommitResult, any Error> = .success(.committed)
 
     /// Made by whoever commits, with all that needs no transaction.
-    init(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
-        messages = commit.effects?.messages.map { QueueRow($0) } ?? []
-        notices = commit.notices.map { QueueRow($0) }
-        checked = commit.response == nil ? commit.effects?.checkedWrite : nil
+    init(
+        effects: Effects?, settle: (lease: Lease, settlement: Settlement)? = nil, response: IdempotentResponse? = nil,
+        notices: [NewInvocation] = [], then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
+    ) {
+        messages = effects?.messages.map { QueueRow($0) } ?? []
+        self.notices = notices.map { QueueRow($0) }
+        checked = response == nil ? effects?.checkedWrite : nil
         bytes =
-            messages.reduce(0) { $0 + $1.size } + notices.reduce(0) { $0 + $1.size } + (commit.effects?.size ?? 0)
-            + (commit.response?.size ?? 0)
+            messages.reduce(0) { $0 + $1.size } + self.notices.reduce(0) { $0 + $1.size } + (effects?.size ?? 0)
+            + (response?.size ?? 0)
         // They are in their rows. To free them here, on the thread that made them, costs less than on the writer's.
-        var commit = commit
-        commit.effects?.messages = []
-        commit.notices = []
-        self.commit = commit
+        var effects = effects
+        effects?.messages = []
+        self.effects = effects
+        self.settle = settle
+        self.response = response
         self.then = then
     }
 
@@ -40,23 +46,23 @@ final class PendingCommit: Unit, @unchecked Sendable {
         // A check and a write at once cannot do without the check.
         let checked = weaknesses.skipsVersions ? nil : checked
         var place: QueuePlace?
-        if let lease = commit.settle?.lease {
+        if let lease = settle?.lease {
             place = try transaction.place(of: lease)
             if place == nil, weaknesses.skipsEpochs { place = try transaction.place(of: lease.invocation) }
             if place == nil { return .leaseLost }
         }
-        if let effects = commit.effects, !weaknesses.skipsVersions {
+        if let effects, !weaknesses.skipsVersions {
             guard try effects.isCurrent(in: transaction.database, except: checked?.key) else { return .conflicted }
         }
-        if let response = commit.response, try !transaction.database.keep(response, now: now) { return .repeated }
-        if let effects = commit.effects, !effects.writes.isEmpty {
+        if let response, try !transaction.database.keep(response, now: now) { return .repeated }
+        if let effects, !effects.writes.isEmpty {
             let followers = transaction.followed[effects.namespace]
             guard try effects.write(in: transaction, checked, followers: followers, now: now) else {
                 return .conflicted
             }
         }
         for message in messages { _ = try transaction.enqueue(message, now: now) }
-        if let place, let settlement = commit.settle?.settlement {
+        if let place, let settlement = settle?.settlement {
             try transaction.settle(place, as: settlement, now: now)
             for notice in notices { _ = try transaction.insert(notice, now: now) }
         }

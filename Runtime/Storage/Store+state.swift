@@ -56,7 +56,7 @@ extension Store {
     package func enqueues(_ effects: Effects) -> Bool {
         if !effects.messages.isEmpty { return true }
         guard !effects.writes.isEmpty, let followers = followed[effects.namespace] else { return false }
-        return effects.writes.keys.contains { !followers.followers(of: $0).isEmpty }
+        return effects.writes.contains { !followers.followers(of: $0.key).isEmpty }
     }
 
     /// Checks what was read, applies what was written, tells those who follow it, keeps the response and settles the lease,
@@ -73,15 +73,40 @@ extension Store {
     /// The same without a task: calls `then` after the `fsync`, on the writer's thread, which waits meanwhile; where nothing
     /// can be written, at once.
     package func commit(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
-        writer.submit(PendingCommit(commit, then: then))
+        writer.submit(
+            PendingCommit(
+                effects: commit.effects, settle: commit.settle, response: commit.response, notices: commit.notices,
+                then: then))
+    }
+
+    /// Commits effects that settle nothing, with no more work than they need: reads alone are only checked, and one read
+    /// alone is consistent with itself.
+    ///
+    /// - Parameter then: is told once, perhaps at once, else on the writer's thread.
+    package func commit(
+        _ effects: Effects, response: IdempotentResponse? = nil,
+        then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
+    ) {
+        guard effects.writes.isEmpty, effects.messages.isEmpty, response == nil else {
+            return writer.submit(PendingCommit(effects: effects, response: response, then: then))
+        }
+        guard effects.reads.count + effects.scans.count > 1 else { return then(.success(.committed)) }
+        then(Result { try isCurrent(effects) ? .committed : .conflicted })
+    }
+
+    package func commit(_ effects: Effects) async throws -> CommitResult {
+        // `then` is called exactly once.
+        try await withUnsafeThrowingContinuation { continuation in
+            commit(effects) { continuation.resume(with: $0) }
+        }
     }
 }
 
 extension Effects {
     /// About how many bytes it writes, messages left out.
     var size: Int {
-        writes.reduce(0) { sum, write in
-            if case .set(let value) = write.value { sum + value.count } else { sum }
+        writes.reduce(0) { sum, written in
+            if case .set(let value) = written.write { sum + value.count } else { sum }
         }
     }
 
@@ -109,7 +134,8 @@ extension Effects {
         let version = transaction.nextVersion()
         let database = transaction.database
         var count = 0
-        for (key, write) in writes {
+        for written in writes {
+            let key = written.key
             let followers = followers?.followers(of: key) ?? []
             var previous: Int64?
             var value: [UInt8]?
@@ -121,7 +147,7 @@ extension Effects {
                 (previous, value) = (checked.previous, checked.value)
             } else {
                 previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
-                value = try database.apply(write, to: key, version: version, in: namespace)
+                value = try database.apply(written.write, to: key, version: version, in: namespace)
             }
             // A delete of what is not there changes nothing.
             guard !followers.isEmpty, value != nil || previous != nil else { continue }

@@ -50,9 +50,9 @@ package struct ReceivedRequest: Sendable {
     package init(_ request: WireRequest) {
         var writer = ByteWriter()
         writer.write(request)
-        // What `ByteWriter` has written can be read.
         self = writer.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes, range: 0..<bytes.count)
+            // Throws nothing: these bytes are a whole request, as `ByteWriter` has just written it.
             return try! ReceivedRequest(from: &reader)
         }
     }
@@ -115,12 +115,13 @@ package struct ReceivedFields: Sendable {
 }
 
 extension [UInt8] {
-    /// For bytes whose strings and lists `ReceivedRequest.init` has read, to their ends: nothing can be thrown.
+    /// For bytes whose strings and lists `ReceivedRequest.init` has read, to their ends.
     fileprivate func withReader<Result>(
         at start: Int, _ read: (inout ByteReader) throws(WireError) -> Result
     ) -> Result {
         withUnsafeBytes { bytes in
             var reader = ByteReader(bytes, range: start..<bytes.count)
+            // Throws nothing: a reader throws where the bytes end too early, and the same reading has met no such end.
             return try! read(&reader)
         }
     }

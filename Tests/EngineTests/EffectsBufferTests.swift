@@ -34,7 +34,7 @@ struct EffectsBufferTests {
         #expect(buffer.begin(.delete(key: "a")) == .none(.success(.done)))
         #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(nil))))
         #expect(buffer.effects.reads.isEmpty)
-        #expect(buffer.effects.writes == ["a": .delete])
+        #expect(buffer.effects.writes == [Effects.KeyWrite("a", .delete)])
     }
 
     @Test("increments add up and depend on nothing")
@@ -44,7 +44,7 @@ struct EffectsBufferTests {
         #expect(first == .success(.number(42)))
         #expect(buffer.begin(.increment(key: "n", by: 1)) == .none(.success(.number(43))))
         #expect(buffer.effects.reads.isEmpty)
-        #expect(buffer.effects.writes == ["n": .increment(3)])
+        #expect(buffer.effects.writes == [Effects.KeyWrite("n", .increment(3))])
     }
 
     @Test("reading an incremented key sees the sum, and depends on what was stored")
@@ -60,7 +60,7 @@ struct EffectsBufferTests {
         _ = buffer.begin(.increment(key: "n", by: 1))
         let result = buffer.found(nil, for: .increment(key: "n", by: 1))
         #expect(result == .success(.number(6)))
-        #expect(buffer.effects.writes == ["n": .set(bytes("6"))])
+        #expect(buffer.effects.writes == [Effects.KeyWrite("n", .set(bytes("6")))])
     }
 
     @Test("a value that is no number cannot be incremented", arguments: ["", "x", "1.5", "9223372036854775808"])
@@ -85,6 +85,32 @@ struct EffectsBufferTests {
         buffer.abandonWrites()
         #expect(buffer.effects.writes.isEmpty)
         #expect(buffer.effects.reads == [.init(key: "a", version: 7)])
+    }
+
+    @Test("a key whose write was abandoned is as if it had not been written")
+    mutating func abandonedKeys() {
+        _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .increment(key: "n", by: 1))
+        _ = buffer.begin(.set(key: "b", value: bytes("x")))
+        buffer.abandonWrites()
+        #expect(buffer.begin(.get(key: "b")) == .value(key: "b"))
+        #expect(buffer.begin(.increment(key: "n", by: 2)) == .none(.success(.number(3))))
+        #expect(buffer.begin(.set(key: "b", value: bytes("y"))) == .none(.success(.done)))
+        #expect(
+            buffer.effects.writes == [Effects.KeyWrite("n", .increment(2)), Effects.KeyWrite("b", .set(bytes("y")))])
+    }
+
+    @Test("each key has one write, the last, however many there are", arguments: [1, 8, 9, 20])
+    func manyKeys(count: Int) {
+        var buffer = buffer
+        let keys = (0..<count).map { "k\($0)" }
+        for value in ["1", "2"] {
+            for key in keys { _ = buffer.begin(.set(key: key, value: bytes(value))) }
+        }
+        for key in keys {
+            #expect(buffer.begin(.get(key: key)) == .none(.success(.value(bytes("2")))))
+            _ = buffer.begin(.delete(key: key))
+        }
+        #expect(buffer.effects.writes == keys.map { Effects.KeyWrite(StateKey($0), .delete) })
     }
 
     @Test("a list shows own writes in their places and hides own deletes")

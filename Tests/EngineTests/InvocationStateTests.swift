@@ -54,7 +54,7 @@ struct InvocationStateTests {
             let large = [UInt8](repeating: 0, count: 1 << 20)
             for number in 0..<7 {
                 var effects = Effects(namespace: "n")
-                effects.writes["k\(number)"] = .set(large)
+                effects.writes.append(Effects.KeyWrite("k\(number)", .set(large)))
                 _ = try await store.commit(Commit(effects: effects))
                 if number < 6 { _ = state.operate(0, .delete(key: "k\(number)")) }
             }

@@ -119,6 +119,7 @@ struct QueueDispatcherTests {
             }
             let record = try #require(try await world.record())
             #expect(record.state == .waiting && record.attempt == 0)
+            #expect(world.function.statistics.last.first?.reason == "the host is stopping")
         }
     }
 }

@@ -103,7 +103,7 @@ struct StateTriggerTests {
         try await with({ $0.triggers[2] = .state(StateTrigger(prefix: "", namespace: "guestbook")) }) {
             world async throws in
             var effects = Effects(namespace: "guestbook")
-            effects.writes["entry"] = .set(Array("hello".utf8))
+            effects.writes.append(Effects.KeyWrite("entry", .set(Array("hello".utf8))))
             _ = try await world.store.commit(Commit(effects: effects))
             try await world.dispatching { try await settled(world, 1) }
             #expect(try await changes(world, "entry") == ["hello"])

@@ -59,7 +59,7 @@ struct World: Sendable {
 
     func put(_ key: String, _ text: String) async throws {
         var effects = Effects(namespace: name)
-        effects.writes[StateKey(key)] = .set(Array(text.utf8))
+        effects.writes.append(Effects.KeyWrite(StateKey(key), .set(Array(text.utf8))))
         _ = try await store.commit(Commit(effects: effects))
     }
 

@@ -14,7 +14,7 @@ struct MessageTests {
     func together() async throws {
         try await withStore { store, _ in
             var both = effects(.sample("1"), .sample("2", function: "g"))
-            both.writes["k"] = .set([1])
+            both.writes.append(Effects.KeyWrite("k", .set([1])))
             #expect(try await store.commit(Commit(effects: both)) == .committed)
             #expect(try store.value("k", in: "n")?.value == [1])
             var stale = effects(.sample("3"))

@@ -44,7 +44,7 @@ extension NewInvocation {
 extension Effects {
     static func writing(_ writes: [StateKey: Write], in namespace: String = "n") -> Effects {
         var effects = Effects(namespace: namespace)
-        effects.writes = writes
+        effects.writes = writes.map { Effects.KeyWrite($0.key, $0.value) }
         return effects
     }
 }

@@ -22,15 +22,7 @@ struct WriterTests {
 
     @Test("who comes while a transaction runs shares its commit")
     func joining() async throws {
-        try await withTemporaryFolder { folder in
-            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            // Asked for on the writer's thread, while a unit runs.
-            let clock: @Sendable () -> WallTime = {
-                running.signal()
-                others.wait()
-                return .at(0)
-            }
-            let store = try Store(directory: folder + "/data", now: clock)
+        try await withHaltingStore { store, running, others in
             let before = store.statistics
             async let first: Void = store.put("a", "1")
             #expect(await eventually { running.wait(timeout: .now()) == .success })
@@ -40,20 +32,12 @@ struct WriterTests {
             _ = try await (first, second)
             #expect(store.statistics.units - before.units == 2 && store.statistics.commits - before.commits == 1)
             #expect(try await [store.text("a"), store.text("b")] == ["1", "2"])
-            try store.close()
         }
     }
 
     @Test("who joins a transaction and fails leaves nothing in it, and the others are whole")
     func failingJoiner() async throws {
-        try await withTemporaryFolder { folder in
-            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            let clock: @Sendable () -> WallTime = {
-                running.signal()
-                others.wait()
-                return .at(0)
-            }
-            let store = try Store(directory: folder + "/data", now: clock)
+        try await withHaltingStore { store, running, others in
             store.setBounds(["full": QueueBounds(waiting: 0)])
             async let first: Void = store.put("a", "1")
             #expect(await eventually { running.wait(timeout: .now()) == .success })
@@ -66,6 +50,23 @@ struct WriterTests {
             try await first
             await #expect(throws: QueueFull.self) { try await second.value }
             #expect(try await [store.text("a"), store.text("b")] == ["1", nil])
+        }
+    }
+
+    /// Runs `body` with a store whose units each say that they run, and go on when they are told to.
+    private func withHaltingStore(
+        _ body: (Store, _ running: DispatchSemaphore, _ others: DispatchSemaphore) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            // Asked for on the writer's thread, while a unit runs.
+            let clock: @Sendable () -> WallTime = {
+                running.signal()
+                others.wait()
+                return .at(0)
+            }
+            let store = try Store(directory: folder + "/data", now: clock)
+            try await body(store, running, others)
             try store.close()
         }
     }
@@ -81,7 +82,8 @@ struct WriterTests {
                         var effects = Effects.writing(["n": .increment(1), "k\(index)": .set([1])])
                         effects.messages = [.sample("\(index)")]
                         // One fails while it writes, one when all is written, in an order that varies.
-                        if index % 7 == 0 { effects.writes["text"] = .increment(1) }
+                        let wrong = Effects.KeyWrite("text", .increment(1))
+                        if index % 7 == 0 { effects.writes.insert(wrong, at: index % 3) }
                         if index % 11 == 0 { effects.messages.append(.sample("\(index)", function: "full")) }
                         do {
                             return try await store.commit(Commit(effects: effects)) == .committed

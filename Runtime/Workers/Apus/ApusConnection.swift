@@ -178,11 +178,9 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         var size = 0
         let frame = try input.withUnsafeReadableBytes { try Frame.decode(from: $0, at: &size) }
         guard let frame else { return false }
-        // The frame's own bytes: slices of them outlive what `input` does next.
-        let whole = input.readSlice(length: size) ?? nothing
-        receive(frame) { range in
-            whole.getSlice(at: whole.readerIndex + range.lowerBound, length: range.count) ?? nothing
-        }
+        // Slices outlive what `input` does next.
+        receive(frame) { input.getSlice(at: input.readerIndex + $0.lowerBound, length: $0.count) ?? nothing }
+        input.moveReaderIndex(forwardBy: size)
         return true
     }
 
