@@ -1,3 +1,4 @@
+import Engine
 package import Events
 package import Manifests
 package import Storage
@@ -87,9 +88,6 @@ extension InvocationRequest {
                 urgency: timing.urgency, mayRepeat: self.event?.id != nil))
     }
 
-    /// A year: what is asked for later than that is a mistake.
-    private static let longestDelay = Duration.seconds(366 * 86_400)
-
     private func timing(now: WallTime) throws(Problem) -> (due: WallTime, urgency: Int) {
         guard async == true || (after == nil && at == nil && priority == nil) else {
             throw .badInvocation("'after', 'at' and 'priority' are for what is queued; add 'async'")
@@ -98,23 +96,20 @@ extension InvocationRequest {
         guard NewInvocation.urgencies.contains(urgency) else {
             throw .badInvocation("'priority' is 0 to 7, and 0 runs first; not \(urgency)")
         }
-        guard after == nil || at == nil else { throw .badInvocation("give 'after' or 'at', not both") }
-        var due = now
-        if let after {
-            guard let delay = Quantity.duration(after) else {
-                throw .badInvocation("'after' is a duration such as 10s or 1h30m, not '\(after)'")
-            }
-            due = delay <= Self.longestDelay ? now.advanced(by: delay) : WallTime(milliseconds: .max)
-        } else if let at {
-            guard let time = WallTime(rfc3339: at) else {
-                throw .badInvocation("'at' is a time of RFC 3339 such as 2026-12-24T18:00:00+01:00, not '\(at)'")
-            }
-            due = time
+        do throws(Postponement.Refusal) {
+            return (try Postponement.due(after: after, at: at, now: now), urgency)
+        } catch {
+            throw .badInvocation(reason(for: error))
         }
-        guard due <= now.advanced(by: Self.longestDelay) else {
-            throw .badInvocation("an invocation can be put off for 366 days at most")
+    }
+
+    private func reason(for refusal: Postponement.Refusal) -> String {
+        switch refusal {
+        case .twice: "give 'after' or 'at', not both"
+        case .noDuration: "'after' is a duration such as 10s or 1h30m, not '\(after ?? "")'"
+        case .noTime: "'at' is a time of RFC 3339 such as 2026-12-24T18:00:00+01:00, not '\(at ?? "")'"
+        case .tooLong: "an invocation can be put off for 366 days at most"
         }
-        return (due, urgency)
     }
 
     private func chosenTrigger(of manifest: Manifest) throws(Problem) -> TriggerKind {
@@ -154,8 +149,10 @@ extension InvocationRequest {
         }
         let method = self.method?.uppercased() ?? Self.defaultMethod(manifest, path, hasData: hasData)
         guard method.isToken else { throw .badInvocation("'\(method)' is no method of HTTP, such as GET or POST") }
-        for (name, value) in headers ?? [:] where !name.isToken || !value.isFieldValue {
-            throw .badInvocation("the header '\(name)' has a name or a value that no request can have (RFC 9110 §5)")
+        let headers = (self.headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) }
+        if let header = headers.first(where: { !$0.isSendable }) {
+            throw .badInvocation(
+                "the header '\(header.name)' has a name or a value that no request can have (RFC 9110 §5)")
         }
         // As the gateway does it, so that a call by hand reaches what a request would.
         switch RouteTable([manifest]).find(method, path) {
@@ -163,8 +160,7 @@ extension InvocationRequest {
             return RequestHead(
                 method: method, path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : "",
                 parameters: route.parameters(of: path),
-                headers: (headers ?? [:]).sorted { $0.key < $1.key }.map { HeaderField($0.key, $0.value) },
-                remoteAddress: "127.0.0.1:0")
+                headers: headers, remoteAddress: "127.0.0.1:0")
         case .methods(let allowed):
             throw .badInvocation(
                 "the route '\(parts[0])' does not take \(method), but \(allowed.joined(separator: ", "))")
@@ -267,18 +263,4 @@ extension Problem {
     static func unavailable(_ detail: String) -> Problem {
         Problem(status: 503, code: "unavailable", title: "The host cannot do this now", detail: detail, retryAfter: 1)
     }
-}
-
-extension String {
-    /// RFC 9110 §5.6.2.
-    fileprivate var isToken: Bool {
-        !isEmpty
-            && unicodeScalars.allSatisfy {
-                ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
-                    || "!#$%&'*+-.^_`|~".unicodeScalars.contains($0)
-            }
-    }
-
-    /// Without control characters but tabs (RFC 9110 §5.5).
-    fileprivate var isFieldValue: Bool { utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } }
 }

@@ -8,8 +8,6 @@ package struct Outbox: Sendable {
     package static let maximumData = 1 << 20
     /// Bytes of the attributes that a sender gives.
     static let maximumAttributes = 16 << 10
-    /// A year: what is sent for later than that is a mistake.
-    static let longestDelay = Duration.seconds(366 * 86_400)
 
     private let id: InvocationID
     private let function: String
@@ -64,7 +62,7 @@ package struct Outbox: Sendable {
             throw StateError(
                 .invalid, "a message of \(message.data.count) bytes; the most is \(Self.maximumData)")
         }
-        guard message.after >= .zero, message.after <= Self.longestDelay else {
+        guard message.after >= .zero, message.after <= Postponement.longest else {
             throw StateError(.invalid, "a message is delivered after 0 seconds to 366 days, not \(message.after)")
         }
         if !isImmediate { count += 1 }

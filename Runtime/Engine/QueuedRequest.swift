@@ -13,8 +13,11 @@ package struct QueuedRequest: Sendable {
     package var body: ByteBuffer
     /// Not before this.
     package var due: WallTime
-    /// That of RFC 9218 §4.1, 0…7.
+    /// That of RFC 9218 §4.1.
     package var urgency: Int
+
+    package static let urgencies = NewInvocation.urgencies
+    package static let usualUrgency = NewInvocation.usualUrgency
 
     package init(
         id: InvocationID, function: String, trigger: String, head: RequestHead, body: ByteBuffer, due: WallTime,
@@ -88,7 +91,7 @@ extension InvocationEngine {
         let response = keyed?.response(.response(acceptance.head, acceptance.body), of: request.id, now: now)
         var effects = Effects(namespace: request.function)
         effects.messages = [request.invocation(now: now)]
-        store.commit(Commit(effects: effects, response: response)) { [self] result in
+        store.commit(effects, response: response) { [self] result in
             // On the lane again, and together with what else has been committed.
             lane.deliver { [self] in
                 do throws(Problem) {

@@ -23,6 +23,31 @@ extension HeaderField {
         self.name.utf8.count == name.utf8.count
             && self.name.utf8.elementsEqual(name.utf8) { $0.asciiLowercased == $1.asciiLowercased }
     }
+
+    /// A token, and a value without control characters (RFC 9110 §5.1, §5.5).
+    package var isSendable: Bool {
+        name.isToken && value.utf8.allSatisfy(\.isFieldCharacter)
+    }
+}
+
+extension String {
+    /// Whether this is a token, as methods and names of fields are (RFC 9110 §5.6.2).
+    package var isToken: Bool { !isEmpty && utf8.allSatisfy(\.isTokenCharacter) }
+}
+
+extension UInt8 {
+    /// Of a field's value (RFC 9110 §5.5): no control characters but HTAB.
+    package var isFieldCharacter: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
+
+    /// Of a token (RFC 9110 §5.6.2).
+    package var isTokenCharacter: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(self)
+        }
+    }
 }
 
 extension UInt8 {

@@ -198,19 +198,6 @@ extension UInt8 {
         }
     }
 
-    /// Of a field's value (RFC 9110 §5.5): no control characters but HTAB.
-    var isFieldCharacter: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
-
-    /// Of a token (RFC 9110 §5.6.2).
-    var isTokenCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: "!#$%&'*+.^`|~".utf8.contains(self)
-        }
-    }
-
     fileprivate var hexDigit: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")

@@ -51,16 +51,28 @@ package enum Body: Sendable {
 
 extension Body {
     /// Why a call with this body is cancelled: what has become of the body, or else that its caller has gone.
-    var cancellation: CallFailure {
-        if case .stream(let stream) = self { stream.cancellation } else { .cancelledByCaller }
+    var cancellation: CallFailure { cancellation(after: CancellationError()) }
+
+    /// The same when it could not be read or passed on to its end because of `error`.
+    func cancellation(after error: any Error) -> CallFailure {
+        if case .stream(let stream) = self { return stream.cancellation(after: error) }
+        return .brokenBody(error)
     }
 }
 
 extension BodyStream {
-    /// As of a body. A caller that goes away fails it with `CancellationError`.
-    var cancellation: CallFailure {
-        guard let failure, !(failure is CancellationError) else { return .cancelledByCaller }
-        return CallFailure(.cancelled, "the request's body broke off: \(failure)")
+    /// As of a body.
+    func cancellation(after error: any Error) -> CallFailure {
+        // Who reads it may have been cancelled because it has failed.
+        .brokenBody(error is CancellationError ? failure ?? error : error)
+    }
+}
+
+extension CallFailure {
+    /// A caller that goes away fails its body with `CancellationError`.
+    fileprivate static func brokenBody(_ error: any Error) -> CallFailure {
+        if error is CancellationError { return .cancelledByCaller }
+        return CallFailure(.cancelled, "the request's body broke off: \(error)")
     }
 }
 

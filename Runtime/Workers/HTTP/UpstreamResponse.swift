@@ -44,19 +44,4 @@ extension HeaderField {
     ])
 
     var canBeTrailer: Bool { isSendable && !Self.notTrailers.contains(name.lowercased()) }
-
-    /// A token, and a value without control characters (RFC 9110 §5.1, §5.5).
-    var isSendable: Bool {
-        let isToken =
-            !name.isEmpty
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                }
-            }
-        return isToken && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
-    }
 }

@@ -34,7 +34,7 @@ extension RuntimeEndpoint {
             while var chunk = try await body.next() { all.writeBuffer(&chunk) }
             result = .success(all)
         } catch {
-            result = .failure(body.cancellation)
+            result = .failure(body.cancellation(after: error))
         }
         process.lane.run { [self] in
             guard self.call === call else { return }

@@ -122,7 +122,7 @@ final class PerCallRun: CallRun, @unchecked Sendable {
         } catch is IOError {
         } catch {
             // The body is not complete: a program must not take what came for all of it.
-            if !isOver { process.terminate(because: call.body.cancellation.message) }
+            if !isOver { process.terminate(because: call.body.cancellation(after: error).message) }
         }
         cancelBody()
         channel.close(promise: nil)

@@ -19,7 +19,7 @@ final class SpooledBody: @unchecked Sendable {
         } catch let failure as CallFailure {
             throw failure
         } catch {
-            throw body.cancellation
+            throw body.cancellation(after: error)
         }
     }
 
