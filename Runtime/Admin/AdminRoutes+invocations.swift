@@ -15,9 +15,10 @@ extension AdminRoutes {
         router.delete("/v1/invocations/:id") { _, context -> Response in try await cancel(invocation(context)) }
     }
 
-    func invocation(_ context: Context) throws -> InvocationID {
-        let text = try context.parameters.require("id")
-        guard let id = InvocationID(text) else { throw Problem.badRequest("'\(text)' is no id of an invocation") }
+    func invocation(_ context: Context) throws -> InvocationID { try invocation(named: parameter("id", context)) }
+
+    func invocation(named text: String) throws(Problem) -> InvocationID {
+        guard let id = InvocationID(text) else { throw .badRequest("'\(text)' is no id of an invocation") }
         return id
     }
 
@@ -54,6 +55,10 @@ extension AdminRoutes {
         case .waiting: return try .json(CancellationDocument(cancelled: QueueState.waiting.rawValue))
         case .running: return try .json(CancellationDocument(cancelled: QueueState.running.rawValue))
         case .ended(let state):
+            // Who repeats a cancel, perhaps since its answer was lost, is told the same as before: it is cancelled.
+            guard try await record(id).outcome != .cancelled else {
+                return try .json(CancellationDocument(cancelled: state.rawValue))
+            }
             throw Problem(
                 status: 409, code: "ended", title: "The invocation has ended",
                 detail: "it is \(state.rawValue); there is nothing to cancel", invocation: id)

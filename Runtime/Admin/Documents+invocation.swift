@@ -66,7 +66,7 @@ package struct StoredResultDocument: Sendable, Codable {
 }
 
 package struct CancellationDocument: Sendable, Codable {
-    /// The state that it was in.
+    /// The state that it was in; `done` when it was cancelled before.
     package var cancelled: String
 }
 

@@ -17,10 +17,12 @@ struct InvocationCommand: AsyncParsableCommand {
               apus invocation 01a2… --result     what it answered, as it is
             """)
 
-    @Argument(help: "The invocation's id.")
+    @Argument(help: "The invocation's id.", transform: Name.read)
     var id: String
 
-    @Option(help: ArgumentHelp("Wait until it has ended, at most so long.", valueName: "time"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Wait until it has ended, at most so long.", valueName: "time"),
+        transform: TimeSpan.read)
     var wait: TimeSpan?
 
     @Flag(help: "Print the body of what it answered.")
@@ -94,14 +96,15 @@ struct CancelCommand: AsyncParsableCommand {
         commandName: "cancel", abstract: "Ends an asynchronous invocation that has not ended.",
         discussion: """
             One that waits does not run. One that runs is ended: nothing of its state and messages is applied; what its \
-            handler has done elsewhere stays done.
+            handler has done elsewhere stays done. One that was cancelled before stays so, and one that has ended \
+            otherwise is refused with 65.
 
             Examples:
 
               apus cancel 01a2…
             """)
 
-    @Argument(help: "The invocation's id.")
+    @Argument(help: "The invocation's id.", transform: Name.read)
     var id: String
 
     @OptionGroup var output: OutputOptions
@@ -112,7 +115,8 @@ struct CancelCommand: AsyncParsableCommand {
             let client = try host.client()
             let answer = try await client.send(.delete, Target("v1", "invocations", id))
             guard !output.json else { return Terminal.bytes(answer) }
-            Terminal.line("cancelled; it was \(try client.decode(CancellationDocument.self, answer).cancelled)")
+            let state = try client.decode(CancellationDocument.self, answer).cancelled
+            Terminal.line(state == "done" ? "it was cancelled before" : "cancelled; it was \(state)")
         }
     }
 }

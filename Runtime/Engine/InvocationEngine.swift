@@ -183,6 +183,11 @@ package final class InvocationEngine: Sendable {
 
     @inline(never)
     private func note(_ failure: Failure, of run: Run) {
+        var failure = failure
+        // A queued one has no caller that could go: whoever has cancelled it says why.
+        if failure.outcome == .cancelled, let reason = running.reason(ofCancelling: run.invocation.id) {
+            failure.reason = reason
+        }
         let change = run.function.ended(
             run.invocation, failure.outcome, from: run.start, reason: failure.reason, pass: run.pass,
             verdict: failure.verdict)

@@ -140,7 +140,7 @@ extension InvocationEngine {
     /// commits at the same moment has lost its lease.
     package func cancel(_ id: InvocationID, reason: String) async throws -> Cancellation {
         let cancellation = try await store.cancel(id, reason: reason)
-        if cancellation == .running { running.end(id) }
+        if cancellation == .running { running.end(id, because: reason) }
         endings.ended(id)
         // What was behind it in its line may be due.
         queueChanged()

@@ -65,7 +65,11 @@ struct RespondAsyncTests {
             let accepted = try Self.post(try host.connect(), "/increment?key=n", [("Apus-After", "1h")])
             let location = try #require(accepted.headers["location"])
             #expect(try Self.document(host, location).state == "waiting")
-            #expect(try Self.document(host, location, method: "DELETE").outcome == "cancelled")
+            for _ in 0..<2 {
+                #expect(try Self.document(host, location, method: "DELETE").outcome == "cancelled")
+            }
+            let again = try host.cli("cancel", try #require(accepted.headers["apus-invocation"]))
+            #expect(again.status == 0 && again.output == "it was cancelled before\n")
             #expect(try host.get(location + "/result").status == 410)
             host.kill()
             try await host.start()

@@ -82,7 +82,7 @@ struct QueuedInvocationTests {
         }
     }
 
-    @Test("one that runs is cancelled: its call ends, it is done, and the next runs at once")
+    @Test("one that runs is cancelled: its call ends for that reason, it is done, and the next runs at once")
     func cancel() async throws {
         try await World.with(.shell("exec sleep 600") { $0.workers.max = 1 }) { world async throws in
             try await world.enqueue("1")
@@ -93,6 +93,7 @@ struct QueuedInvocationTests {
                 #expect(await eventually { world.function.pool.snapshot.running == 0 })
                 let record = try #require(try await world.record())
                 #expect(record.state == .done && record.outcome == .cancelled && record.reason == "asked for")
+                #expect(await eventually { world.function.statistics.last.first?.reason == "asked for" })
                 #expect(try await world.engine.cancel(id, reason: "again") == .ended(.done))
             }
         }
