@@ -11,8 +11,9 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Reads the manifests as 'serve' does, without starting anything: keys, types, values, and what only the \
             manifests together can show, such as two functions with one route. Prints FILE:LINE:COLUMN: MESSAGE for each \
-            problem, to standard error, and exits with 1 when there is any. Where there is none, it warns of what 'serve' \
-            takes and may not be meant, such as a folder without manifests, or one to watch that is not there.
+            problem, to standard error, and exits with 1 when there is any. Where there is none, it warns of what may \
+            not be meant, such as a folder without manifests, or one to watch that is not there or is a file; 'serve' takes \
+            that and logs the same warning.
 
             With --leaks, runs one event on workers that have run nothing, and on workers that have run it before, and \
             compares what they answer and what they leave in the state: a function that keeps nothing between calls \

@@ -36,17 +36,16 @@ package struct Host: Sendable {
         let store = try Store(
             directory: configuration.data, results: configuration.retention.results, weaknesses: Self.weaknesses)
         do {
-            try await serve(loaded.manifests, stamps: stamps, store: store, in: surroundings, on: sockets)
+            try await serve(loaded, stamps: stamps, store: store, in: surroundings, on: sockets)
         } catch {
             // The reason to end is worth more than what closing may say.
             try? store.close()
             throw error
         }
-        try store.close()
     }
 
     private func serve(
-        _ manifests: [Manifest], stamps: ManifestStamps, store: Store, in surroundings: Surroundings,
+        _ loaded: LoadResult, stamps: ManifestStamps, store: Store, in surroundings: Surroundings,
         on sockets: PassedSockets
     ) async throws {
         let logs = try HostLogs(directory: configuration.data + "/logs", configuration: configuration)
@@ -121,11 +120,14 @@ package struct Host: Sendable {
             })
         try await workerAPI.serving {
             // Only now, since workers are told where the API listens.
-            try await reloader.apply(manifests)
-            announce(manifests, at: gateway, logger: logger)
+            try await reloader.apply(loaded)
+            announce(loaded.manifests, at: gateway, logger: logger)
             try await run(services, logger: logger)
         }
         try await group.shutdownGracefully()
+        // The data folder is free for the next host before that is said.
+        try store.close()
+        logger.notice("stopped")
     }
 
     /// Guarantees that a test of the test harness takes away with the environment variable `APUS_WEAKEN`.

@@ -66,7 +66,7 @@ actor Reloader {
         var problems = loaded.problems.map(\.description)
         if problems.isEmpty {
             do {
-                let change = try await apply(loaded.manifests)
+                let change = try await apply(loaded)
                 logger.notice("reloaded: \(change)")
                 return ReloadDocument(
                     functions: change.functions, added: change.added, changed: change.changed, removed: change.removed)
@@ -80,7 +80,8 @@ actor Reloader {
 
     /// What may fail comes first; then functions and routes change at once, so that no request fails for it.
     @discardableResult
-    func apply(_ manifests: [Manifest]) async throws -> SetChange {
+    func apply(_ loaded: LoadResult) async throws -> SetChange {
+        let manifests = loaded.manifests
         let problems = SelfFeeding(manifests, data: data).problems + sandboxes.problems(in: manifests)
         guard problems.isEmpty else { throw StartFailure(.manifests, problems.joined(separator: "\n")) }
         let next = try await functions.prepare(sandboxes.applied(to: manifests))
@@ -91,6 +92,7 @@ actor Reloader {
             throw error
         }
         let change = await functions.apply(next) { [gateway] in gateway.update(manifests) }
+        for warning in loaded.warnings { logger.warning("\(warning.place): \(warning.message)") }
         try await files.update(manifests)
         return change
     }

@@ -11,7 +11,11 @@ package struct HandlerResolver: Sendable {
 
     /// Why there is no such program, and what to do.
     package struct Failure: Error, Sendable, Equatable {
-        package enum Part: Sendable, Equatable { case program, script, directory }
+        package enum Part: Sendable, Equatable {
+            case program, directory
+            /// One of the command, counted from 0.
+            case word(Int)
+        }
 
         package var message: String
         /// What of the handler is at fault.
@@ -31,6 +35,9 @@ package struct HandlerResolver: Sendable {
     /// Whether there is something at an absolute path.
     package var exists: @Sendable (_ path: String) -> Bool = { FileManager.default.fileExists(atPath: $0) }
 
+    /// Whether that is a folder.
+    package var isFolder: @Sendable (_ path: String) -> Bool = { isDirectory($0) }
+
     package init(
         locate:
             @escaping @Sendable (_ program: Program, _ directory: String, _ folder: String)
@@ -48,6 +55,7 @@ package struct HandlerResolver: Sendable {
             }
         }
         resolver.exists = { _ in true }
+        resolver.isFolder = { _ in true }
         return resolver
     }()
 
@@ -130,33 +138,53 @@ package struct HandlerResolver: Sendable {
 
 /// Scripts: the program of such a command is there, whatever becomes of it.
 extension HandlerResolver {
-    /// Programs whose first argument is the file that they run. A version may follow the name, as in `python3.12`.
-    private static let interpreters: Set<String> = [
-        "ash", "bash", "dash", "ksh", "lua", "luajit", "node", "nodejs", "perl", "php", "python", "ruby", "sh", "zsh",
+    /// Programs whose first argument is the file that they run, and the options with which it still is: those that have
+    /// neither a value nor another source for the program. A version may follow the name, as in `python3.12`.
+    private static let interpreters: [String: String] = [
+        "ash": shell, "bash": shell, "dash": shell, "ksh": shell, "sh": shell, "zsh": shell,
+        "lua": "iE", "luajit": "iE", "node": "", "nodejs": "", "perl": "tTwWX", "php": "nq",
+        "python": "bBdEiIOPqsSuvx", "ruby": "w",
     ]
+    private static let shell = "aefmnuvx"
 
     /// Why an interpreter would not find its script; `nil` also for a command that may not name one.
-    ///
-    /// Only the word right behind the interpreter can be nothing else, and only when it is no option: behind an option
-    /// may be its value, or the program is in the option itself, as with `sh -c`. (`node inspect` debugs what follows.)
     private static func missingScript(of words: [String], directory: String, searchPath: [String]) -> Failure? {
-        guard words.count > 1, isInterpreter(words[0]), !words[1].hasPrefix("-"), !words[1].hasPrefix("+"),
-            words[1] != "inspect"
-        else { return nil }
-        let script = AbsolutePath.resolve(words[1], from: directory)
+        guard let index = scriptIndex(in: words) else { return nil }
+        let script = AbsolutePath.resolve(words[index], from: directory)
         // Node.js takes `app` for `app.js`, and a shell looks for its script on PATH, too.
         var places = [script, script + ".js"]
-        if !words[1].contains("/") { places += searchPath.map { $0 + "/" + words[1] } }
+        if !words[index].contains("/") { places += searchPath.map { $0 + "/" + words[index] } }
         if places.contains(where: { FileManager.default.fileExists(atPath: $0) }) { return nil }
-        return Failure(message: "the script \(script) does not exist; write it, or correct its path", part: .script)
+        return Failure(
+            message: "the script \(script) does not exist; write it, or correct its path", part: .word(index))
     }
 
-    /// A program that is named by a path of its own may be anybody's.
-    private static func isInterpreter(_ program: String) -> Bool {
-        guard program.hasPrefix("/") || !program.contains("/") else { return false }
+    /// Which word can be nothing else than a script: the one behind the interpreter, before which `env` may stand, and
+    /// behind options that are known. Behind another option may be its value, or the program is in the option itself, as
+    /// with `sh -c`. (`node inspect` debugs what follows.)
+    private static func scriptIndex(in words: [String]) -> Int? {
+        let start = baseName(of: words[0]) == "env" ? 1 : 0
+        guard start < words.count, let name = baseName(of: words[start]), let flags = interpreters[name] else {
+            return nil
+        }
+        let index = words.indices.dropFirst(start + 1).first { !areFlags(words[$0], of: flags) }
+        guard let index, !words[index].hasPrefix("-"), !words[index].hasPrefix("+"), words[index] != "inspect" else {
+            return nil
+        }
+        return index
+    }
+
+    /// Without folder and version; `nil` for a program that is named by a path of its own, which may be anybody's.
+    private static func baseName(of program: String) -> String? {
+        guard program.hasPrefix("/") || !program.contains("/") else { return nil }
         var name = program.split(separator: "/").last ?? ""
         while let last = name.last, last == "." || ("0"..."9").contains(last) { name.removeLast() }
-        return interpreters.contains(String(name))
+        return String(name)
+    }
+
+    /// Whether it is one of the options, or several in one word, such as `-ux`.
+    private static func areFlags(_ word: String, of flags: String) -> Bool {
+        word.count > 1 && word.hasPrefix("-") && word.dropFirst().allSatisfy { flags.contains($0) }
     }
 }
 

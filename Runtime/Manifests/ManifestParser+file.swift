@@ -9,8 +9,11 @@ extension ManifestParser {
         let settle = mapping["settle"].flatMap { $0.duration(from: .zero, to: .seconds(3600)) }
         let existing = mapping["existing"].flatMap { $0.choice(FileTrigger.Existing.self) }
         guard let watch, let path = path(watch) else { return nil }
-        if !handlers.exists(path) {
-            watch.warn("there is no folder \(path); make it, or correct the path; until then the host waits for it")
+        if !handlers.isFolder(path) {
+            watch.warn(
+                handlers.exists(path)
+                    ? "\(path) is no folder; watch that of the file, and name it in 'include'; else no event comes"
+                    : "there is no folder \(path); make it, or correct the path; until then the host waits for it")
         }
         var trigger = FileTrigger(watch: path, include: include ?? [], exclude: exclude ?? [])
         trigger.events = events.map(Set.init) ?? trigger.events

@@ -8,8 +8,8 @@ extension ManifestParser {
         var value: Value
         /// Where `directory` stands, if it does.
         var directoryValue: Value?
-        /// Where the command's second word stands, if there is one.
-        var scriptValue: Value?
+        /// Where the words of a command stand.
+        var words: [Value] = []
         var health: String?
         var path: String?
     }
@@ -38,7 +38,7 @@ extension ManifestParser {
         case (nil, let command?):
             let words = command.items(
                 "a list of the program and its arguments, such as [python3, handler.py]",
-                whenEmpty: "give the program and its arguments")
+                whenEmpty: "give the program and its arguments", meantBy: Self.words(of:))
             let arguments = words?.compactMap { $0.textAsWritten("text") } ?? []
             guard let words, let first = words.first, arguments.count == words.count else { return nil }
             guard arguments[0] != "" else {
@@ -49,13 +49,19 @@ extension ManifestParser {
             guard let directory, let contract = contract ?? .stdio else { return nil }
             return HandlerSyntax(
                 program: .command(arguments), contract: contract, directory: directory, value: first,
-                directoryValue: mapping["directory"], scriptValue: words.dropFirst().first)
+                directoryValue: mapping["directory"], words: words)
         case (.some, .some):
             value.refuse("'product' and 'command' exclude each other; keep one of them")
         case (nil, nil):
             value.refuse("nothing to run; give 'product' (of the Swift package around it) or 'command'")
         }
         return nil
+    }
+
+    /// What a command line means: its words, or a shell's reading of it where it has more than words.
+    private static func words(of line: String) -> [String] {
+        let isPlain = line.allSatisfy { $0.isLetter || $0.isNumber || " ./-_:,+@".contains($0) }
+        return isPlain ? line.split(separator: " ").map(String.init) : ["sh", "-c", line]
     }
 
     func resolve(_ syntax: HandlerSyntax) -> Handler? {
@@ -71,7 +77,7 @@ extension ManifestParser {
             let culprit =
                 switch error.part {
                 case .program: syntax.value
-                case .script: syntax.scriptValue ?? syntax.value
+                case .word(let index): syntax.words[index]
                 case .directory: syntax.directoryValue ?? syntax.value
                 }
             culprit.refuse(error.message)

@@ -6,6 +6,8 @@ package struct ManifestProblem: Error, Sendable, Hashable, CustomStringConvertib
     package var position: Position?
     /// What was expected, what was found, and what to do.
     package var message: String
+    /// It is no fault, and perhaps not what was meant.
+    package private(set) var isWarning = false
 
     package init(file: String, position: Position? = nil, message: String) {
         self.file = file
@@ -13,16 +15,16 @@ package struct ManifestProblem: Error, Sendable, Hashable, CustomStringConvertib
         self.message = message
     }
 
-    /// Something that is no fault, and perhaps not what was meant.
     static func warning(_ message: String, file: String, position: Position? = nil) -> ManifestProblem {
-        ManifestProblem(file: file, position: position, message: "warning: " + message)
+        var warning = ManifestProblem(file: file, position: position, message: message)
+        warning.isWarning = true
+        return warning
     }
 
-    /// `FILE:LINE:COLUMN: MESSAGE`, which editors and terminals turn into a link.
-    package var description: String {
-        guard let position else { return "\(file): \(message)" }
-        return "\(file):\(position.line):\(position.column): \(message)"
-    }
+    /// `FILE:LINE:COLUMN`, which editors and terminals turn into a link.
+    package var place: String { position.map { "\(file):\($0.line):\($0.column)" } ?? file }
+
+    package var description: String { "\(place): \(isWarning ? "warning: " : "")\(message)" }
 }
 
 /// A place in a file. Lines and columns count from 1, columns in Unicode scalars.

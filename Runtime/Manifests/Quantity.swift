@@ -1,3 +1,5 @@
+import Events
+
 /// How manifests write durations and sizes. The same rules stand in `manifests/schema.json`.
 package enum Quantity {
     /// From the longest to the shortest, since a compound duration descends: `1h30m`.
@@ -26,7 +28,7 @@ package enum Quantity {
 
     /// As `duration(_:)` reads it: `1h30m`, `0s`.
     package static func text(_ duration: Duration) -> String {
-        var rest = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+        var rest = duration.milliseconds
         var text = ""
         for (suffix, milliseconds) in units where rest >= milliseconds {
             text += "\(rest / milliseconds)\(suffix)"

@@ -149,10 +149,14 @@ struct Value {
     // MARK: lists
 
     /// The items of a list with at least one.
-    func items(_ what: String, whenEmpty advice: String = "leave the key out, or give at least one") -> [Value]? {
+    ///
+    /// - Parameter words: the items that are meant by a text where the list should be.
+    func items(
+        _ what: String, whenEmpty advice: String = "leave the key out, or give at least one",
+        meantBy words: (String) -> [String] = { $0.split(separator: ", ").map(String.init) }
+    ) -> [Value]? {
         guard let sequence = node.sequence else {
-            let advice = node.scalar.map { ScalarKind($0) == .null ? "" : "; write [\($0.string)]" } ?? ""
-            expected(what, advice: advice)
+            expected(what, advice: list(words).map { "; write \($0)" } ?? "")
             return nil
         }
         guard !sequence.isEmpty else {
@@ -162,6 +166,16 @@ struct Value {
         return sequence.enumerated().map { index, item in
             Value(node: item, path: "\(path)[\(index)]", report: report)
         }
+    }
+
+    /// The text that stands there as a list in YAML, on one line.
+    private func list(_ words: (String) -> [String]) -> String? {
+        guard let (kind, text) = scalar, kind != .null, !text.contains(where: \.isNewline) else { return nil }
+        let items = words(text).map { Node.scalar(Node.Scalar($0)) }
+        guard !items.isEmpty else { return nil }
+        let list = Node.sequence(Node.Sequence(items, Tag(.seq), .flow))
+        let yaml = try? Yams.serialize(node: list, width: -1, allowUnicode: true)
+        return yaml.map { String($0.prefix { !$0.isNewline }) }
     }
 
     /// The items of a list in which each may stand once, read by `read`; what `read` refuses is left out.

@@ -35,6 +35,17 @@ struct CheckTests {
         }
     }
 
+    @Test("serve warns in its log of what check warns of")
+    func warnings() async throws {
+        try await ApusHost.with([:]) { host in
+            let folder = host.folder + "/manifests"
+            let warning = "the folder holds no *.yaml and no *.yml but reference.yaml"
+            let check = try run(ApusHost.build + "/apus", ["check", folder])
+            #expect(check.status == 0 && check.error.contains("\(folder): warning: \(warning)"))
+            #expect(host.log.contains("WARNING \(folder): \(warning)"))
+        }
+    }
+
     @Test("while it watches, a broken manifest changes nothing and says why; a mended one is taken up")
     func watch() async throws {
         try await ApusHost.with(["hello": Self.hello], arguments: ["--watch"]) { host in

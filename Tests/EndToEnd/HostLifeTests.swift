@@ -49,6 +49,16 @@ struct HostLifeTests {
         }
     }
 
+    @Test("says when it begins to stop, and at last that it has stopped")
+    func stopping() async throws {
+        try await ApusHost.with(["worker": Self.worker()]) { host in
+            host.signal(SIGTERM)
+            #expect(host.wait() == 0)
+            #expect(host.log.contains("stopping: finishing what runs"))
+            #expect(host.log.hasSuffix(" stopped\n"))
+        }
+    }
+
     @Test("raises its limit of open files and keeps clients within it")
     func openFiles() async throws {
         let launcher = ["/usr/bin/prlimit", "--nofile=256:2048"]

@@ -103,17 +103,48 @@ import Testing
     }
 
     @Test(
+        "a script is seen behind options that take no value, and behind env",
+        arguments: [
+            ["python3", "-u", "x.py"], ["python3", "-uB", "-O", "x.py", "there"], ["bash", "-e", "-ux", "x.sh"],
+            ["env", "python3", "x.py"], ["/usr/bin/env", "perl", "-w", "x.pl"], ["ruby", "-w", "x.rb"],
+            ["php", "-n", "x.php"], ["lua", "-E", "x.lua"],
+        ])
+    func missingBehindOptions(_ command: [String]) async throws {
+        try await withTemporaryFolder { folder in
+            for name in ["bash", "env", "lua", "perl", "php", "python3", "ruby"] {
+                try makeProgram("\(folder)/bin/\(name)")
+            }
+            let resolver = HandlerResolver(beside: nil, searchPath: folder + "/bin")
+            let index = try #require(command.firstIndex(where: { $0.hasPrefix("x.") }))
+            let script = "\(folder)/\(command[index])"
+            guard case .failure(let failure) = resolver.locate(.command(command), folder, folder) else {
+                Issue.record("the script is not missed")
+                return
+            }
+            #expect(failure.message == "the script \(script) does not exist; write it, or correct its path")
+            #expect(failure.part == .word(index))
+            try makeFile(script, "")
+            #expect(message(resolver, .command(command), folder) == nil)
+        }
+    }
+
+    @Test(
         "a word that may be something else than a script is not looked for",
         arguments: [
             ["sh", "-c", "echo hello"], ["sh", "-", "x"], ["sh", "+e", "x"], ["sh"], ["python3", "-m", "shop.orders"],
             ["cat", "nowhere"], ["python.sh", "nowhere"], ["tool3", "nowhere"], ["node", "inspect", "app.js"],
-            ["bin/node", "serve"],
+            ["bin/node", "serve"], ["sh", "-ec", "nowhere"], ["sh", "-e", "-"], ["sh", "-eo", "pipefail", "nowhere"],
+            ["sh", "-l", "nowhere"], ["python3", "-um", "shop"], ["python3", "-u", "-c", "nowhere"], ["python3", "-u"],
+            ["python3", "-W", "ignore", "nowhere"], ["python3", "-V", "nowhere"], ["python3", "--", "nowhere"],
+            ["node", "-e", "nowhere"], ["node", "-r", "nowhere", "app"], ["env"], ["env", "A=b", "sh", "nowhere"],
+            ["env", "-i", "sh", "nowhere"], ["env", "sh"], ["env", "sh", "-c", "nowhere"], ["env", "cat", "nowhere"],
+            ["env", "bin/sh", "nowhere"],
             // Found by Node.js, and on the PATH.
             ["node", "app"], ["sh", "cat"],
         ])
     func noScript(_ command: [String]) async throws {
         try await withTemporaryFolder { folder in
-            for name in ["sh", "python3", "cat", "python.sh", "tool3", "node"] {
+            for name in ["sh", "python3", "cat", "python.sh", "tool3", "node", "env"] {
                 try makeProgram("\(folder)/bin/\(name)")
             }
             try makeFile(folder + "/app.js", "")

@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test("a folder to be watched that is not there is no problem, and is told")
+    @Test("a folder to be watched that is not there, or is a file, is no problem, and is told")
     func unwatched() async throws {
         try await withTemporaryFolder { folder in
             let text = "name: one\nhandler: { command: [cat] }\ntriggers:\n  - file: { watch: ./in }\n"
@@ -59,6 +59,12 @@ import Testing
                 result.warnings.map(\.description) == [
                     "\(folder)/manifest.yaml:4:20: warning: triggers[0].file.watch: \(told)"
                 ])
+            try write("", to: folder + "/in")
+            let file = try load(text, in: folder, handlers: .installed)
+            #expect(file.problems == [])
+            #expect(file.warnings.count == 1)
+            #expect(file.warnings.first?.message.contains("\(folder)/in is no folder; watch that of the file") == true)
+            try FileManager.default.removeItem(atPath: folder + "/in")
             try FileManager.default.createDirectory(atPath: folder + "/in", withIntermediateDirectories: false)
             #expect(try load(text, in: folder, handlers: .installed).warnings == [])
         }
