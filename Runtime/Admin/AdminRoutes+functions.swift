@@ -20,7 +20,7 @@ extension AdminRoutes {
     }
 
     private func function(_ context: Context) throws -> HostedFunction {
-        let name = try context.parameters.require("name")
+        let name = try parameter("name", context)
         guard let function = engine.function(named: name) else {
             throw Problem.notFound("no function is named '\(name)'")
         }

@@ -8,9 +8,10 @@ extension AdminRoutes {
     /// JSON lines: those that are there, and with `follow=true` those that come, until the caller goes away.
     func logs(_ request: Request) async throws -> Response {
         let follow = try request.query("follow") == "true"
+        let id = try request.query("invocation").map { try invocation(named: $0) }
         let query = LogQuery(
-            function: try request.query("function"), invocation: try request.query("invocation"),
-            since: try time("since", request), limit: try request.limit(default: follow ? 10 : 1000, most: 100_000))
+            function: try request.query("function"), invocation: id?.description, since: try time("since", request),
+            limit: try request.limit(default: follow ? 10 : 1000, most: 100_000))
         guard follow else {
             let lines = await services.logs.lines(query)
             if lines.isEmpty { try await requireFunction(query) }

@@ -32,7 +32,7 @@ extension AdminRoutes {
         }
     }
 
-    private func namespace(_ context: Context) throws -> String { try context.parameters.require("namespace") }
+    private func namespace(_ context: Context) throws -> String { try parameter("namespace", context) }
 
     /// What follows the namespace, percent-decoded; slashes belong to it, also the last.
     private func key(_ request: Request) throws -> String {
@@ -80,7 +80,7 @@ extension AdminRoutes {
             throw Problem.notFound("the namespace '\(namespace)' has no key '\(key)'")
         }
         var effects = Effects(namespace: namespace)
-        effects.writes[StateKey(key)] = write
+        effects.writes = [Effects.KeyWrite(StateKey(key), write)]
         do {
             // Nothing was read, so nothing can conflict.
             guard try await engine.store.commit(Commit(effects: effects)) == .committed else {

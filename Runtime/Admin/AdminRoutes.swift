@@ -4,6 +4,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Logging
+import Manifests
 import NIOCore
 
 /// The resources of the admin API; each kind has a file of its own.
@@ -30,6 +31,15 @@ struct AdminRoutes: Sendable {
         addInvocationRoutes(to: router)
         addDeadRoutes(to: router)
         return router
+    }
+
+    /// A part of the path, percent-decoded.
+    func parameter(_ name: String, _ context: Context) throws -> String {
+        let text = try context.parameters.require(name)
+        guard let decoded = RequestPath.decode(Substring(text), refusingNull: true) else {
+            throw Problem.badRequest("the \(name) in the path is not percent-encoded UTF-8")
+        }
+        return decoded
     }
 
     private func readiness() async throws -> Response {

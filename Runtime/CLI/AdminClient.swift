@@ -38,7 +38,12 @@ struct AdminClient: Sendable {
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))
         } catch {
-            throw Failure(.software, "what answers on \(address) is not the admin API of this version: \(error)")
+            throw Failure(
+                .software,
+                """
+                what answers on \(address) is not the admin API of this version of Apus; use the 'apus' that the host \
+                runs, or name another host with --admin
+                """)
         }
     }
 

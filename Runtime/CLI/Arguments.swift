@@ -3,6 +3,15 @@ import Events
 import Foundation
 import Manifests
 
+/// What a thing is called: a function, a namespace, a key, an invocation, a file.
+enum Name {
+    /// An empty one, which may be a variable of a script that is not set, must not come to mean all that there is.
+    static func read(_ argument: String) throws -> String {
+        guard !argument.isEmpty else { throw ValidationError("it is empty") }
+        return argument
+    }
+}
+
 /// A length of time, as manifests write it.
 struct TimeSpan: ExpressibleByArgument, Equatable {
     var duration: Duration
@@ -12,6 +21,14 @@ struct TimeSpan: ExpressibleByArgument, Equatable {
     init?(argument: String) {
         guard let duration = Quantity.duration(argument) else { return nil }
         self.duration = duration
+    }
+
+    /// Says what was expected, which `init` cannot.
+    static func read(_ argument: String) throws -> TimeSpan {
+        guard let span = TimeSpan(argument: argument) else {
+            throw ValidationError("expected a length of time such as 200ms, 10s or 1h30m")
+        }
+        return span
     }
 
     var defaultValueDescription: String { Quantity.text(duration) }

@@ -23,7 +23,7 @@ struct DeadCommand: AsyncParsableCommand {
         subcommands: [List.self, Show.self, Retry.self, Drop.self])
 
     struct Filter: ParsableArguments {
-        @Option(help: "Those of this function.") var function: String?
+        @Option(help: "Those of this function.", transform: Name.read) var function: String?
         @Option(help: "Those with this outcome: failed, timedOut, exhausted, …") var outcome: DeadOutcome?
         @Option(help: ArgumentHelp("Those that died before: a time, or how long ago, such as 1h.", valueName: "time"))
         var olderThan: Moment?
@@ -70,7 +70,7 @@ struct DeadCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Shows all about one dead letter.")
-        @Argument(help: "The invocation's id.") var id: String
+        @Argument(help: "The invocation's id.", transform: Name.read) var id: String
         @OptionGroup var output: OutputOptions
         @OptionGroup var host: AdminOptions
 
@@ -113,7 +113,7 @@ struct DeadCommand: AsyncParsableCommand {
 extension DeadCommand {
     /// Dead letters by their ids, or by a filter.
     struct Chosen: ParsableArguments {
-        @Argument(help: "Ids of invocations.") var ids: [String] = []
+        @Argument(help: "Ids of invocations.", transform: Name.read) var ids: [String] = []
         @OptionGroup var filter: Filter
         @Flag(help: "Every dead letter.") var all = false
         @Flag(help: "Do it, and do not only count.") var yes = false

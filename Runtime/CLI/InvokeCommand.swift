@@ -24,7 +24,7 @@ struct InvokeCommand: AsyncParsableCommand {
               apus invoke report --async --after 10m --priority 7 --data @june.json
             """)
 
-    @Argument(help: "The function.")
+    @Argument(help: "The function.", transform: Name.read)
     var name: String
 
     @Option(help: ArgumentHelp("The body, or the event's data; @FILE reads a file, - standard input."))
@@ -51,7 +51,10 @@ struct InvokeCommand: AsyncParsableCommand {
     @Flag(help: "Put the request or the event into the queue and do not wait for it; prints 'queued ID'.")
     var async = false
 
-    @Option(help: ArgumentHelp("With --async: not before so much time has passed.", valueName: "time"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("With --async: not before so much time has passed.", valueName: "time"),
+        transform: TimeSpan.read)
     var after: TimeSpan?
 
     @Option(help: ArgumentHelp("With --async: not before this time, in RFC 3339.", valueName: "time"))

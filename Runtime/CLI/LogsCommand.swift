@@ -7,7 +7,7 @@ struct LogsCommand: AsyncParsableCommand {
         commandName: "logs", abstract: "Shows log lines of functions and of the host.",
         discussion: """
             What handlers log and print, with the function, the worker's process id and the invocation, and what the \
-            host says. Times are in UTC.
+            host says. Times are in UTC. Where there is no such line, that is said on standard error.
 
             Examples:
 
@@ -17,13 +17,13 @@ struct LogsCommand: AsyncParsableCommand {
               apus logs --invocation 0198c0de-7000-7000-8000-000000000000
             """)
 
-    @Argument(help: "The function; without it, all of them and the host.")
+    @Argument(help: "The function; without it, all of them and the host.", transform: Name.read)
     var name: String?
 
     @Flag(name: .shortAndLong, help: "Go on with the lines that come.")
     var follow = false
 
-    @Option(help: ArgumentHelp("Only lines of this invocation.", valueName: "id"))
+    @Option(help: ArgumentHelp("Only lines of this invocation.", valueName: "id"), transform: Name.read)
     var invocation: String?
 
     @Option(help: ArgumentHelp("Only lines from then on: 15m (ago), 2026-11-20, 2026-11-20T18:00:00Z."))
@@ -39,8 +39,13 @@ struct LogsCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let format: Console.Format = output.json ? .json : Terminal.hasColours ? .pretty : .plain
+            var isEmpty = true
             try await host.client().lines(target(now: .now())) { bytes in
+                isEmpty = false
                 Terminal.line(Self.text(of: bytes, format))
+            }
+            if isEmpty {
+                Terminal.error("the log has no " + (invocation.map { "line of invocation \($0)" } ?? "such line"))
             }
         }
     }

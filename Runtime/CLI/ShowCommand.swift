@@ -14,7 +14,7 @@ struct ShowCommand: AsyncParsableCommand {
               apus show hello --json | jq .declared.settings
             """)
 
-    @Argument(help: "The function.")
+    @Argument(help: "The function.", transform: Name.read)
     var name: String
 
     @OptionGroup var output: OutputOptions

@@ -8,7 +8,7 @@ extension StateCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists keys and values, in the order of the keys' bytes.")
 
-        @Argument(help: "The namespace.") var namespace: String
+        @Argument(help: "The namespace.", transform: Name.read) var namespace: String
         @Option(help: "Only keys that begin with this.") var prefix: String?
         @Option(name: .shortAndLong, help: ArgumentHelp("At most so many; default: all.", valueName: "n"))
         var limit: Int?

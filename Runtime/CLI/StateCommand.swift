@@ -21,8 +21,8 @@ struct StateCommand: AsyncParsableCommand {
         subcommands: [Get.self, Put.self, Delete.self, List.self, Namespaces.self])
 
     struct Key: ParsableArguments {
-        @Argument(help: "The namespace.") var namespace: String
-        @Argument(help: "The key.") var key: String
+        @Argument(help: "The namespace.", transform: Name.read) var namespace: String
+        @Argument(help: "The key.", transform: Name.read) var key: String
 
         var target: Target { Target("v1", "state", namespace, key) }
     }

@@ -41,12 +41,30 @@ import Testing
                 ("POST", "/v1/functions/none/invocations", 404), ("GET", "/v1/invocations?state=odd", 400),
                 ("GET", "/v1/logs?since=yesterday", 400), ("GET", "/v1/state/a?limit=-1", 400),
                 ("GET", "/v1/logs?function=none", 404), ("GET", "/v1/logs?function=none&follow=true", 404),
-                ("GET", "/v1/state/none", 404), ("GET", "/v1/state/none?prefix=a", 404),
+                ("GET", "/v1/logs?invocation=none", 400), ("GET", "/v1/state/none", 404),
+                ("GET", "/v1/state/none?prefix=a", 404),
             ] {
                 let answer = try await world.send(method, target)
                 #expect(answer.status == status, "\(method) \(target)")
                 #expect(answer.head.lowercased().contains("content-type: application/problem+json"))
                 #expect(answer.body.contains("\"type\":\"urn:apus:problem:"))
+            }
+        }
+    }
+
+    @Test("a name is read as it was meant, and told so")
+    func encodedNames() async throws {
+        try await AdminWorld.with { world async throws in
+            for (path, words) in [
+                ("functions/%C3%A9%20x", "no function is named 'é x'"),
+                ("state/a%20b", "no function has the namespace 'a b'"),
+                ("state/a%20b/%C3%A9", "the namespace 'a b' has no key 'é'"),
+                ("invocations/a%20b", "'a b' is no id of an invocation"),
+            ] {
+                #expect(try await world.send("GET", "/v1/" + path).body.contains(words), "\(path)")
+            }
+            for path in ["functions/%FF", "state/a%00b", "invocations/%"] {
+                #expect(try await world.send("GET", "/v1/" + path).status == 400, "\(path)")
             }
         }
     }
@@ -150,8 +168,8 @@ import Testing
     func pages() async throws {
         try await AdminWorld.with { world async throws in
             var effects = Effects(namespace: "n")
-            for number in 0..<5 { effects.writes["k\(number)"] = .set([UInt8(number), 0xFF]) }
-            effects.writes["other"] = .set([])
+            for number in 0..<5 { effects.writes.append(Effects.KeyWrite("k\(number)", .set([UInt8(number), 0xFF]))) }
+            effects.writes.append(Effects.KeyWrite("other", .set([])))
             _ = try await world.store.commit(Commit(effects: effects))
             let first = try await world.send("GET", "/v1/state/n?prefix=k&limit=3")
             #expect(first.body.contains(#""next":"k2""#))
@@ -167,7 +185,8 @@ import Testing
         try await AdminWorld.with { world async throws in
             for number in 0..<6 {
                 var effects = Effects(namespace: "n")
-                effects.writes["k\(number)"] = .set([UInt8](repeating: UInt8(ascii: "v"), count: 1 << 20))
+                let large = [UInt8](repeating: UInt8(ascii: "v"), count: 1 << 20)
+                effects.writes.append(Effects.KeyWrite("k\(number)", .set(large)))
                 _ = try await world.store.commit(Commit(effects: effects))
             }
             let first = try await world.send("GET", "/v1/state/n?prefix=k")

@@ -38,14 +38,17 @@ struct QueueRoutesTests {
         }
     }
 
-    @Test("one that waits is cancelled once")
+    @Test("one that waits is cancelled, and is so for whoever asks again; one that has ended otherwise is not")
     func cancel() async throws {
         try await AdminWorld.with { world async throws in
             let new = event("1")
             _ = try await world.store.enqueue([new])
             #expect(try await world.send("GET", "/v1/invocations/\(new.id)/result").body.contains("no-result"))
             #expect(try await world.send("DELETE", "/v1/invocations/\(new.id)").body == "{\"cancelled\":\"waiting\"}\n")
-            #expect(try await world.send("DELETE", "/v1/invocations/\(new.id)").status == 409)
+            #expect(try await world.send("DELETE", "/v1/invocations/\(new.id)").body == "{\"cancelled\":\"done\"}\n")
+            let done = event("2")
+            try await run(done, .done(result: nil), in: world)
+            #expect(try await world.send("DELETE", "/v1/invocations/\(done.id)").status == 409)
             #expect(try await world.send("DELETE", "/v1/invocations/\(InvocationID())").status == 404)
         }
     }

@@ -129,6 +129,32 @@ import Testing
         #expect(error.map { ApusCommand.exitCode(for: $0).rawValue } == 64)
     }
 
+    @Test(
+        "an empty name or id is refused before anything is asked of a host",
+        arguments: [
+            ["state", "list", ""], ["state", "get", "", "k"], ["state", "get", "f", ""],
+            ["state", "put", "f", "", "v"], ["state", "delete", "f", ""], ["dead", "list", "--function", ""],
+            ["dead", "show", ""], ["dead", "retry", ""], ["dead", "drop", "0198c0de-7000-7000-8000-000000000000", ""],
+            ["invocation", ""], ["cancel", ""], ["show", ""], ["invoke", ""], ["logs", ""],
+            ["logs", "--invocation", ""], ["backup", ""], ["restore", ""],
+        ])
+    func emptyNames(arguments: [String]) {
+        let error = #expect(throws: (any Error).self) { try ApusCommand.parseAsRoot(arguments) }
+        #expect(error.map { ApusCommand.exitCode(for: $0).rawValue } == 64)
+        #expect(error.map { ApusCommand.message(for: $0).hasSuffix("it is empty") } == true)
+    }
+
+    @Test(
+        "what is no length of time is told what one is, also where it looks like an option",
+        arguments: [["invoke", "f", "--async", "--after"], ["invocation", "id", "--wait"]])
+    func wrongLengths(arguments: [String]) {
+        for text in ["-1s", "soon", ""] {
+            let error = #expect(throws: (any Error).self) { try ApusCommand.parseAsRoot(arguments + [text]) }
+            #expect(error.map { ApusCommand.exitCode(for: $0).rawValue } == 64)
+            #expect(error.map { ApusCommand.message(for: $0).contains("expected a length of time such as") } == true)
+        }
+    }
+
     @Test("every command explains itself with an example")
     func help() {
         let groups = ApusCommand.configuration.groupedSubcommands

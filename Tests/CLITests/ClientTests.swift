@@ -74,4 +74,16 @@ import Workers
             #expect(failure?.description == "There is no such thing: no function is named 'none'")
         }
     }
+
+    @Test("an answer that is of another version is told in words")
+    func otherVersion() async throws {
+        try await Self.withHost { client, _ async throws in
+            let failure = await #expect(throws: Failure.self) {
+                _ = try await client.get(NamespaceListDocument.self, Target("v1", "functions"))
+            }
+            #expect(failure?.status == .software)
+            #expect(failure?.description.contains("is not the admin API of this version of Apus; use") == true)
+            #expect(failure?.description.contains("Decoding") == false)
+        }
+    }
 }

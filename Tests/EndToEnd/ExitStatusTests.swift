@@ -28,6 +28,17 @@ struct ExitStatusTests {
         }
     }
 
+    @Test("an invocation without a line in the log is said to have none, past the output; what is no id is 65")
+    func logs() async throws {
+        try await ApusHost.with(Self.manifests) { host in
+            let none = try host.cli("logs", "--invocation", "0198c0de-7000-7000-8000-000000000000")
+            #expect(none.status == 0 && none.output.isEmpty)
+            #expect(none.error == "the log has no line of invocation 0198c0de-7000-7000-8000-000000000000\n")
+            let wrong = try host.cli("logs", "--invocation", "none")
+            #expect(wrong.status == 65 && wrong.error.contains("'none' is no id of an invocation"))
+        }
+    }
+
     @Test("an address that is taken is 69, a data folder 75; the message says what to do")
     func taken() async throws {
         try await ApusHost.with(Self.manifests) { host in
