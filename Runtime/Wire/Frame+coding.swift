@@ -353,7 +353,9 @@ extension Message {
         case .state:
             self = .state(
                 request: try reader.integer(), scope: try reader.integer(), try StateRequest(from: &reader))
-        case .stateReply: self = .stateReply(request: try reader.integer(), try StateReply(from: &reader))
+        case .stateReply:
+            let (request, reply) = try StateReply.withRequest(from: &reader)
+            self = .stateReply(request: request, reply)
         }
         try reader.end()
     }
@@ -414,7 +416,14 @@ extension StateRequest {
 }
 
 extension StateReply {
-    package init(from reader: inout ByteReader) throws(WireError) {
+    /// The reply with the number of the request that it is to.
+    package static func withRequest(
+        from reader: inout ByteReader
+    ) throws(WireError) -> (request: UInt32, reply: StateReply) {
+        (try reader.integer(), try StateReply(from: &reader))
+    }
+
+    private init(from reader: inout ByteReader) throws(WireError) {
         let code = try reader.integer(UInt8.self)
         switch code {
         case 0: self = .value(try reader.data())

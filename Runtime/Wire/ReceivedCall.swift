@@ -33,13 +33,15 @@ package struct ReceivedCall: Sendable {
 /// The head of a request in the bytes of its CALL. A part becomes a string when somebody asks for it.
 package struct ReceivedRequest: Sendable {
     private let bytes: [UInt8]
-    /// Where the headers begin.
+    /// Where they begin.
+    private let parametersStart: Int
     private let headersStart: Int
 
     /// Throws unless all of it can be read: nothing has to be checked later.
     package init(from reader: inout ByteReader) throws(WireError) {
         let start = reader.position
         try reader.skip(strings: 4)
+        parametersStart = reader.position - start
         try reader.skip(strings: 2 * reader.fieldCount())
         headersStart = reader.position - start
         try reader.skip(strings: 2 * reader.fieldCount())
@@ -62,21 +64,7 @@ package struct ReceivedRequest: Sendable {
     package var query: String { string(2) }
     package var remoteAddress: String { string(3) }
 
-    /// The route's parameters; of a name given twice, the last.
-    package var parameters: [String: String] {
-        bytes.withReader(at: 0) { reader throws(WireError) in
-            try reader.skip(strings: 4)
-            let count = try reader.fieldCount()
-            guard count > 0 else { return [:] }
-            var parameters = [String: String](minimumCapacity: count)
-            for _ in 0..<count {
-                let name = try reader.string()
-                parameters[name] = try reader.string()
-            }
-            return parameters
-        }
-    }
-
+    package var parameters: ReceivedFields { ReceivedFields(bytes, start: parametersStart) }
     package var headers: ReceivedFields { ReceivedFields(bytes, start: headersStart) }
 
     private func string(_ index: Int) -> String {

@@ -8,13 +8,16 @@ private struct Parts: HTTPFunction {
         var changed = request
         changed.path = "/changed"
         changed.headers["X-Name"] = "Grace"
+        changed.parameters["first"] = "z"
         let fields = request.headers.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
         return .text(
             """
             \(line(request)) [\(fields)] \(request.headers.count) \(request.headers[1].value)
             \(request.headers["x-NAME"] ?? "-") \(request.headers["x-nam"] ?? "-") \(request.headers.all("x-name"))
             \(request.parameters.sorted { $0.key < $1.key }.map(\.value)) \(request.headers == changed.headers)
+            \(request.parameters["second"] ?? "-") \(request.parameters["sec"] ?? "-") \(request.parameters["sEcond"] ?? "-")
             \(line(changed)) \(changed.headers.all("X-Name")) \(changed.headers["Accept"] ?? "-")
+            \(changed.parameters == ["first": "z", "second": "b"]) \(changed.parameters == request.parameters)
             """)
     }
 
@@ -36,7 +39,9 @@ struct RequestTests {
                 PUT /a/b?c=d 127.0.0.1:49152 [X-Name=Ada,Accept=text/plain,x-name=Bob] 3 text/plain
                 Ada - ["Ada", "Bob"]
                 ["a", "b"] false
+                b - -
                 PUT /changed?c=d 127.0.0.1:49152 ["Grace"] text/plain
+                true false
                 """)
     }
 }

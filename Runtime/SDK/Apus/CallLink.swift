@@ -35,6 +35,7 @@ package protocol CallLink: AnyObject, Sendable {
 
 extension CallLink {
     /// Runs a state operation and returns what came of it. Throws `CancellationError` when the call is cancelled.
+    @inline(__always)
     package nonisolated(nonsending) func operate(
         _ scope: UInt32, _ operation: StateRequest
     ) async throws -> StateReply {
@@ -51,6 +52,7 @@ extension CallLink {
     }
 
     /// Hands over what nobody waits for the reply of, as soon as there is room for it.
+    @inline(__always)
     package nonisolated(nonsending) func hand(over operation: StateRequest, in scope: UInt32) async throws {
         guard try !submit(scope, operation) else { return }
         // Waiting for the reply gives the loop its turn to send what has piled up.

@@ -23,7 +23,7 @@ public struct HTTPRequest: Sendable {
         set { line.change { $0.remoteAddress = newValue } }
     }
     /// The values of the `{parameters}` in the manifest's route, percent-decoded.
-    public var parameters: [String: String]
+    public var parameters: PathParameters
     /// The header fields.
     public var headers: HTTPHeaders
     /// The body, as it arrives.
@@ -33,7 +33,7 @@ public struct HTTPRequest: Sendable {
 
     package init(_ request: ReceivedRequest, body: RequestBody) {
         line = .received(request)
-        parameters = request.parameters
+        parameters = PathParameters(request.parameters)
         headers = HTTPHeaders(request.headers)
         self.body = body
     }

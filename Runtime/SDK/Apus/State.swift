@@ -26,6 +26,7 @@ public struct State: Sendable {
     let scope: UInt32
 
     /// The value of `key`; `nil` where there is none.
+    @inline(__always)
     public nonisolated(nonsending) func get(_ key: String) async throws -> [UInt8]? {
         switch try await operate(.get(key: try checked(key))) {
         case .value(let value): value
@@ -40,6 +41,7 @@ public struct State: Sendable {
     }
 
     /// Writes `key`. Waits for no answer of the host; what it refuses fails the call.
+    @inline(__always)
     public nonisolated(nonsending) func set(_ key: String, _ value: [UInt8]) async throws {
         guard value.count <= Self.maximumValue else {
             throw StateError(.invalid, "the value of '\(key)' has \(value.count) bytes; the most is 1 MiB")
@@ -129,6 +131,7 @@ public struct State: Sendable {
         guard case .done = reply else { throw unexpected(reply) }
     }
 
+    @inline(__always)
     private nonisolated(nonsending) func operate(_ operation: StateRequest) async throws -> StateReply {
         let reply = try await link.operate(scope, operation)
         guard case .failed(let code, let message) = reply else { return reply }

@@ -129,8 +129,7 @@ package final class WorkerLoop {
         switch header.type {
         case .call: return try start(header, &payload, arrival)
         case .stateReply:
-            let request = try payload.integer(UInt32.self)
-            let reply = try StateReply(from: &payload)
+            let (request, reply) = try StateReply.withRequest(from: &payload)
             try payload.end()
             call?.receiveReply(reply, to: request)
             return
