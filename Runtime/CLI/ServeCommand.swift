@@ -45,16 +45,23 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Event loops; default: one for each processor.", valueName: "n"))
     var lanes: Int?
 
-    @Option(help: ArgumentHelp("How long a stopping host lets run what runs.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "How long a stopping host lets run what runs, such as 10s or 2m; at most 1d.", valueName: "time"))
     var drain = TimeSpan(.seconds(30))
 
     @Option(
         help: ArgumentHelp(
-            "How long done asynchronous invocations and their results are kept, of all at most 100000 and 256MiB.",
+            """
+            How long done asynchronous invocations and their results are kept, such as 12h or 7d, of all at most 100000 \
+            and 256MiB.
+            """,
             valueName: "time"))
     var keepDone = TimeSpan(.seconds(86_400))
 
-    @Option(help: ArgumentHelp("How long dead letters are kept, of all at most 100000 and 1GiB.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "How long dead letters are kept, such as 12h or 7d, of all at most 100000 and 1GiB.", valueName: "time"))
     var keepDead = TimeSpan(.seconds(30 * 86_400))
 
     @Flag(help: "Take up changed manifests and handlers at once.")
