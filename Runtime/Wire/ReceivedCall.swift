@@ -33,7 +33,7 @@ package struct ReceivedCall: Sendable {
 /// The head of a request in the bytes of its CALL. A part becomes a string when somebody asks for it.
 package struct ReceivedRequest: Sendable {
     private let bytes: [UInt8]
-    /// Where they begin.
+    /// Where the parameters begin in them, and where the headers do.
     private let parametersStart: Int
     private let headersStart: Int
 

@@ -11,9 +11,9 @@
 enum Thresholds {
     /// Allocations of a request, system calls of 1,000.
     static let contracts = [
-        Contract("apus", allocations: 44, systemCalls: 7_700, callsButWaits: 4_800),
-        Contract("http", allocations: 140, systemCalls: 8_100, callsButWaits: 5_000),
-        Contract("lambda", allocations: 500, systemCalls: 14_200, callsButWaits: 8_700),
+        Contract("apus", allocations: 44, systemCalls: 7_400, callsButWaits: 4_800),
+        Contract("http", allocations: 140, systemCalls: 8_000, callsButWaits: 5_000),
+        Contract("lambda", allocations: 500, systemCalls: 14_000, callsButWaits: 8_700),
         Contract("stdio", allocations: 680, systemCalls: 195_000, callsButWaits: 180_000),
         Contract("cgi", allocations: 850, systemCalls: 195_000, callsButWaits: 180_000),
     ]
