@@ -54,6 +54,60 @@ apus.http(lambda request, context: answers.pop(0))
         host.call(4)
         self.assertEqual(host.answer(4)[2], b"fine")
 
+    def test_what_is_more_than_a_str_or_a_response_is_one_all_the_same(self):
+        host = self.start("""
+import enum, functools
+class Markup(str):
+    pass
+class Colour(str, enum.Enum):
+    red = "red"
+class Page(apus.Response):
+    pass
+async def respond(context, request, _):
+    await asyncio.sleep(0)
+    return {"str": Markup("<p>"), "enum": Colour.red, "response": Page("<p>", 418), "body": apus.Response(Markup("<p>")),
+            "bytes": type("Data", (bytes,), {})(b"<p>")}[request.path]
+apus.http(functools.partial(functools.partial(respond), None))
+""")
+        for number, (path, status, body) in enumerate((
+            ("str", 200, b"<p>"), ("enum", 200, b"red"), ("response", 418, b"<p>"), ("body", 200, b"<p>"),
+        ), 1):
+            host.call(number, path)
+            self.assertEqual(host.answer(number), (status, [("Content-Type", "text/plain; charset=utf-8")], body))
+        host.call(9, "bytes")
+        self.assertEqual(host.answer(9), (200, [("Content-Type", "application/octet-stream")], b"<p>"))
+
+    def test_what_is_left_to_be_awaited_is_an_error_that_says_so(self):
+        host = self.start("""
+async def work(what, context):
+    return "done"
+apus.http(lambda request, context: work(request, context))
+apus.timer(lambda event, context: work(event, context))
+""")
+        host.call(1)
+        self.assertIn("async def", host.expect(FAILURE, 1).payload.decode("utf-8", "replace"))
+        # An event that nobody has handled must not count as handled.
+        host.event(2)
+        self.assertIn("async def", host.expect(FAILURE, 2).payload.decode("utf-8", "replace"))
+
+    def test_a_reason_of_any_length_fails_its_call_alone(self):
+        host = self.start("""
+@apus.http
+def respond(request, context):
+    if request.path == "stream":
+        yield "part"
+    raise ValueError("é" * (5 << 20))
+""")
+        for number, path, kind in (1, "", FAILURE), (2, "stream", RESET):
+            host.call(number, path)
+            frame = host.receive()
+            while frame.kind != kind:
+                self.assertLess(len(frame.payload), 70_000)
+                frame = host.receive()
+            reason = frame.payload[5 if kind == FAILURE else 4:].decode()
+            self.assertLess(len(reason.encode()), 65_536 + 20)
+            self.assertTrue(reason.startswith("ValueError: éé") and reason.endswith("… (cut)"), reason[-20:])
+
     def test_query_headers_and_body_are_read(self):
         host = self.start("""
 @apus.http
@@ -134,7 +188,7 @@ def changes(event, context):
         assert event.text() == "v" and event.previous == 5
     else:
         assert event.change == "deleted" and event.read() == b"" and event.previous is None
-""")
+""", concurrency=5)
         self.assertEqual(host.hello.read.take("I") >> 16, 0b11110)
         time_, due = "2026-03-29T02:31:00Z", "2026-03-29T02:30:00.500Z"
         host.event(1, 1, [("time", time_), ("due", due)])
@@ -480,6 +534,39 @@ async def respond(request, context):
         self.assertEqual(host.operation()[2], 6)
         self.assertEqual(host.answer(1)[2], b"unknownTarget")
 
+    def test_what_is_past_its_bound_is_refused_without_the_host(self):
+        host = self.start("""
+refused = [
+    lambda c: c.send("orders", bytes((1 << 20) + 1)),
+    lambda c: c.send("orders", "é" * (1 << 20)),
+    lambda c: c.send("orders", subject="x" * (16 << 10)),
+    lambda c: c.send("o" * 1025),
+    lambda c: c.state.list("p" * 1025),
+    lambda c: c.state.list(after="p" * 1025),
+    lambda c: c.state.set("k", bytes((1 << 20) + 1)),
+    # Not to become the same key as others.
+    lambda c: c.state.get("a\\ud800"),
+    lambda c: c.state.set("a\\ud800", "v"),
+    lambda c: c.state.list("a\\ud800"),
+    lambda c: c.send("a\\ud800"),
+]
+@apus.http
+def respond(request, context):
+    codes = []
+    for operation in refused:
+        try:
+            operation(context)
+        except apus.StateError as error:
+            codes.append(error.code)
+    context.send("orders", bytes(1 << 20), subject="x" * ((16 << 10) - 7 - 39))
+    return " ".join(codes)
+""")
+        host.call(1)
+        request, _, code, read = host.operation()
+        self.assertEqual((code, read.text()), (7, "orders"))
+        host.reply(1, request, b"\4")
+        self.assertEqual(host.answer(1)[2].split(), [b"invalid"] * 11)
+
     def test_messages_of_a_block_of_immediately(self):
         host = self.start("""
 @apus.http
@@ -560,6 +647,20 @@ async def timer(event, context):
         self.assertIn((4, "from a thread", []), lines)
         host.event(9)
         self.assertEqual(host.expect(LOG).call, 9)
+
+    def test_what_is_logged_is_cut_by_its_bytes(self):
+        host = self.start("""
+@apus.http
+def respond(request, context):
+    logging.info("é" * (5 << 20), extra={"key": "é" * (5 << 20), **{f"key{n}": "v" for n in range(99)}})
+    return "done"
+""")
+        host.call(1)
+        line = host.expect(LOG, 1).read
+        level, words, metadata = line.take("B"), line.text(), line.fields()
+        self.assertEqual((level, words), (2, "é" * (1 << 15) + "… (cut)"))
+        self.assertEqual((metadata[0], len(metadata)), (("key", "é" * (1 << 11) + "… (cut)"), 64))
+        self.assertEqual(host.answer(1)[2], b"done")
 
     def test_a_flood_from_a_thread_is_dropped_and_counted_while_nobody_reads(self):
         folder = tempfile.TemporaryDirectory()
@@ -644,14 +745,20 @@ def respond(request, context):
             [(CALL, 1, call[:40])],
             [(CALL, 1, b"\x09" + call[1:])],
             [(CALL, 1, call), (CALL, 1, call)],
+            [(CALL, 1, call), (CALL, 2, call), (CALL, 3, call)],
+            [(CALL, 1, call + bytes(1001))],
             [(CALL, 1, call), (BODY, 1, bytes(2000))],
             [(CALL, 1, call), (REPLY, 1, struct.pack("<IB", 1, 9))],
             [(CALL, 1, call), (REPLY, 1, b"\1")],
+            [(CALL, 1, call), (CREDIT, 1, bytes(5))],
+            [(CALL, 1, call), (RESET, 1, text("gone") + b"x")],
+            [(CALL, 1, call), (CANCEL, 1, b"x")],
+            [(GOODBYE, 0, b"x")],
         ):
             for handler in "def", "async def":
                 wait = "await " if "async" in handler else ""
-                host = self.start(
-                    f"@apus.http\n{handler} respond(r, c):\n    return {wait}c.state.get('k')", window=1000)
+                script = f"@apus.http\n{handler} respond(r, c):\n    {wait}r.read()\n    return {wait}c.state.get('k')"
+                host = self.start(script, concurrency=2, window=1000)
                 with host.gathered():
                     for kind, number, payload in frames:
                         host.send(kind, number, payload)

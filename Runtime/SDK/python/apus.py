@@ -23,7 +23,7 @@ The protocol is docs/worker-protocol.md.
 from __future__ import annotations
 
 # A worker's start is worth more than a lookup: modules that not every handler needs are imported where they are used.
-# `_socket` and `_thread` are what `socket` and `threading` are made of.
+# `_socket` and `_thread` are what `socket` and `threading` are made of; so are others with such a name.
 import _socket
 import _thread
 import gc
@@ -34,6 +34,7 @@ import struct
 import sys
 import time
 from _collections import deque
+from _functools import partial
 from contextvars import ContextVar
 from types import AsyncGeneratorType, GeneratorType
 
@@ -125,6 +126,10 @@ _RESPONSE, _ACKNOWLEDGE, _FAILURE, _LOG, _STATE, _STATE_REPLY = 0x20, 0x21, 0x22
 _GET, _SET, _DELETE, _INCREMENT, _LIST, _COMMIT, _ABANDON, _SEND = range(8)
 _KINDS = ("http", "timer", "file", "message", "state")
 
+# What the host takes of each, in bytes. Past them it refuses the operation, and past 8 MiB the whole worker.
+_MOST_KEY, _MOST_VALUE, _MOST_ATTRIBUTES = 1024, 1 << 20, 16 << 10
+_MOST_LINE, _MOST_FIELD, _MOST_FIELDS = 64 << 10, 4 << 10, 64
+
 
 class _Violation(BaseException):
     """The host sent what the protocol does not know."""
@@ -144,6 +149,12 @@ def _data(data: Union[str, bytes]) -> bytes:
     if isinstance(data, str):
         data = data.encode("utf-8", "replace")
     return _U32.pack(len(data)) + data
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many bytes of UTF-8, with a mark where something is missing."""
+    data = text[:most + 1].encode("utf-8", "replace")
+    return text if len(data) <= most else data[:most].decode("utf-8", "ignore") + "… (cut)"
 
 
 def _frame(kind: int, call: int, *payload: bytes) -> bytes:
@@ -434,11 +445,20 @@ def _encoded(body: Any) -> tuple[Any, str]:
         return body.encode("utf-8", "replace"), _TEXT
     if body is None or kind is bytes and not body:
         return b"", ""
+    if isinstance(body, str):
+        return str.encode(body, "utf-8", "replace"), _TEXT
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body), "application/octet-stream"
     if hasattr(body, "__aiter__") or hasattr(body, "__next__"):
         return body, "application/octet-stream"
+    _need_no_await(body)
     return _json(body), "application/json"
+
+
+def _need_no_await(result: Any) -> None:
+    if hasattr(result, "__await__"):
+        raise TypeError(
+            "a 'def' has returned what is to be awaited: register the 'async def' itself, or make what is around it one")
 
 
 class _Pause:
@@ -521,7 +541,7 @@ class Context:
     def send(self, target: str, data: Any = b"", after: float = 0, **attributes: str) -> Any:
         """Sends a message when the call succeeds, with what it writes: to the function `target`, or to all that have a
         trigger for the topic `target`, no sooner than `after` seconds later. Data that is neither a str nor bytes
-        becomes JSON. `attributes` are those of the CloudEvent, such as `subject`. Waits."""
+        becomes JSON; it has 1 MiB at most. `attributes` are those of the CloudEvent, such as `subject`. Waits."""
         return State(self, 0).send(target, data, after, **attributes)
 
     # The body and the state. Coroutines do it, which `_Worker._wait` drives for a `def`.
@@ -535,6 +555,8 @@ class Context:
             fields, offset = _read_fields(buffer, offset, end)
         except struct.error:
             raise _Violation("a CALL that ends too early") from None
+        if end - offset > self._worker.window:
+            raise _Violation("a CALL with more body than its window")
         return fields, buffer[offset:end]
 
     @cached_property
@@ -687,7 +709,7 @@ class State:
         if not isinstance(value, (str, bytes)):
             value = bytes(value) if isinstance(value, (bytearray, memoryview)) else _json(value)
         value = _data(value)
-        if len(value) > 4 + (1 << 20):
+        if len(value) > 4 + _MOST_VALUE:
             raise StateError("invalid", f"the value of '{key}' has {len(value) - 4} bytes; the most is 1 MiB")
         return self._call._settle(self._call._submit(self._scope, _SET, _key(key), value))
 
@@ -709,9 +731,9 @@ class State:
         entries: Any = []
         more = True
         while more and len(entries) < limit:
-            start = bytes([after is not None]) + _data(after or "")
+            start = bytes([after is not None]) + _key(after or "", least=0)
             most = _U32.pack(min(limit - len(entries), 10_000))
-            page, more = await self._call._operate(self._scope, _LIST, _data(prefix), start, most)
+            page, more = await self._call._operate(self._scope, _LIST, _key(prefix, least=0), start, most)
             entries += page
             # A page of the greatest size may have more behind it that the host does not speak of.
             more = (more or len(page) == 10_000) and bool(page)
@@ -726,8 +748,14 @@ class State:
             raise TypeError("the data of a message is a str, bytes, or what becomes JSON")
         if content_type and content_type != "application/octet-stream":
             attributes.setdefault("datacontenttype", content_type)
-        later = _U64.pack(round(after * 1000))
-        return self._do(_SEND, _data(target), later, _fields(tuple(attributes.items())), _data(data))
+        fields = _fields(tuple(attributes.items()))
+        if len(data) > _MOST_VALUE:
+            raise StateError("invalid", f"a message of {len(data)} bytes; the most is 1 MiB")
+        # Without the counts, of all and of each name and value.
+        size = len(fields) - 4 - 8 * len(attributes)
+        if size > _MOST_ATTRIBUTES:
+            raise StateError("invalid", f"attributes of {size} bytes; the most is {_MOST_ATTRIBUTES}")
+        return self._do(_SEND, _key(target, least=0), _U64.pack(round(after * 1000)), fields, _data(data))
 
     def immediately(self, body: Callable[[State], Any]) -> Any:
         """Runs `body` with a state whose effects are committed when it returns, whatever becomes of the call, and gives
@@ -758,11 +786,18 @@ class State:
         return self._call._settle(self._call._operate(self._scope, code, *payload))
 
 
-def _key(key: str) -> bytes:
-    data = _data(key)
-    if not 5 <= len(data) <= 4 + 1024:
-        raise StateError("invalid", f"a key of {len(data) - 4} bytes; it must have 1 to 1,024")
-    return data
+def _key(key: str, least: int = 1) -> bytes:
+    """A key, or the name of who gets a message, as `string`."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key, or a name, is a str, not {type(key).__name__}")
+    try:
+        data = key.encode()
+    except UnicodeEncodeError:
+        # Replaced, two of them might become the same.
+        raise StateError("invalid", f"{key!r} is no Unicode text: it has half of a surrogate pair") from None
+    if not least <= len(data) <= _MOST_KEY:
+        raise StateError("invalid", f"a key, or a name, of {len(data)} bytes; it must have {least} to 1,024")
+    return _U32.pack(len(data)) + data
 
 
 # MARK: The worker
@@ -777,7 +812,7 @@ class _Worker:
     """
 
     function = "apus"
-    window = 0
+    window = concurrency = 0
     _loop: Any = None
     # Bytes that may wait to be sent. More log lines are dropped, and counted; more state waits.
     _most_waiting = 256 << 10
@@ -855,8 +890,9 @@ class _Worker:
 
     def _read_call(self, buffer: bytes, offset: int, end: int, flags: int, number: int) -> tuple[Context, Any, int]:
         kind = buffer[offset]
-        if number in self._calls or not number or kind > 4 or not self.window:
-            raise _Violation(f"a CALL of kind {kind} with the number {number}")
+        # Before WELCOME, there may be none at once.
+        if number in self._calls or not number or kind > 4 or len(self._calls) >= self.concurrency:
+            raise _Violation(f"a CALL of kind {kind} with the number {number}, beside {len(self._calls)} others")
         begin, offset = offset, offset + _CALL_HEAD.size
         payload: Any
         if kind == 0:
@@ -883,12 +919,14 @@ class _Worker:
     def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         """Acts on a frame that is no CALL."""
         if kind == _WELCOME:
-            version, _, window, size = _WELCOME_HEAD.unpack_from(payload)
+            version, concurrency, window, size = _WELCOME_HEAD.unpack_from(payload)
             if self.window or version != _VERSION or not window or len(payload) != 14 + size:
                 raise _Violation("a WELCOME that is not as described, or a second one")
-            self.window, self.function = window, _text(payload[14:])
+            self.concurrency, self.window, self.function = concurrency, window, _text(payload[14:])
             return
         if kind == _GOODBYE:
+            if payload:
+                raise _Violation("a GOODBYE that is not as described")
             self._is_leaving = True
             return
         if kind not in (_CANCEL, _BODY, _CREDIT, _RESET, _STATE_REPLY):
@@ -904,12 +942,18 @@ class _Worker:
                 call._parts.append(payload)
             call._ended = bool(flags & _END)
         elif kind == _CREDIT:
+            if len(payload) != 4:
+                raise _Violation("a CREDIT that is not as described")
             call._credit += _u32(payload)[0]
         elif kind == _RESET:
+            if len(payload) != 4 + _u32(payload)[0]:
+                raise _Violation("a RESET that is not as described")
             call._reset, call._ended = _text(payload[4:]), True
         elif kind == _STATE_REPLY:
             call._replies[_u32(payload)[0]] = _read_reply(payload)
         else:
+            if payload:
+                raise _Violation("a CANCEL that is not as described")
             call.cancelled = True
             if call._task is not None:
                 call._task.cancel()
@@ -1132,11 +1176,13 @@ class _Worker:
         """Answers, and gives what is left to be streamed, or None."""
         number = call._number
         if kind:
+            if result is not None:
+                _need_no_await(result)
             self._send(_HEADER.pack(0, _ACKNOWLEDGE, 0, 0, number))
             del self._calls[number]
             return None
         status, pairs, body = (204 if result is None else 200), (), result
-        if type(result) is Response:
+        if type(result) is not str and isinstance(result, Response):
             status, headers, body = result.status, result.headers, result.body
             pairs = tuple(headers.items() if hasattr(headers, "items") else map(tuple, headers))
         body, content_type = _encoded(body)
@@ -1201,7 +1247,7 @@ class _Worker:
             import traceback
             lines = traceback.format_exception(type(error), error, error.__traceback__)
             self._log(call._number, 5, "".join(lines).rstrip())
-        reason = _data(str(error) if is_meant else f"{type(error).__name__}: {error}")
+        reason = _data(_cut(str(error) if is_meant else f"{type(error).__name__}: {error}", _MOST_LINE))
         del self._calls[call._number]
         if call._begun:
             self._send(_frame(_RESET, call._number, reason))
@@ -1219,7 +1265,8 @@ class _Worker:
         if self._dropped_lines:
             dropped, self._dropped_lines = self._dropped_lines, 0
             self._log(0, 4, f"{dropped} log lines were dropped: they came faster than they could be sent")
-        frame = _frame(_LOG, number, bytes([level]), _data(text[:65536]), _fields(metadata))
+        fields = tuple((_cut(name, _MOST_FIELD), _cut(value, _MOST_FIELD)) for name, value in metadata[:_MOST_FIELDS])
+        frame = _frame(_LOG, number, bytes([level]), _data(_cut(text, _MOST_LINE)), _encoded_fields(fields, ""))
         self._waiting_lines += len(frame)
         self._out.append(frame)
         if may_wait:
@@ -1238,7 +1285,10 @@ async def _each(chunks: Any) -> AsyncIterator[Any]:
 
 
 def _is_async(handler: Callable[..., Any]) -> bool:
-    """Whether it is an `async def`: a coroutine or an asynchronous generator (`co_flags` in the module inspect)."""
+    """Whether it is an `async def`, or a `partial` of one: a coroutine or an asynchronous generator (`co_flags` in the
+    module inspect)."""
+    while isinstance(handler, partial):
+        handler = handler.func
     code = getattr(handler, "__code__", None) or getattr(getattr(handler, "__call__", None), "__code__", None)
     return bool(code and code.co_flags & (0x80 | 0x200))
 
