@@ -294,7 +294,10 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private static func text(_ address: SocketAddress) -> String {
-        let host = address.ipAddress ?? ""
+        let numeric = address.ipAddress ?? ""
+        // A socket for both families sees a client of IPv4 like this (RFC 4291 §2.5.5.2).
+        let isMapped = numeric.hasPrefix("::ffff:") && numeric.contains(".")
+        let host = isMapped ? String(numeric.dropFirst("::ffff:".count)) : numeric
         return (host.contains(":") ? "[\(host)]" : host) + ":\(address.port ?? 0)"
     }
 }

@@ -21,6 +21,18 @@ import Workers
         }
     }
 
+    @Test("a client of IPv4 has its own address, also on a socket for both families")
+    func mapped() async throws {
+        let respond: Responder = { head, _, _, _, _ async throws(Problem) in
+            Reply(head: ResponseHead(status: 200), body: .bytes(ByteBuffer(string: head.remoteAddress)))
+        }
+        // As a socket on [::] sees it, but on loopback alone.
+        try await withGateway(configure: { $0.host = "::ffff:127.0.0.1" }, respond: respond) { world in
+            let address = try await world.answer("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").text
+            #expect(address.hasPrefix("127.0.0.1:"))
+        }
+    }
+
     @Test("a connection serves many requests")
     func keepAlive() async throws {
         try await withGateway { world in
