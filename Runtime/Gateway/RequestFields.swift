@@ -38,7 +38,7 @@ package struct RequestFields: Sendable {
         case .host:
             hosts += 1
             // It may be empty.
-            validHost = validHost && ByteSet.hosts.containsAll(of: line.value)
+            validHost = validHost && line.value.isHost
             forwarded.append(line.field)
         case .contentLength:
             validLength = validLength && contentLength == nil && line.value.allSatisfy(\.isDigit)

@@ -48,8 +48,8 @@ struct RequestLine {
         if bytes.first == UInt8(ascii: "/") { return true }
         let text = String(decoding: bytes, as: UTF8.self).lowercased()
         guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return text == "*" }
-        let authority = text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" }
-        return !authority.isEmpty && authority.utf8.allSatisfy(\.isHostCharacter)
+        let authority = String(text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" })
+        return !authority.isEmpty && authority.withRawUTF8(\.isHost)
     }
 
     /// Those that are registered for HTTP and WebDAV, and that functions are called with.
@@ -160,6 +160,20 @@ extension UnsafeRawBufferPointer {
     func equals(_ other: StaticString) -> Bool {
         guard count == other.utf8CodeUnitCount, let base = baseAddress else { return false }
         return memcmp(base, other.utf8Start, count) == 0
+    }
+
+    /// Whether this is a name or an address, and perhaps a port (RFC 9110 §7.2). All may be empty.
+    var isHost: Bool {
+        guard ByteSet.hosts.containsAll(of: self) else { return false }
+        var end = 0
+        if first == UInt8(ascii: "[") {
+            guard let bracket = firstIndex(of: UInt8(ascii: "]"), from: 0) else { return false }
+            end = bracket + 1
+            guard end == count || self[end] == UInt8(ascii: ":") else { return false }
+        }
+        guard let colon = firstIndex(of: UInt8(ascii: ":"), from: end) else { return true }
+        let port = part((colon + 1)...)
+        return port.count <= 5 && port.allSatisfy(\.isDigit) && port.reduce(0) { $0 * 10 + Int($1 & 15) } <= 65535
     }
 
     func part(_ range: some RangeExpression<Int>) -> UnsafeRawBufferPointer {

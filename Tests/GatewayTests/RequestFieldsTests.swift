@@ -20,6 +20,16 @@ import Testing
     }
 
     @Test(
+        "a Host is a name or an address, and perhaps a port, which may be empty",
+        arguments: ["", "a", "a:", "a:0", "a:65535", "127.0.0.1:8080", "[::1]", "[::1]:8080", ":80", "a_b.c-d"])
+    func host(value: String) async throws {
+        try await withGateway { world in
+            let response = try await world.answer("GET /hello HTTP/1.1\r\nHost: \(value)\r\n\r\n")
+            #expect(response.status == 200)
+        }
+    }
+
+    @Test(
         "the connection stays as its version and its options say, whatever their case and spaces",
         arguments: [
             ([], false, true), ([], true, false), ([("Connection", "close")], false, false),
