@@ -107,11 +107,26 @@ struct CGIVariablesTests {
             ("example.org", "example.org", "80"), ("example.org:8080", "example.org", "8080"),
             ("[::1]:8080", "[::1]", "8080"), ("[::1]", "[::1]", "80"), ("", "localhost", "80"),
             (":8080", "localhost", "8080"), ("example.org:", "example.org", "80"),
+            ("example.org:$(x)", "example.org", "80"), ("example.org:65536", "example.org", "80"),
+            ("example.org:+8", "example.org", "80"), ("[::1]:x", "[::1]", "80"),
         ])
     func server(host: String, name: String, port: String) {
         let found = variables(manifest(.rest("path")), headers: [HeaderField("Host", host)])
         #expect(found["SERVER_NAME"] == name)
         #expect(found["SERVER_PORT"] == port)
+    }
+
+    @Test("learns from a proxy on this machine, and from nobody else, that its client speaks https")
+    func secure() {
+        let headers = [HeaderField("X-Forwarded-Proto", "https"), HeaderField("Host", "example.org")]
+        let found = variables(manifest(.rest("path")), headers: headers, remote: "127.0.0.1:5000")
+        #expect(found["HTTPS"] == "on" && found["REQUEST_SCHEME"] == "https" && found["SERVER_PORT"] == "443")
+        #expect(found["HTTP_X_FORWARDED_PROTO"] == "https")
+        let plain = variables(manifest(.rest("path")), headers: headers, remote: "192.0.2.7:5000")
+        #expect(plain["HTTPS"] == nil && plain["REQUEST_SCHEME"] == "http" && plain["SERVER_PORT"] == "80")
+        #expect(plain["HTTP_X_FORWARDED_PROTO"] == nil)
+        let named = Array(headers.dropLast()) + [HeaderField("Host", "example.org:8443")]
+        #expect(variables(manifest(.rest("path")), headers: named, remote: "[::1]:5000")["SERVER_PORT"] == "8443")
     }
 
     @Test("gives an IPv6 client without brackets")

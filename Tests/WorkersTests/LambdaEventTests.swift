@@ -25,12 +25,13 @@ struct LambdaEventTests {
         return try #require(object as? [String: Any])
     }
 
-    private static func request(_ headers: [HeaderField] = [], query: String = "", body: ByteBuffer = ByteBuffer())
-        throws -> [String: Any]
-    {
+    private static func request(
+        _ headers: [HeaderField] = [], query: String = "", body: ByteBuffer = ByteBuffer(),
+        remote: String = "[::1]:5000"
+    ) throws -> [String: Any] {
         let head = RequestHead(
             method: "POST", path: "/orders/a%20b", query: query, parameters: [HeaderField("id", "a b")],
-            headers: [HeaderField("Host", "shop.example:8080")] + headers, remoteAddress: "[::1]:5000")
+            headers: [HeaderField("Host", "shop.example:8080")] + headers, remoteAddress: remote)
         return try json(.request(head), body: body)
     }
 
@@ -65,8 +66,33 @@ struct LambdaEventTests {
             HeaderField("Accept", "a"), HeaderField("accept", "b"), HeaderField("Cookie", "k=v; l=w"),
             HeaderField("cookie", "m=x"),
         ])
-        #expect(event["headers"] as? [String: String] == ["host": "shop.example:8080", "accept": "a,b"])
+        let headers = try #require(event["headers"] as? [String: String])
+        #expect(headers["host"] == "shop.example:8080" && headers["accept"] == "a,b")
+        #expect(headers.keys.allSatisfy { $0 == $0.lowercased() } && headers["cookie"] == nil)
         #expect(event["cookies"] as? [String] == ["k=v", "l=w", "m=x"])
+    }
+
+    @Test("the host says who the client is; what a client from elsewhere says of others is dropped")
+    func forwarded() throws {
+        let claims = [
+            HeaderField("X-Forwarded-For", "1.2.3.4"), HeaderField("X-Forwarded-Proto", "https"),
+            HeaderField("X-Forwarded-Port", "443"), HeaderField("X-Real-IP", "1.2.3.4"),
+        ]
+        func headers(_ remote: String) throws -> [String: String] {
+            let all = try #require(try Self.request(claims, remote: remote)["headers"] as? [String: String])
+            return all.filter { $0.key != "host" }
+        }
+        #expect(
+            try headers("192.0.2.7:5000") == [
+                "forwarded": "for=192.0.2.7;host=\"shop.example:8080\";proto=http", "x-forwarded-for": "192.0.2.7",
+                "x-forwarded-host": "shop.example:8080", "x-forwarded-port": "8080", "x-forwarded-proto": "http",
+            ])
+        #expect(
+            try headers("127.0.0.1:5000") == [
+                "forwarded": "for=127.0.0.1;host=\"shop.example:8080\";proto=http",
+                "x-forwarded-for": "1.2.3.4, 127.0.0.1", "x-forwarded-host": "shop.example:8080",
+                "x-forwarded-port": "443", "x-forwarded-proto": "https", "x-real-ip": "1.2.3.4",
+            ])
     }
 
     @Test("the query is decoded, several values of a name joined by commas, and also given as it came")

@@ -44,11 +44,11 @@ struct World: Sendable {
     func request(
         _ path: String, query: String = "", method: String = "POST", body: Body = .empty,
         headers: [HeaderField] = [], time: Duration = .seconds(30), state: MemoryState = MemoryState(),
-        id: InvocationID = InvocationID()
+        id: InvocationID = InvocationID(), remote: String = "127.0.0.1:5000"
     ) async throws -> Response {
         let head = RequestHead(
             method: method, path: path, query: query, parameters: [HeaderField("name", "Ada")],
-            headers: [HeaderField("Content-Type", "text/plain")] + headers, remoteAddress: "127.0.0.1:5000")
+            headers: [HeaderField("Content-Type", "text/plain")] + headers, remoteAddress: remote)
         let invocation = Invocation(id: id, function: pool.manifest.name, cause: .request(head))
         let call = Call(invocation: invocation, body: body, time: time, state: state)
         switch try await pool.perform(call, on: lane) {

@@ -10,7 +10,6 @@ package struct CGIVariables {
         variables["GATEWAY_INTERFACE"] = "CGI/1.1"
         variables["SERVER_SOFTWARE"] = "apus"
         variables["SERVER_PROTOCOL"] = "HTTP/1.1"
-        variables["REQUEST_SCHEME"] = "http"
         variables["DOCUMENT_ROOT"] = script.root
         variables["SCRIPT_FILENAME"] = script.file
         // Without it php-cgi refuses to run.
@@ -36,10 +35,11 @@ package struct CGIVariables {
         variables["REMOTE_ADDR"] = remote.host
         variables["REMOTE_HOST"] = remote.host
         variables["REMOTE_PORT"] = remote.port
-        let server = Server(host: head.headers.first("host") ?? "")
-        variables["SERVER_NAME"] = server.name
-        variables["SERVER_PORT"] = server.port
-        for (name, value) in headerVariables(head.headers) { variables[name] = value }
+        let host = head.headers.first("host")
+        let forwarded = ForwardedFields(remote: head.remoteAddress, host: host, given: head.headers)
+        add(NamedServer(host: host ?? "", scheme: forwarded.scheme), scheme: forwarded.scheme, to: &variables)
+        let allowed = head.headers.filter { forwarded.allows($0.name.lowercased()) }
+        for (name, value) in headerVariables(allowed) { variables[name] = value }
     }
 
     private static func addEvent(to variables: inout InvocationVariables) {
@@ -51,9 +51,14 @@ package struct CGIVariables {
         variables["CONTENT_TYPE"] = "application/cloudevents+json"
         variables["REMOTE_ADDR"] = "127.0.0.1"
         variables["REMOTE_HOST"] = "127.0.0.1"
-        let server = Server(host: "")
+        add(NamedServer(host: "", scheme: "http"), scheme: "http", to: &variables)
+    }
+
+    private static func add(_ server: NamedServer, scheme: String, to variables: inout InvocationVariables) {
         variables["SERVER_NAME"] = server.name
         variables["SERVER_PORT"] = server.port
+        variables["REQUEST_SCHEME"] = scheme
+        variables["HTTPS"] = scheme == "https" ? "on" : nil
     }
 
     // MARK: Header fields
@@ -81,23 +86,6 @@ package struct CGIVariables {
     }
 
     private static let omitted: Set<String> = ["CONTENT_TYPE", "CONTENT_LENGTH", "PROXY", "PROXY_AUTHORIZATION"]
-
-    // MARK: The server
-
-    /// What the client calls the host (§4.1.14, §4.1.15), since that is what makes links that work.
-    private struct Server {
-        var name = "localhost"
-        var port = "80"
-
-        /// `host`: the field's value, such as `example.org`, `example.org:8080` or `[::1]:8080`.
-        init(host: String) {
-            let end = host.lastIndex(of: "]") ?? host.startIndex
-            let colon = host[end...].lastIndex(of: ":")
-            if let colon, host.index(after: colon) < host.endIndex { port = String(host[host.index(after: colon)...]) }
-            let text = host[..<(colon ?? host.endIndex)]
-            if !text.isEmpty { name = String(text) }
-        }
-    }
 }
 
 extension UInt8 {

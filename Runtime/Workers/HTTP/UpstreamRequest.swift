@@ -33,11 +33,10 @@ struct UpstreamRequest: Sendable {
         var upgrades = false
         if case .stream = body { upgrades = request.asksForWebSocket }
         var fields = [HeaderField("Host", request.headers.first("Host") ?? Self.host), id]
-        fields += Self.endToEnd(request.headers)
-        fields +=
-            ForwardedFields(
-                remote: request.remoteAddress, host: request.headers.first("Host"), given: request.headers
-            ).fields
+        let forwarded = ForwardedFields(
+            remote: request.remoteAddress, host: request.headers.first("Host"), given: request.headers)
+        fields += Self.endToEnd(request.headers, forwarded)
+        fields += forwarded.fields
         if request.acceptsTrailers { fields.append(HeaderField("TE", "trailers")) }
         if upgrades {
             fields += [HeaderField("Upgrade", "websocket"), HeaderField("Connection", "Upgrade")]
@@ -74,13 +73,13 @@ struct UpstreamRequest: Sendable {
 
     /// What the client has said to the function, not to the host: without the fields of the connection (RFC 9110 §7.6.1)
     /// and without those that the host sets.
-    private static func endToEnd(_ fields: [HeaderField]) -> [HeaderField] {
+    private static func endToEnd(_ fields: [HeaderField], _ forwarded: ForwardedFields) -> [HeaderField] {
         let options = HopByHop.options(in: fields)
         return fields.filter { field in
             let name = field.name.lowercased()
             return field.isSendable && !HopByHop.names.contains(name) && !options.contains(name)
-                && !["host", "expect", "content-length", "apus-invocation"].contains(name)
-                && !ForwardedFields.names.contains(name)
+                && !["host", "expect", "content-length", "apus-invocation", "apus_invocation"].contains(name)
+                && forwarded.passes(name)
         }
     }
 

@@ -49,10 +49,17 @@ struct GatewayEvent: Encodable {
         routeKey = function.routeKey(of: head)
         rawPath = head.path
         rawQueryString = head.query
-        let isCookie: (HeaderField) -> Bool = { $0.name.lowercased() == "cookie" }
-        let cookies = head.headers.filter(isCookie).flatMap { Self.cookies(in: $0.value) }
+        let cookies = head.headers.filter { $0.isNamed("cookie") }.flatMap { Self.cookies(in: $0.value) }
         self.cookies = cookies.isEmpty ? nil : cookies
-        headers = Self.joined(head.headers.filter { !isCookie($0) }.map { ($0.name.lowercased(), $0.value) })
+        let host = head.headers.first("host")
+        let forwarded = ForwardedFields(remote: head.remoteAddress, host: host, given: head.headers)
+        let given = head.headers.map { HeaderField($0.name.lowercased(), $0.value) }
+        let fields = given.filter { $0.name != "cookie" && forwarded.passes($0.name) } + forwarded.fields
+        var headers = Self.joined(fields.map { ($0.name.lowercased(), $0.value) })
+        // As API Gateway says it.
+        headers["x-forwarded-port"] =
+            headers["x-forwarded-port"] ?? NamedServer(host: host ?? "", scheme: forwarded.scheme).port
+        self.headers = headers
         let parameters = Self.parameters(of: head.query)
         queryStringParameters = parameters.isEmpty ? nil : Self.joined(parameters)
         pathParameters =
@@ -60,7 +67,7 @@ struct GatewayEvent: Encodable {
         let text = Self.isText(head) ? String(validating: body.readableBytesView, as: UTF8.self) : nil
         isBase64Encoded = text == nil
         self.body = body.readableBytes == 0 ? nil : text ?? Data(body.readableBytesView).base64EncodedString()
-        let domain = head.headers.first("host") ?? "localhost"
+        let domain = host ?? "localhost"
         requestContext = Context(
             apiId: function.name, domainName: domain, domainPrefix: String(domain.prefix { $0 != "." && $0 != ":" }),
             http: Context.HTTP(

@@ -27,7 +27,7 @@ struct HTTPEventTests {
             #expect(
                 line.text == "/ ce-id=e%201 ce-size=100%25 ce-source=/files/inbox ce-specversion=1.0 "
                     + "ce-subject=Gr%C3%BC%C3%9Fe%20%222026%22.csv ce-time=1970-01-01T00:00:00.000Z "
-                    + "ce-type=apus.file.created {\"a\":1}")
+                    + "ce-type=apus.file.created application/json {\"a\":1}")
         }
     }
 

@@ -23,8 +23,19 @@ struct HTTPWorkerTests {
             $0.handler.health = "/healthz"
             $0.environment["SERVER_START"] = "unwell"
         } _: { world in
-            let response = try await world.request("/pid")
-            #expect(response.head.status == 200)
+            // It was asked until it was well, and after that came the first request.
+            let asked = try await world.request("/asked-for-health").text()
+            #expect(asked == "4")
+        }
+    }
+
+    @Test("that listens on the address of IPv6 alone is found there")
+    func otherFamily() async throws {
+        try await withServer {
+            $0.environment["HOST"] = "::1"
+        } _: { world in
+            let text = try await world.request("/echo", body: .bytes(ByteBuffer(string: "hello"))).text()
+            #expect(text == "hello")
         }
     }
 
@@ -106,6 +117,31 @@ struct HTTPWorkerTests {
                 ])
             #expect(response.head.headers.first("X-Public") == "2")
             #expect(["Connection", "Keep-Alive", "X-Private"].allSatisfy { response.head.headers.first($0) == nil })
+        }
+    }
+
+    @Test(
+        "hears of other clients only from a proxy on this machine, and only by names as they are",
+        arguments: [
+            ("192.0.2.7:5000", []),
+            ("127.0.0.1:5000", ["X-Forwarded-Port: 443", "X-Forwarded-Prefix: /shop", "X-Real-Ip: 1.2.3.4"]),
+        ])
+    func claims(remote: String, passed: [String]) async throws {
+        let claims = [
+            ("X-Forwarded-Port", "443"), ("x-forwarded-prefix", "/shop"), ("X-Real-IP", "1.2.3.4"),
+            ("X_Forwarded_For", "1.2.3.4"), ("X-Forwarded_Proto", "https"), ("x_real-ip", "1.2.3.4"),
+            ("Apus_Invocation", "another"), ("X_Forward", "kept"),
+        ]
+        try await withServer { world in
+            let response = try await world.request(
+                "/fields", headers: claims.map { HeaderField($0.0, $0.1) }, remote: remote)
+            let lines = try await response.text().split(separator: "\n").map { $0.lowercased() }
+            let own = ["x-forwarded-for", "x-forwarded-proto"]
+            let found = lines.filter { line in
+                ["x-", "x_", "apus_"].contains { line.hasPrefix($0) } && !own.contains { line.hasPrefix($0 + ": ") }
+            }
+            #expect(Set(found) == Set(passed.map { $0.lowercased() } + ["x_forward: kept"]))
+            #expect(lines.contains("x-forwarded-proto: http"))
         }
     }
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -91,6 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         self.begin_chunks()
         for _ in range(count):
             self.chunk(b"x" * size)
+            print("wrote", file=sys.stderr, flush=True)
         self.wfile.write(b"0\r\n\r\n")
 
     def do_it_trickle(self):
@@ -194,6 +196,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_it_event(self):
         body = b"".join(self.chunks())
         fields = sorted(f"{name}={value}" for name, value in self.headers.items() if name.startswith("ce-"))
+        if fields:
+            fields.append(self.headers.get("Content-Type", "no type"))
         print(self.path, *fields, body.decode(), flush=True)
         self.answer(b"", int(os.environ.get("SERVER_EVENT_STATUS", 204)), [("Retry-After", "7")])
 
@@ -204,6 +208,9 @@ class Handler(BaseHTTPRequestHandler):
         global asked_for_health
         asked_for_health += 1
         self.answer("", 503 if START == "unwell" and asked_for_health <= 3 else 200)
+
+    def do_it_asked_for_health(self):
+        self.answer(asked_for_health)
 
     def do_it_upgrade(self):
         # The handshake of RFC 6455 §4.2.2, then whatever comes goes back.
@@ -225,6 +232,7 @@ released = threading.Event()
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
+    address_family = socket.AF_INET6 if ":" in os.environ.get("HOST", "") else socket.AF_INET
 
 
 if START == "crash":
