@@ -80,6 +80,7 @@ extension Failure {
             problem = Problem(
                 status: 503, code: "start-failed", title: "The function cannot be started",
                 detail: "Its workers end while they start; the log has the reason.", retryAfter: retryAfter)
+            problem.functionError = failure.functionError?.payload
         case .queueFull:
             outcome = .rejected
             unstarted = true

@@ -1,3 +1,5 @@
+import Events
+
 /// What runs a function's calls, in whichever contract.
 protocol Worker: AnyObject, Sendable {
     /// 0 while there is no process.
@@ -45,4 +47,6 @@ struct WorkerReports: Sendable {
     let exited: @Sendable (String) -> Void
     /// It has no process for the call that it was given, and is gone with the call. The last report.
     let couldNotStart: @Sendable (String) -> Void
+    /// It is gone, since its function cannot be initialised, as that says itself. The last report.
+    let couldNotInitialise: @Sendable (String, FunctionError) -> Void
 }

@@ -10,7 +10,7 @@ extension Handlers {
     }
 
     private static let lambdaRuntime = #"""
-        import base64, http.client, json, os, signal, socket, sys, time
+        import base64, http.client, json, os, select, signal, socket, sys, time
 
         api, prefix = os.environ["AWS_LAMBDA_RUNTIME_API"], "/2018-06-01/runtime/"
         connection = http.client.HTTPConnection(api)
@@ -41,6 +41,7 @@ extension Handlers {
             chunk = b"x" * int(argument(event, "size", "1024"))
             for _ in range(int(argument(event, "chunks"))):
                 yield chunk
+                print("wrote", file=sys.stderr, flush=True)
 
 
         def ignoreTerm(event):
@@ -107,7 +108,8 @@ extension Handlers {
             time.sleep(1)
         if task == "initError":
             error = json.dumps({"errorType": "ImportError", "errorMessage": "no module named nowhere"})
-            sys.exit(1 if ask("POST", "init/error", error)[0] == 202 else 2)
+            print("init/error", ask("POST", "init/error", error)[0], file=sys.stderr, flush=True)
+            sys.exit(1)
 
         while True:
             status, headers, payload = ask("GET", "invocation/next")
@@ -118,15 +120,26 @@ extension Handlers {
             elif task == "plainStream":
                 body = iter([b"one ", b"two"])
                 status = ask("POST", path + "/response", body, modes | {"Content-Type": "text/plain"})[0]
-            elif task == "brokenStream":
+            elif task in ("brokenStream", "brokenStart"):
                 head = f"POST {prefix}{path}/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
                 head += "".join(f"{k}: {v}\r\n" for k, v in (modes | prelude).items())
                 plain = socket.create_connection(api.split(":"))
                 error = base64.b64encode(b'{"errorType": "Late", "errorMessage": "too late"}').decode()
-                plain.sendall(head.encode() + b"\r\nA\r\n{}" + bytes(8) + b"\r\n5\r\nhello\r\n0\r\n")
+                begun = b"A\r\n{}" + bytes(8) + b"\r\n5\r\nhello\r\n" if task == "brokenStream" else b""
+                plain.sendall(head.encode() + b"\r\n" + begun + b"0\r\n")
                 trailers = f"Lambda-Runtime-Function-Error-Type: X\r\nLambda-Runtime-Function-Error-Body: {error}\r\n\r\n"
                 plain.sendall(trailers.encode())
                 status = int(plain.recv(1 << 16).split()[1])
+            elif task == "patientStream":
+                head = f"POST {prefix}{path}/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                head += "".join(f"{k}: {v}\r\n" for k, v in (modes | prelude).items())
+                plain = socket.create_connection(api.split(":"))
+                plain.sendall(head.encode() + b"\r\nA\r\n{}" + bytes(8) + b"\r\n5\r\nhello\r\n")
+                # Nothing tells that nothing comes.
+                isEarly = bool(select.select([plain], [], [], 0.5)[0])
+                plain.sendall(b"0\r\n\r\n")
+                status = int(plain.recv(1 << 16).split()[1])
+                print("early" if isEarly else "patient", file=sys.stderr, flush=True)
             elif task == "fail":
                 error = json.dumps({"errorType": "ValueError", "errorMessage": "no such day", "stackTrace": []})
                 cause = {"Lambda-Runtime-Function-XRay-Error-Cause": "x" * ((1 << 20) - 1)}

@@ -17,9 +17,18 @@ struct LambdaTests {
             #expect(response.head.headers.first("set-cookie") == "a=b")
             let text = try await response.text()
             #expect(text == "xxxxxxxxxxxx")
-            // 202 came after the last chunk, or the runtime would have ended.
             let again = try await world.request("/", query: "chunks=1&size=4").text()
             #expect(again == "xxxx")
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("gets its 202 after the last chunk of a streamed response, and nothing before")
+    func patientStream() async throws {
+        try await World.with(Handlers.lambda("patientStream")) { world in
+            let text = try await world.request("/").text()
+            #expect(text == "hello")
+            #expect(await eventually { world.lines.first(.stderr, containing: "patient") != nil })
             #expect(world.pool.snapshot.started == 1)
         }
     }
@@ -42,6 +51,17 @@ struct LambdaTests {
                 let failure = await #expect(throws: CallFailure.self) { try await response.text() }
                 #expect(failure?.functionError?.type == "Late")
                 #expect(failure?.message == "the function failed: Late: too late")
+            }
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
+    @Test("can fail before the first byte of a stream, which is an error like any other")
+    func brokenStart() async throws {
+        try await World.with(Handlers.lambda("brokenStart")) { world in
+            for _ in 0..<2 {
+                let failure = await #expect(throws: CallFailure.self) { try await world.request("/") }
+                #expect(failure?.functionError?.type == "Late")
             }
             #expect(world.pool.snapshot.started == 1)
         }
@@ -77,12 +97,22 @@ struct LambdaTests {
             let failure = try await world.failure(of: "/")
             #expect(failure.code == .startFailed)
             #expect(failure.message == "the function cannot be initialised: ImportError: no module named nowhere")
+            #expect(failure.functionError?.type == "ImportError")
+            let payload = #"{"errorType": "ImportError", "errorMessage": "no module named nowhere"}"#
+            #expect(failure.functionError?.payload == Array(payload.utf8))
+            #expect(await eventually { world.lines.first(.stderr, containing: "init/error 202") != nil })
         }
     }
 
-    @Test("that never asks for an event is given up after 10 s")
+    @Test("gets 10 s to start, or as long as a call may run", arguments: [(1, 10), (10, 10), (15, 15), (900, 900)])
+    func startLimit(time: Int, limit: Int) {
+        let manifest = Handlers.lambda("echo") { $0.limits.time = .seconds(time) }
+        #expect(LambdaFunction(manifest).startLimit == .seconds(limit))
+    }
+
+    @Test("that never asks for an event is given up")
     func neverReady() async throws {
-        try await World.with(Handlers.lambda("neverReady")) { world in
+        try await World.with(Handlers.lambda("neverReady") { $0.limits.time = .seconds(1) }) { world in
             let failure = try await world.failure(of: "/")
             #expect(failure.code == .startFailed)
             #expect(failure.message.contains("did not ask for its first event within 10 s"))

@@ -10,11 +10,15 @@ package struct LambdaFunction: Sendable {
     package let name: String
     /// What the manifest's environment says, for functions that look at it.
     package let region: String
+    /// What a runtime gets from its start to its first `next`. AWS gives it 10 s and then, with the first call, once more
+    /// the time that a call has.
+    package let startLimit: Duration
     private let routes: RouteTable
 
     package init(_ manifest: Manifest) {
         name = manifest.name
         region = manifest.environment["AWS_REGION"] ?? manifest.environment["AWS_DEFAULT_REGION"] ?? "us-east-1"
+        startLimit = max(.seconds(10), manifest.limits.time)
         routes = RouteTable([manifest])
     }
 

@@ -8,8 +8,6 @@ import NIOPosix
 final class RuntimeEndpoint: @unchecked Sendable {
     // `@unchecked`: confined to `loop`, the lane's event loop.
 
-    /// What a runtime gets from its start to its first `next`, as in AWS.
-    private static let startLimit = TimeAmount.seconds(10)
     /// What a runtime gets to exit after it said that it cannot start.
     private static let farewell = TimeAmount.seconds(1)
     /// Connections that a runtime may have at once.
@@ -34,6 +32,8 @@ final class RuntimeEndpoint: @unchecked Sendable {
     private var startTimer: Scheduled<Void>?
     /// Why the worker cannot be used, when the host knows better than its exit says.
     private var startFailure: String?
+    /// Why it cannot be used, in the words of its function.
+    private var initError: FunctionError?
     private var hasEnded = false
 
     var loop: any EventLoop { process.lane.loop }
@@ -65,8 +65,9 @@ final class RuntimeEndpoint: @unchecked Sendable {
     }
 
     private func awaitFirstPoll() {
-        startTimer = loop.assumeIsolated().scheduleTask(in: Self.startLimit) { [self] in
-            refuse("it did not ask for its first event within 10 s of its start")
+        let limit = function.startLimit
+        startTimer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(limit.nanoseconds)) { [self] in
+            refuse("it did not ask for its first event within \(limit.components.seconds) s of its start")
         }
     }
 
@@ -92,7 +93,8 @@ final class RuntimeEndpoint: @unchecked Sendable {
         self.call = nil
         end()
         if let call { lose(call, wasWithdrawn: wasWithdrawn, how) }
-        reports.exited(startFailure ?? (wasStarting ? "the worker ended before it was ready: \(how)" : how))
+        let why = startFailure ?? (wasStarting ? "the worker ended before it was ready: \(how)" : how)
+        if let initError { reports.couldNotInitialise(why, initError) } else { reports.exited(why) }
     }
 
     private func lose(_ call: LambdaCall, wasWithdrawn: Bool, _ how: String) {
@@ -178,6 +180,7 @@ final class RuntimeEndpoint: @unchecked Sendable {
 
     private func noteInitError(_ error: FunctionError) {
         startTimer?.cancel()
+        initError = error
         startFailure = "the function cannot be initialised: \(error.description)"
         process.say("error", "the function cannot be initialised: \(error.description)")
         loop.assumeIsolated().scheduleTask(in: Self.farewell) { [process] in

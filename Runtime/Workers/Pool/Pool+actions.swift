@@ -94,7 +94,8 @@ extension Pool {
             released: { self.released(id) },
             closing: { self.change { $0.state.workerCloses(id, now: $1) } },
             exited: { self.exited(id, $0) },
-            couldNotStart: { self.exited(id, $0, couldNotStart: true) })
+            couldNotStart: { self.exited(id, $0, couldNotStart: true) },
+            couldNotInitialise: { self.exited(id, $0, functionError: $1) })
         switch manifest.handler.contract {
         case .stdio: return perCall(StdioContract(), id, lane, access, reports)
         case .cgi: return perCall(CGIContract(manifest), id, lane, access, reports)
@@ -129,10 +130,13 @@ extension Pool {
         }
     }
 
-    private func exited(_ id: PoolState.WorkerID, _ reason: String, couldNotStart: Bool = false) {
+    private func exited(
+        _ id: PoolState.WorkerID, _ reason: String, functionError: FunctionError? = nil, couldNotStart: Bool = false
+    ) {
         change { contents, now in
             contents.workers[id] = nil
-            return contents.state.workerExited(id, reason: reason, couldNotStart: couldNotStart, now: now)
+            return contents.state.workerExited(
+                id, reason: reason, functionError: functionError, couldNotStart: couldNotStart, now: now)
         }
         // Nobody has called for as long as workers stay idle.
         if let templates, contents.withLock({ $0.workers.isEmpty && $0.state.spares.target == 0 }) { templates.stop() }

@@ -104,7 +104,9 @@ extension PoolState {
     }
 
     func startFailure(_ now: Instant) -> CallFailure {
-        CallFailure(.startFailed, backoff.reason, retryAfter: backoff.until.map { max(.zero, $0 - now) })
+        CallFailure(
+            .startFailed, backoff.reason, retryAfter: backoff.until.map { max(.zero, $0 - now) },
+            functionError: backoff.functionError)
     }
 
     var waitedTooLong: CallFailure {

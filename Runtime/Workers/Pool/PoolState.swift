@@ -294,16 +294,19 @@ package struct PoolState: Sendable {
 
     /// The worker's process is gone, or was never there. `reason` is for those who wait for its start.
     ///
-    /// - Parameter couldNotStart: it was ready to start a process for a call, and failed to.
+    /// - Parameters:
+    ///   - functionError: the same, as the function itself has said it.
+    ///   - couldNotStart: it was ready to start a process for a call, and failed to.
     package mutating func workerExited(
-        _ id: WorkerID, reason: String, couldNotStart: Bool = false, now: Instant
+        _ id: WorkerID, reason: String, functionError: FunctionError? = nil, couldNotStart: Bool = false,
+        now: Instant
     ) -> [Action] {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
         var actions: [Action] = [.releaseSlot]
         let diedUnused = record.phase == .ready && record.isUnused
         if record.phase == .starting || diedUnused || couldNotStart {
-            backoff.failed(reason, now: now)
+            backoff.failed(reason, functionError, now: now)
             headStart = 0
             if live == 0 { failAll(startFailure(now), &actions) }
         }

@@ -12,12 +12,15 @@ package struct StartBackoff: Sendable {
     package private(set) var until: Instant?
     /// Why the last one died.
     private(set) var reason = ""
+    /// The same in the words of its function, if it had any.
+    private(set) var functionError: FunctionError?
 
     package init() {}
 
     /// Several workers that die of the same start count once.
-    package mutating func failed(_ reason: String, now: Instant) {
+    package mutating func failed(_ reason: String, _ functionError: FunctionError? = nil, now: Instant) {
         self.reason = reason
+        self.functionError = functionError
         if let until, now < until { return }
         failures += 1
         until = now + min(Self.longest, Self.first * (1 << min(failures - 1, 16)))
