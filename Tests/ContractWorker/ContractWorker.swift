@@ -78,7 +78,10 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
             let (chunks, size) = (arguments["chunks"] ?? 10, arguments["size"] ?? 1024)
             return .stream { writer in
                 let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: size)
-                for _ in 0..<chunks { try await writer.write(chunk) }
+                for _ in 0..<chunks {
+                    try await writer.write(chunk)
+                    printError("wrote\n")
+                }
             }
         case "break":
             return .stream { writer in

@@ -3,7 +3,6 @@ the query has its arguments. `CONTRACT_ASYNC` in its environment makes its handl
 it starts: `crash`, `refuse`, `slow` (a second) or `never`.
 """
 import asyncio
-import itertools
 import os
 import pathlib
 import signal
@@ -63,7 +62,9 @@ def misbehave(operation, arguments, context):
 
 def stream(arguments):
     chunk = b"x" * arguments.number("size", 1024)
-    return itertools.repeat(chunk, arguments.number("chunks", 10))
+    for _ in range(arguments.number("chunks", 10)):
+        yield chunk
+        print("wrote", file=sys.stderr, flush=True)
 
 
 def broken():

@@ -1,13 +1,15 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// A contract, with a handler for each thing that the suite asks for.
 struct Contract: Sendable, CustomTestStringConvertible {
+    /// `stream` says on its standard error of each chunk that it has written it.
     enum Task: String {
         case echo = "cat"
         case count = "wc -c"
-        case stream = "head -c 104857600 /dev/zero | head -c ${LENGTH:-20971520}"
+        case stream = "for i in $(seq 256); do head -c 262144 /dev/zero || exit; echo wrote >&2; done"
         case crash = "kill -9 $$"
         case exit = "exit 3"
         case sleep = "exec sleep 60"
@@ -53,6 +55,22 @@ struct Contract: Sendable, CustomTestStringConvertible {
         Contract(testDescription: "cgi") { Handlers.cgi($0.cgiScript) },
         Contract(testDescription: "http") { Handlers.server($0) },
     ]
+}
+
+/// What `value` is once it has stayed the same for many looks: nothing tells of what does not come.
+func settled<Value: Equatable>(_ value: () -> Value) async -> Value {
+    var last = value()
+    while await changes(from: last, value) { last = value() }
+    return last
+}
+
+/// Whether `value` becomes another within many looks.
+func changes<Value: Equatable>(from last: Value, _ value: () -> Value) async -> Bool {
+    var looks = 0
+    return await eventually {
+        looks += 1
+        return looks > 60 || value() != last
+    } && value() != last
 }
 
 /// Of this process (proc_pid_statm(5)).

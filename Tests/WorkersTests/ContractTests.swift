@@ -2,6 +2,7 @@ import Events
 import Manifests
 import NIOCore
 import Support
+import Synchronization
 import Testing
 import Workers
 
@@ -44,15 +45,46 @@ struct ContractTests {
     @Test("stalls while the reader of its response does, and ends when that goes on", arguments: Contract.all)
     func backPressure(_ contract: Contract) async throws {
         try await World.with(contract.manifest(.stream)) { world in
-            let response = try await world.request("/stream", query: "chunks=320&size=65536")
+            let response = try await world.request("/stream", query: "chunks=256&size=262144")
             guard case .stream(let stream) = response.body else { throw Unexpected(description: "no stream") }
-            // 20 MiB are on their way, of which the pipe, the socket and the window take less than 2.
             var total = try await stream.next()?.readableBytes ?? 0
+            // Of its 64 MiB, pipes, sockets and windows take a few.
+            let written = await settled { world.lines.all.count { $0.text == "wrote" } }
+            #expect(written < 64)
             let running = world.pool.snapshot.running
             #expect(running == 1)
             while let chunk = try await stream.next() { total += chunk.readableBytes }
-            #expect(total == 20 << 20)
+            #expect(total == 64 << 20)
+            #expect(await eventually { world.lines.all.count { $0.text == "wrote" } == 256 })
             #expect(await eventually { world.pool.snapshot.running == 0 })
+        }
+    }
+
+    /// A Lambda function gets the body in its event, for which the host gathers it.
+    @Test(
+        "lets the body of a request wait while it does not read it",
+        arguments: Contract.all.filter { $0.testDescription != "lambda" })
+    func stalledRequest(_ contract: Contract) async throws {
+        try await World.with(contract.manifest(.sleep)) { world in
+            let demands = Mutex(0)
+            let body = BodyStream(onDemand: { demands.withLock { $0 += 1 } })
+            let length = HeaderField("Content-Length", String(64 << 20))
+            let caller = Task {
+                try await world.request("/sleep", query: "ms=60000", body: .stream(body), headers: [length])
+            }
+            #expect(await eventually { world.pool.snapshot.running == 1 })
+            let chunk = ByteBuffer(repeating: 1, count: 64 << 10)
+            var sent = 0
+            while sent < 64 << 20 {
+                let before = demands.withLock { $0 }
+                sent += chunk.readableBytes
+                if body.write(chunk) { continue }
+                guard await changes(from: before, { demands.withLock { $0 } }) else { break }
+            }
+            #expect(sent < 16 << 20)
+            body.fail(CancellationError())
+            caller.cancel()
+            _ = await #expect(throws: CallFailure.self) { try await caller.value }
         }
     }
 
