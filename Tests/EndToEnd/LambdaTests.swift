@@ -30,8 +30,8 @@ struct LambdaTests {
             if event.get("source") == "aws.events":
                 print("timer", EventBridgeModel.model_validate(event).detail_type)
             elif "Records" in event:
-                record = S3Model.model_validate(event).Records[0]
-                print("file", record.s3.bucket.name + "/" + record.s3.object.key)
+                for record in S3Model.model_validate(event).Records:
+                    print("file", record.eventName, record.s3.bucket.name + "/" + record.s3.object.key)
             elif "requestContext" in event:
                 return respond(event, context)
             else:
@@ -61,6 +61,10 @@ struct LambdaTests {
             print("invoked with", json.dumps(event))
             if event.get("fail"):
                 raise ValueError(event["fail"])
+            if event.get("die"):
+                os._exit(3)
+            if event.get("late"):
+                time.sleep(60)
             return {"event": event, "id": context.aws_request_id,
                     "client": context.client_context.custom if context.client_context else None}
         """#
@@ -157,19 +161,85 @@ struct LambdaTests {
         }
     }
 
-    @Test("gets timers as EventBridge and files as S3 would tell of them")
-    func events() async throws {
+    @Test("gets timers as EventBridge, by the admin API and when they are due")
+    func timers() async throws {
         try await withShop { host in
             let timer = try host.cli("invoke", "shop", "--trigger", "timer")
             #expect(timer.status == 0, "\(timer.error)")
-            let file = host.folder + "/manifests/inbox/june.csv"
-            try "x".write(toFile: file, atomically: false, encoding: .utf8)
-            let isTold = try await eventually {
-                let log = try host.cli("logs", "shop").output
-                return log.contains("timer Scheduled Event") && log.contains("file \(file)")
-            }
-            #expect(isTold)
+            #expect(try await isLogged("timer Scheduled Event", host))
         }
+        try await withShop(Self.manifest.replacing("every: 1h", with: "every: 1s")) { host in
+            #expect(try await isLogged("timer Scheduled Event", host))
+            let isDone = try await eventually { try host.function("shop").queue.done >= 2 }
+            #expect(isDone)
+        }
+    }
+
+    @Test("gets files as S3 would tell of them: those that come, those that get another name, and those that go")
+    func files() async throws {
+        try await withShop { host in
+            let (old, new) = (host.folder + "/manifests/inbox/june.csv", host.folder + "/manifests/inbox/july.csv")
+            try "x".write(toFile: old, atomically: false, encoding: .utf8)
+            #expect(try await isLogged("file ObjectCreated:Put \(old)", host))
+            try FileManager.default.moveItem(atPath: old, toPath: new)
+            #expect(try await isLogged("file ObjectRemoved:Delete \(old)", host))
+            #expect(try await isLogged("file ObjectCreated:Copy \(new)", host))
+            try FileManager.default.removeItem(atPath: new)
+            #expect(try await isLogged("file ObjectRemoved:Delete \(new)", host))
+        }
+    }
+
+    private func isLogged(_ text: String, _ host: ApusHost) async throws -> Bool {
+        try await eventually { try host.cli("logs", "shop").output.contains(text) }
+    }
+
+    /// A runtime without a library that sends its response as it comes.
+    private static let streamer = #"""
+        import http.client, os
+
+        connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+        head = {"Lambda-Runtime-Function-Response-Mode": "streaming",
+                "Content-Type": "application/vnd.awslambda.http-integration-response"}
+
+
+        def response():
+            yield b'{"statusCode": 201, "headers": {"x-kind": "stream"}, "cookies": ["a=b"]}' + bytes(8)
+            for number in range(1000):
+                yield b"%999d\n" % number
+
+
+        while True:
+            connection.request("GET", "/2018-06-01/runtime/invocation/next")
+            event = connection.getresponse()
+            event.read()
+            path = "/2018-06-01/runtime/invocation/" + event.headers["Lambda-Runtime-Aws-Request-Id"] + "/response"
+            connection.request("POST", path, response(), head, encode_chunked=True)
+            connection.getresponse().read()
+        """#
+
+    @Test("streams its response to the client")
+    func stream() async throws {
+        let manifest = """
+            name: streamer
+            handler: { command: [python3, streamer.py], contract: lambda }
+            triggers: [ { http: { path: /stream } } ]
+            limits: { wait: 60s }
+            """
+        try await ApusHost.with(
+            ["streamer": manifest],
+            prepare: { folder in
+                try Self.streamer.write(toFile: folder + "/manifests/streamer.py", atomically: true, encoding: .utf8)
+            },
+            { host in
+                for _ in 0..<2 {
+                    let answer = try host.get("/stream")
+                    #expect(answer.status == 201)
+                    #expect(answer.headers["transfer-encoding"] == "chunked")
+                    #expect(answer.headers["x-kind"] == "stream" && answer.headers["set-cookie"] == "a=b")
+                    #expect(answer.body.count == 1_000_000 && answer.text.hasSuffix(" 999\n"))
+                }
+                #expect(try host.function("streamer").pool.started == 1)
+            })
     }
 
     @Test("that cannot be imported answers 503, and its log says why")
@@ -187,6 +257,16 @@ struct LambdaTests {
                 let why = "Runtime.ImportModuleError: Unable to import module 'nowhere'"
                 let isLogged = try await eventually { try host.cli("logs", "shop").output.contains(why) }
                 #expect(isLogged)
+                let result = try boto3(
+                    host,
+                    """
+                    answer = client.invoke(FunctionName="shop")
+                    body = json.loads(answer["Payload"].read())
+                    assert answer["StatusCode"] == 200 and answer["FunctionError"] == "Unhandled", answer
+                    assert body["errorType"] == "Runtime.ImportModuleError", body
+                    assert body["errorMessage"].startswith("Unable to import module 'nowhere'"), body
+                    """)
+                #expect(result.status == 0, "\(result.output) \(result.error)")
             })
     }
 
@@ -226,6 +306,12 @@ struct LambdaTests {
                 assert answer["StatusCode"] == 200 and answer["FunctionError"] == "Unhandled", answer
                 assert body["errorType"] == "ValueError" and body["errorMessage"] == "no such day", body
                 assert body["stackTrace"], body
+
+                for payload, kind in ({"die": 1}, "Runtime.ExitError"), ({"late": 1}, "Sandbox.Timedout"):
+                    answer = client.invoke(FunctionName="shop", Payload=json.dumps(payload))
+                    body = json.loads(answer["Payload"].read())
+                    assert answer["StatusCode"] == 200 and answer["FunctionError"] == "Unhandled", answer
+                    assert body["errorType"] == kind, body
 
                 assert client.invoke(FunctionName="shop", InvocationType="DryRun")["StatusCode"] == 204
                 large = client.invoke(FunctionName="shop", Payload=json.dumps({"large": "x" * 6_000_000}))

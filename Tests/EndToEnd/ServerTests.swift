@@ -77,13 +77,53 @@ struct ServerTests {
             """
         try await ApusHost.with(["chat": manifest]) { host in
             let talks = try await onThreads(4) { [port = host.port] _ in
-                try run(Self.python + "/python3", [Self.servers + "/talk.py", "ws://127.0.0.1:\(port)/chat"])
+                let url = "ws://127.0.0.1:\(port)/chat"
+                return try run(Self.python + "/python3", [Self.servers + "/talk.py", url, "whisper", "shout"])
             }
-            for talk in talks { #expect(talk.output == "closed 1000\n", "\(talk.error)") }
+            for talk in talks { #expect(talk.output == "closed 1000 shout\n", "\(talk.error)") }
             let isOver = try await eventually { try host.function("chat").running == 0 }
             #expect(isOver)
             #expect(try host.get("/chat").status == 426)
         }
+    }
+
+    /// A CGI program: redirects within the host, redirects the client, or says what it was asked.
+    private static let program = #"""
+        case $PATH_INFO in
+        /here) printf 'Location: /cgi/there?from=%s\n\n' "$REQUEST_METHOD" ;;
+        /elsewhere) printf 'Location: https://example.org/\n\n' ;;
+        *) printf 'Content-Type: text/plain\n\n%s %s?%s\n' "$REQUEST_METHOD" "$PATH_INFO" "$QUERY_STRING" ;;
+        esac
+        """#
+
+    @Test("a CGI program redirects within the host and elsewhere, and answers HEAD")
+    func cgi() async throws {
+        let manifest = """
+            name: program
+            handler: { command: [sh, program.sh], contract: cgi }
+            triggers: [ { http: { path: "/cgi/{path*}" } } ]
+            limits: { wait: 60s }
+            """
+        try await ApusHost.with(
+            ["program": manifest],
+            prepare: { folder in
+                try Self.program.write(toFile: folder + "/manifests/program.sh", atomically: true, encoding: .utf8)
+            },
+            { host in
+                let direct = try host.get("/cgi/there?x=1")
+                #expect(direct.status == 200 && direct.text == "GET /there?x=1\n")
+                let local = try host.post("/cgi/here", "body")
+                #expect(local.status == 200 && local.text == "GET /there?from=POST\n")
+                let elsewhere = try host.get("/cgi/elsewhere")
+                #expect(elsewhere.status == 302 && elsewhere.headers["location"] == "https://example.org/")
+                // On one connection, so that a body behind a HEAD would be taken for the next response.
+                let connection = try host.connect()
+                for _ in 0..<2 {
+                    let head = try connection.request("HEAD", "/cgi/there")
+                    #expect(head.status == 200 && head.headers["content-type"] == "text/plain")
+                }
+                #expect(try connection.request("GET", "/cgi/there").text == "GET /there?\n")
+            })
     }
 
     @Test("an offer of another protocol than WebSocket is not passed on")

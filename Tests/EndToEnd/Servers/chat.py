@@ -1,4 +1,4 @@
-"""A WebSocket server of PyPI's `websockets`: gives each message back, in capitals."""
+"""A WebSocket server of PyPI's `websockets`: gives each message back, in capitals. It speaks the subprotocol `shout`."""
 import os
 
 from websockets.sync.server import serve
@@ -9,5 +9,5 @@ def echo(connection):
         connection.send(message.upper())
 
 
-with serve(echo, os.environ["HOST"], int(os.environ["PORT"])) as server:
+with serve(echo, os.environ["HOST"], int(os.environ["PORT"]), subprotocols=["shout"]) as server:
     server.serve_forever()
