@@ -92,6 +92,7 @@ actor Reloader {
             throw error
         }
         let change = await functions.apply(next) { [gateway] in gateway.update(manifests) }
+        sandboxes.settle(on: manifests)
         for warning in loaded.warnings { logger.warning("\(warning.place): \(warning.message)") }
         try await files.update(manifests)
         return change

@@ -5,6 +5,7 @@ import Workers
 struct SandboxRules {
     private let data: String
     private let isFullRequired: Bool
+    private let neighbourhood = Neighbourhood()
 
     /// - Parameter data: the data folder, which exists.
     init(data: String, isFullRequired: Bool) {
@@ -12,13 +13,23 @@ struct SandboxRules {
         self.isFullRequired = isFullRequired
     }
 
-    /// The manifests as they are run: the data folder is hidden from all of them.
+    /// The manifests as they are run next: the data folder is hidden from all of them, and from each what is another's,
+    /// be it of those that run now or of those that run then.
     func applied(to manifests: [Manifest]) -> [Manifest] {
-        manifests.map { manifest in
+        neighbourhood.add(Self.files(of: manifests))
+        return manifests.map { manifest in
             var manifest = manifest
             manifest.sandbox.hidden = [data]
+            manifest.sandbox.neighbourhood = neighbourhood
             return manifest
         }
+    }
+
+    /// Only these run now.
+    func settle(on manifests: [Manifest]) { neighbourhood.replace(with: Self.files(of: manifests)) }
+
+    private static func files(of manifests: [Manifest]) -> Set<String> {
+        manifests.reduce(into: []) { $0.formUnion(OwnFiles.kept(of: $1)) }
     }
 
     /// One line a manifest and problem.

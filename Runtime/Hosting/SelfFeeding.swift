@@ -1,5 +1,6 @@
 import Manifests
 import Triggers
+import Workers
 
 /// File triggers that would feed themselves: each event makes the host write to its data folder, so a trigger that sees
 /// that folder would fire for ever.

@@ -28,4 +28,18 @@ package enum AbsolutePath {
     package static func covers(_ folder: String, _ path: String) -> Bool {
         folder == "/" || path == folder || path.hasPrefix(folder + "/")
     }
+
+    /// Whether `path` is one of many `folders` or lies below one; all absolute.
+    package static func covers(_ folders: Set<String>, _ path: String) -> Bool {
+        folders.contains(path) || Self.folders(above: path).contains(where: folders.contains)
+    }
+
+    /// The folders that an absolute path lies in, the nearest first, `/` last.
+    package static func folders(above path: String) -> some Sequence<String> {
+        sequence(state: Substring(path)) { rest in
+            guard rest.utf8.count > 1, let slash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+            rest = rest[..<slash]
+            return rest.isEmpty ? "/" : String(rest)
+        }
+    }
 }

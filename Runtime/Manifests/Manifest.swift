@@ -30,6 +30,8 @@ package struct Handler: Sendable, Equatable {
     package var contract: Contract
     /// Absolute path of the working directory.
     package var directory: String
+    /// Whether the manifest names it; otherwise it is the manifest's folder.
+    package var namesDirectory: Bool
     /// The SwiftPM product that `command` was found by, if it was.
     package var product: String?
     /// Only of an `http` server: the path that it answers with 2xx once it is ready. Without one, it is ready when it
@@ -39,12 +41,13 @@ package struct Handler: Sendable, Equatable {
     package var path = "/"
 
     package init(
-        command: [String], contract: Contract, directory: String, product: String? = nil, health: String? = nil,
-        path: String = "/"
+        command: [String], contract: Contract, directory: String, namesDirectory: Bool = false, product: String? = nil,
+        health: String? = nil, path: String = "/"
     ) {
         self.command = command
         self.contract = contract
         self.directory = directory
+        self.namesDirectory = namesDirectory
         self.product = product
         self.health = health
         self.path = path
@@ -311,6 +314,8 @@ package struct Sandbox: Sendable, Equatable {
     package var write: [String] = []
     /// Absolute paths that it may not reach even below what it may read or write; the host adds its data folder.
     package var hidden: [String] = []
+    /// What is kept from it of what it may read, except for what is its own and what its manifest grants; `nil` for nothing.
+    package var neighbourhood: Neighbourhood?
     /// Protections that it goes without. No manifest can say so; tests do, to prove what each of them is for.
     package var lifted: Set<Protection> = []
 

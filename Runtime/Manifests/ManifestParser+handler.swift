@@ -71,8 +71,9 @@ extension ManifestParser {
             var product: String?
             if case .product(let name) = syntax.program { product = name }
             return Handler(
-                command: command, contract: syntax.contract, directory: syntax.directory, product: product,
-                health: syntax.health, path: syntax.path ?? "/")
+                command: command, contract: syntax.contract, directory: syntax.directory,
+                namesDirectory: syntax.directoryValue != nil, product: product, health: syntax.health,
+                path: syntax.path ?? "/")
         case .failure(let error):
             let culprit =
                 switch error.part {

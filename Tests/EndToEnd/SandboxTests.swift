@@ -8,7 +8,7 @@ import Testing
         let thief = """
             name: thief
             handler:
-              command: [/bin/sh, -c, "cat data/apus.db; echo rc=$?; head -n 1 manifests/hello.yaml"]
+              command: [/bin/sh, -c, "cat data/apus.db; echo rc=$?; cat manifests/hello.yaml; ls manifests"]
               directory: ..
             triggers: [{ http: { path: /thief } }]
             limits: { processes: 7 }
@@ -20,13 +20,17 @@ import Testing
             triggers: [{ http: { path: "/hello/{name?}" } }]
             """
         try await ApusHost.with(["thief": thief, "hello": hello]) { host in
-            // The data folder lies in the function's directory, and is carved out of it.
-            #expect(try host.get("/thief").text == "rc=1\nname: hello\n")
+            // The data folder lies in the function's directory, and is carved out of it, as is what is its neighbour's.
+            #expect(try host.get("/thief").text == "rc=1\nhello.yaml\nthief.yaml\n")
             #expect(try host.get("/hello/Ada").text == "Hello, Ada!\n")
             let isLogged = try await eventually {
                 try host.cli("logs", "thief").output.contains("data/apus.db: Permission denied")
             }
             #expect(isLogged)
+            let isOtherLogged = try await eventually {
+                try host.cli("logs", "thief").output.contains("manifests/hello.yaml: Permission denied")
+            }
+            #expect(isOtherLogged)
             let shown = try host.cli("show", "thief").output
             for protection in ["files", "network", "calls", "privileges", "signals", "processes", "memory"] {
                 #expect(shown.contains("\n  \(protection) "), "\(shown)")

@@ -42,10 +42,77 @@ import Workers
                 try FileManager.default.createDirectory(
                     atPath: "\(folder)/\(path)", withIntermediateDirectories: true)
             }
-            let carving = Carving(hidden: [folder + "/a/data"])
-            #expect(carving.pieces(of: folder) == [folder + "/a/code", folder + "/b"])
-            #expect(carving.pieces(of: folder + "/b") == [folder + "/b"])
-            #expect(carving.pieces(of: folder + "/a/data/logs") == [])
+            try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "a/data")
+            func pieces(_ path: String, but open: Set<String> = []) -> Carving.Pieces {
+                let carving = Carving(hidden: HiddenPaths([folder + "/a/data", folder + "/a/data/logs"]), but: open)
+                var pieces = Carving.Pieces()
+                if !carving.hides(path) { carving.carve(path, into: &pieces) }
+                return pieces
+            }
+            // Not the link, which would open what it leads to.
+            #expect(pieces(folder).whole == [folder + "/a/code", folder + "/b"])
+            #expect(pieces(folder).listed == [folder, folder + "/a"])
+            #expect(pieces(folder + "/b").whole == [folder + "/b"])
+            #expect(pieces(folder + "/a/data/logs") == Carving.Pieces())
+            #expect(pieces(folder, but: [folder + "/a/data", folder + "/a/data/logs"]).whole == [folder])
+        }
+    }
+
+    @Test("what is hidden in the system's folders falls out of those too")
+    func system() {
+        let folder = "/usr/share"
+        var manifest = Handlers.shell("")
+        manifest.handler.directory = "/"
+        #expect(FileGrants(manifest, home: "/home/nobody", searchPath: []).withoutSystem == [])
+        manifest.sandbox.hidden = [folder]
+        let grants = FileGrants(manifest, home: "/home/nobody", searchPath: [])
+        // And what of other rules lies there by links, such as the machine's time zone.
+        #expect(grants.withoutSystem.contains("/usr"))
+        #expect(grants.list == ["/usr"])
+        #expect(grants.read.contains("/usr/local"))
+        #expect(!grants.read.contains { AbsolutePath.covers($0, folder) || AbsolutePath.covers(folder, $0) })
+    }
+
+    @Test("of the folder of many functions, each is granted what is its own and what is nobody's")
+    func neighbours() async throws {
+        try await withTemporaryFolder { folder in
+            for path in ["one", "two"] {
+                try FileManager.default.createDirectory(atPath: "\(folder)/\(path)", withIntermediateDirectories: true)
+            }
+            for path in ["a.yaml", "b.yaml", "a.py", "b.py", "c.py", "common.py", "two/main.py"] {
+                try path.write(toFile: "\(folder)/\(path)", atomically: true, encoding: .utf8)
+            }
+            func manifest(_ name: String, _ command: [String], _ directory: String? = nil) -> Manifest {
+                let handler = Handler(
+                    command: ["/bin/sh"] + command, contract: .stdio, directory: directory ?? folder,
+                    namesDirectory: directory != nil)
+                return Manifest(name: name, handler: handler, triggers: [], file: "\(folder)/\(name).yaml")
+            }
+            let all = [
+                manifest("a", ["a.py"]), manifest("b", ["b.py"]), manifest("c", ["-m", "c"]),
+                manifest("two", ["main.py"], folder + "/two"),
+            ]
+            let neighbourhood = Neighbourhood()
+            neighbourhood.add(all.reduce(into: []) { $0.formUnion(OwnFiles.kept(of: $1)) })
+            func read(_ index: Int, _ adjust: (inout Manifest) -> Void = { _ in }) -> Set<String> {
+                var manifest = all[index]
+                manifest.sandbox.neighbourhood = neighbourhood
+                adjust(&manifest)
+                let grants = FileGrants(manifest, home: "/home/nobody", searchPath: [])
+                return Set(grants.read.map { $0 == folder ? "." : String($0.dropFirst(folder.utf8.count + 1)) })
+            }
+            #expect(read(0) == ["a.yaml", "a.py", "common.py", "one"])
+            #expect(read(1) == ["b.yaml", "b.py", "common.py", "one"])
+            #expect(read(2) == ["c.py", "common.py", "one"])
+            #expect(read(3) == ["two"])
+            // The host's own is hidden from all that is left.
+            #expect(read(0) { $0.sandbox.hidden = [folder + "/one"] } == ["a.yaml", "a.py", "common.py"])
+            // What is granted is meant, and a product that names no directory needs none.
+            #expect(read(0) { $0.sandbox.read = [folder] } == ["."])
+            #expect(read(0) { $0.handler.product = "A" } == ["a.py"])
+            // One alone has all of its folder, so that what comes into it later is there as well.
+            neighbourhood.replace(with: OwnFiles.kept(of: all[0]))
+            #expect(read(0) == ["."])
         }
     }
 

@@ -27,6 +27,47 @@ struct SandboxTests {
         }
     }
 
+    @Test(
+        "cannot read the host's database in a folder of the system", .enabled(if: geteuid() == 0),
+        arguments: [true, false])
+    func databaseOfSystem(_ isProtected: Bool) async throws {
+        let folder = "/opt/apus-test-\(UUID().uuidString)"
+        let data = folder + "/data"
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try "secret".write(toFile: data + "/apus.db", atomically: true, encoding: .utf8)
+        try "mine".write(toFile: folder + "/own.txt", atomically: true, encoding: .utf8)
+        let manifest = Handlers.shell("cat \(data)/apus.db \(folder)/own.txt; :") {
+            $0.sandbox.hidden = [data]
+            if !isProtected { $0.sandbox.lifted = [.files] }
+        }
+        try await expect(manifest, isProtected ? "mine" : "secretmine", refusal: "Permission denied")
+    }
+
+    @Test("cannot read its neighbours' manifests and code in the folder that they share", arguments: [true, false])
+    func neighbours(_ isProtected: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            for file in ["one.yaml", "one.sh", "other.yaml", "other.py", "common.py"] {
+                try "# \(file)\n".write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
+            }
+            try "cat one.yaml common.py other.yaml other.py; python3 -Bc 'import common'".write(
+                toFile: folder + "/one.sh", atomically: true, encoding: .utf8)
+            func manifest(_ name: String, _ script: String) -> Manifest {
+                let handler = Handler(command: ["/bin/sh", script], contract: .stdio, directory: folder)
+                return Manifest(
+                    name: name, handler: handler, triggers: [.http(Handlers.anyPath)], file: "\(folder)/\(name).yaml")
+            }
+            let (one, other) = (manifest("one", "one.sh"), manifest("other", "other.py"))
+            let neighbourhood = Neighbourhood()
+            neighbourhood.add(OwnFiles.kept(of: one).union(OwnFiles.kept(of: other)))
+            var tried = one
+            tried.sandbox.neighbourhood = neighbourhood
+            if !isProtected { tried.sandbox.lifted = [.files] }
+            let more = isProtected ? "" : "# other.yaml\n# other.py\n"
+            try await expect(tried, "# one.yaml\n# common.py\n" + more, refusal: "Permission denied")
+        }
+    }
+
     @Test("cannot read another function's code", arguments: [true, false])
     func otherCode(_ isProtected: Bool) async throws {
         try await withTemporaryFolder { folder in

@@ -1,54 +1,77 @@
-import Foundation
 package import Manifests
 
-/// Which files one function's workers may reach, besides the system's and their temporary directory.
+/// Which files one function's workers may reach, besides their temporary directory and, but for what is hidden in it, the
+/// system's.
 package struct FileGrants: Sendable, Equatable {
-    package var read: [String]
-    package var write: [String]
+    package var read: [String] = []
+    package var write: [String] = []
+    /// Folders of which only the names may be read, anywhere below too: some of what is in them is hidden.
+    package var list: [String] = []
+    /// Of the system's, those that fell apart; what is left of them is in the others.
+    package var withoutSystem: Set<String> = []
 
     /// Looks at the disk: links, first lines, installations.
     ///
     /// - Parameter modules: folders in which its language looks for modules.
     package init(_ manifest: Manifest, home: String, searchPath: [String], modules: [String] = []) {
+        let sandbox = manifest.sandbox
+        let hidden = Carving(hidden: HiddenPaths(Set(sandbox.hidden.map(RealPath.resolve))))
+        let others = sandbox.neighbourhood.map { Carving(hidden: $0.files, but: OwnFiles.open(to: manifest)) }
+        func pieces(_ path: String, from neighbours: Carving?) -> Carving.Pieces {
+            var pieces = Carving.Pieces()
+            neighbours?.carve(path, into: &pieces)
+            let parts = neighbours == nil ? [path] : pieces.whole
+            return parts.filter { !hidden.hides($0) }.reduce(into: Carving.Pieces(listed: pieces.listed)) {
+                hidden.carve($1, into: &$0)
+            }
+        }
+
+        var read = Carving.Pieces()
+        for rule in SystemFiles.rules {
+            let pieces = pieces(rule.path, from: others)
+            if pieces.whole == [rule.path] { continue }
+            withoutSystem.insert(rule.path)
+            read += pieces
+        }
+        for path in Self.needs(of: manifest, home, searchPath, modules) { read += pieces(path, from: others) }
+        // What a manifest grants, it means.
+        for path in Self.granted(by: manifest) { read += pieces(path, from: nil) }
+        var write = Carving.Pieces()
+        for path in sandbox.write { write += pieces(RealPath.resolve(path), from: nil) }
+
+        let system = Set(SystemFiles.rules.map(\.path)).subtracting(withoutSystem)
+        self.read = Self.withoutCovered(read.whole.filter { !AbsolutePath.covers(system, $0) })
+        self.write = Self.withoutCovered(write.whole)
+        list = Set(read.listed + write.listed).sorted()
+    }
+
+    /// What it runs, and where.
+    private static func needs(
+        of manifest: Manifest, _ home: String, _ searchPath: [String], _ modules: [String]
+    ) -> Set<String> {
+        let handler = manifest.handler
         var program = ProgramFiles(home: home, searchPath: searchPath)
-        if let path = manifest.handler.command.first, path.hasPrefix("/") { program.add(program: path) }
+        if let path = handler.command.first, path.hasPrefix("/") { program.add(program: path) }
         // Tools that a script calls by their names.
         for folder in searchPath where folder.hasPrefix("/") { program.add(folder: folder) }
-        let directory = manifest.handler.directory
-        var read = program.paths
-        // One that holds the user's home would be no bound at all; `sandbox.read` can say so.
-        if !AbsolutePath.covers(directory, home) { read.insert(directory) }
-        read.formUnion(modules.filter { $0.hasPrefix("/") })
-        read.formUnion(Self.files(namedBy: manifest.handler))
-        if let module = PythonModule.folder(for: manifest.handler) { read.insert(module) }
-        for case .file(let trigger) in manifest.triggers { read.insert(trigger.watch) }
-        read.formUnion(manifest.sandbox.read)
-
-        let carving = Carving(hidden: manifest.sandbox.hidden.map(Self.resolve))
-        func pieces(_ paths: some Sequence<String>) -> [String] {
-            Set(paths.map(Self.resolve)).sorted().flatMap(carving.pieces)
+        var paths = program.paths.union(modules.filter { $0.hasPrefix("/") })
+        if let module = PythonModule.folder(for: handler) { paths.insert(module) }
+        // A product is found without its directory. One that holds the user's home would be no bound at all; `sandbox.read`
+        // can say so.
+        if handler.product == nil || handler.namesDirectory, !AbsolutePath.covers(handler.directory, home) {
+            paths.insert(handler.directory)
         }
-        self.read = Self.withoutCovered(pieces(read).filter { !SystemFiles.cover($0) })
-        write = Self.withoutCovered(pieces(manifest.sandbox.write))
+        return Set(paths.map(RealPath.resolve))
     }
 
-    /// Files that the command itself names, such as the script of an interpreter.
-    private static func files(namedBy handler: Handler) -> [String] {
-        handler.command.dropFirst().map { AbsolutePath.resolve($0, from: handler.directory) }.filter { path in
-            var isFolder: ObjCBool = false
-            return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
-        }
-    }
-
-    /// Without links, since rules bind to what they lead to; as it stands where there is nothing.
-    private static func resolve(_ path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
+    /// What its manifest names: files of its command, such as the script of an interpreter; what it is to watch; and more.
+    private static func granted(by manifest: Manifest) -> Set<String> {
+        let watched = manifest.triggers.compactMap { if case .file(let trigger) = $0 { trigger.watch } else { nil } }
+        return OwnFiles.named(by: manifest.handler).union((watched + manifest.sandbox.read).map(RealPath.resolve))
     }
 
     private static func withoutCovered(_ paths: [String]) -> [String] {
         let paths = Set(paths)
-        return paths.filter { path in !paths.contains { $0 != path && AbsolutePath.covers($0, path) } }.sorted()
+        return paths.filter { !AbsolutePath.folders(above: $0).contains(where: paths.contains) }.sorted()
     }
 }

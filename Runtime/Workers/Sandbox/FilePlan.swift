@@ -17,7 +17,10 @@ final class FilePlan: Sendable {
         /// A reload may follow a change at once.
         var program: ProgramStamp?
         var sandbox: Sandbox
+        var neighbours: HiddenPaths?
         var grants: FileGrants
+        /// Of the folders that are granted by what is in them.
+        var listed: [FolderStamp?]
         var until: ContinuousClock.Instant
     }
 
@@ -48,10 +51,11 @@ final class FilePlan: Sendable {
     private func grant(
         _ manifest: Manifest, _ surroundings: WorkerEnvironment, rights: UInt64, in ruleset: Int32
     ) throws(CallFailure) {
-        for rule in SystemFiles.rules {
+        let grants = grants(for: manifest, surroundings)
+        for rule in SystemFiles.rules where !grants.withoutSystem.contains(rule.path) {
             try Self.check("landlock_add_rule", apus_ruleset_grant(ruleset, rule.descriptor, rule.rights & rights))
         }
-        let grants = grants(for: manifest, surroundings)
+        for path in grants.list { try Self.grant(path, SystemFiles.listRights & rights, in: ruleset) }
         for path in grants.read { try Self.grant(path, SystemFiles.readRights & rights, in: ruleset) }
         // All but making devices.
         let written = rights & ~UInt64(1 << 6 | 1 << 11 | APUS_RIGHT_DEVICE_CONTROL.rawValue)
@@ -61,9 +65,11 @@ final class FilePlan: Sendable {
     private func grants(for manifest: Manifest, _ surroundings: WorkerEnvironment) -> FileGrants {
         let now = ContinuousClock.now
         let program = manifest.handler.command.first.flatMap(ProgramStamp.init)
+        let neighbours = manifest.sandbox.neighbourhood?.files
         let remembered = known.withLock { $0[manifest.name] }
         if let remembered, remembered.until > now, remembered.handler == manifest.handler,
-            remembered.program == program, remembered.sandbox == manifest.sandbox
+            remembered.program == program, remembered.sandbox == manifest.sandbox,
+            remembered.neighbours == neighbours, remembered.listed == remembered.grants.list.map(FolderStamp.init)
         {
             return remembered.grants
         }
@@ -75,7 +81,8 @@ final class FilePlan: Sendable {
         known.withLock { known in
             if known.count >= Self.most { known = known.filter { $0.value.until > now } }
             known[manifest.name] = Known(
-                handler: manifest.handler, program: program, sandbox: manifest.sandbox, grants: grants,
+                handler: manifest.handler, program: program, sandbox: manifest.sandbox,
+                neighbours: neighbours, grants: grants, listed: grants.list.map(FolderStamp.init),
                 until: now + Self.kept)
         }
         return grants
@@ -110,5 +117,21 @@ final class FilePlan: Sendable {
         CallFailure(
             .startFailed,
             "the sandbox cannot be set up: \(step): \(describe(error)); 'sandbox: off' in the manifest does without")
+    }
+}
+
+/// What tells that names have come into a folder, or gone.
+private struct FolderStamp: Equatable {
+    private let inode: UInt
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// `nil` when it is not there.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt(status.st_ino)
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
     }
 }

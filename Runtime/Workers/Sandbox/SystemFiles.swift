@@ -23,22 +23,26 @@ enum SystemFiles {
 
     static let readRights = UInt64(
         APUS_RIGHT_EXECUTE.rawValue | APUS_RIGHT_READ_FILE.rawValue | APUS_RIGHT_READ_DIRECTORY.rawValue)
+    static let listRights = UInt64(APUS_RIGHT_READ_DIRECTORY.rawValue)
     private static let deviceRights = UInt64(
         APUS_RIGHT_READ_FILE.rawValue | APUS_RIGHT_WRITE_FILE.rawValue | APUS_RIGHT_TRUNCATE.rawValue
             | APUS_RIGHT_DEVICE_CONTROL.rawValue)
 
-    /// Open for good, since every start needs them.
-    static let rules: [(descriptor: Int32, rights: UInt64)] = {
+    /// Open for good, since every start needs them. Their paths are without links.
+    static let rules: [(path: String, descriptor: Int32, rights: UInt64)] = {
         let paths = folders.map { ($0, readRights) } + etc.map { ($0, readRights) } + devices.map { ($0, deviceRights) }
         return paths.compactMap { path, rights in
             // Not every machine has all.
             let descriptor = apus_open_path(path)
-            return descriptor < 0 ? nil : (descriptor, rights)
+            return descriptor < 0 ? nil : (RealPath.resolve(path), descriptor, rights)
         }
     }()
 
-    /// Whether what is at `path` may be read by every worker.
+    /// Whether what is at `path` may be read by every worker to which nothing is hidden there.
     static func cover(_ path: String) -> Bool { folders.contains { AbsolutePath.covers($0, path) } }
+
+    /// Whether what is at `path` came with the system, for all to use. Below `/opt`, administrators put what they like.
+    static func isInstalled(_ path: String) -> Bool { cover(path) && !AbsolutePath.covers("/opt", path) }
 
     /// All of `/etc` for a user whom its permissions bind. For root, whom they do not, a part: each rule costs every start
     /// of a worker nearly 1 µs, so that all of it but its secrets would take half as long as the start itself.
