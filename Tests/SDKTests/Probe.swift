@@ -93,6 +93,16 @@ struct Probe: HTTPFunction, TimerFunction, FileFunction {
         case "/values":
             try await state.set("k", [UInt8](repeating: 1, count: 1 << 20 + 1))
             return .empty()
+        case "/message":
+            try await state.send([UInt8](repeating: 1, count: 9 << 20), to: "orders")
+            return .empty()
+        case "/attributes":
+            let long = String(repeating: "x", count: 9 << 20)
+            try await state.send("", to: "orders", attributes: ["subject": long])
+            return .empty()
+        case "/target":
+            try await state.send("", to: String(repeating: "o", count: 9 << 20))
+            return .empty()
         default: throw HTTPError(404, path)
         }
     }

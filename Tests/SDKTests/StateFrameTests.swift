@@ -151,4 +151,16 @@ struct StateFrameTests {
             await values.next()?.message
                 == .failure(permanent: false, message: "the value of 'k' has 1048577 bytes; the most is 1 MiB"))
     }
+
+    @Test(
+        "a message past its limits is refused at once",
+        arguments: [
+            "/message": "a message of 9437184 bytes; the most is 1 MiB",
+            "/attributes": "attributes of 9437231 bytes; the most is 16384",
+            "/target": "a target of 9437184 bytes; the most is 1024",
+        ])
+    func messageLimits(path: String, reason: String) async {
+        let host = await host(path)
+        #expect(await host.next()?.message == .failure(permanent: false, message: reason))
+    }
 }

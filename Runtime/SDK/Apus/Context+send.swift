@@ -11,7 +11,7 @@ extension Context {
     ///   - data: at most 1 MiB.
     ///   - contentType: the media type of the data.
     ///   - attributes: CloudEvents attributes of the event, such as `subject`; the host gives `id`, `source`, `type` (the
-    ///     target) and `time` unless they are here. Names are lowercase letters and digits.
+    ///     target) and `time` unless they are here. Names are lowercase letters and digits; all have at most 16 KiB.
     ///   - delay: it is delivered when so much time has passed; at most a year.
     public func send(
         _ data: [UInt8], to target: String, contentType: String = "application/octet-stream",
@@ -39,7 +39,23 @@ extension State {
         var fields = attributes.sorted { $0.key < $1.key }.map { WireField($0.key, $0.value) }
         if attributes["datacontenttype"] == nil { fields.append(WireField("datacontenttype", contentType)) }
         let milliseconds = UInt64(clamping: Int64(delay / .milliseconds(1)))
-        try await send(WireMessage(target: target, after: milliseconds, attributes: fields, data: data))
+        let message = WireMessage(target: target, after: milliseconds, attributes: fields, data: data)
+        try check(message)
+        try await send(message)
+    }
+
+    /// The host has these bounds as well; but a message past that of a frame would cost all calls of the worker.
+    private func check(_ message: WireMessage) throws {
+        guard message.data.count <= Self.maximumValue else {
+            throw StateError(.invalid, "a message of \(message.data.count) bytes; the most is 1 MiB")
+        }
+        let size = message.attributes.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        guard size <= Self.maximumAttributes else {
+            throw StateError(.invalid, "attributes of \(size) bytes; the most is \(Self.maximumAttributes)")
+        }
+        guard message.target.utf8.count <= Self.maximumKey else {
+            throw StateError(.invalid, "a target of \(message.target.utf8.count) bytes; the most is \(Self.maximumKey)")
+        }
     }
 
     /// Sends text with what this state writes.

@@ -19,6 +19,9 @@ public struct State: Sendable {
     /// Bytes that a value may have: 1 MiB.
     public static let maximumValue = 1 << 20
 
+    /// Bytes that the attributes of a message may have together.
+    static let maximumAttributes = 16 << 10
+
     /// A host gives no more entries at once.
     private static let largestPage = 10_000
 
