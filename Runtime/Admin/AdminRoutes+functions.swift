@@ -1,6 +1,5 @@
 import Engine
 import Events
-import FoundationEssentials
 import Hummingbird
 import Manifests
 import NIOCore
@@ -49,12 +48,7 @@ extension AdminRoutes {
     private func invoke(_ function: HostedFunction, _ request: Request) async throws -> Response {
         var request = request
         let buffer = try await request.collectBody(upTo: Self.mostBytes)
-        let wish: InvocationRequest
-        do {
-            wish = try JSONDecoder().decode(InvocationRequest.self, from: Data(buffer.readableBytesView))
-        } catch {
-            throw Problem.badRequest("the body is not an invocation in JSON: \(error)")
-        }
+        let wish = try InvocationRequest(json: Array(buffer.readableBytesView))
         let id = InvocationID()
         let plan = try wish.plan(for: function.manifest, id: id, now: .now())
         // A caller that goes away takes its invocation with it.

@@ -1,5 +1,6 @@
 import Engine
 package import Events
+import FoundationEssentials
 package import Manifests
 package import Storage
 
@@ -13,6 +14,10 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
         package var time: String?
         package var datacontenttype: String?
         package var extensions: [String: String]?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case id, source, type, subject, time, datacontenttype, extensions
+        }
 
         package init() {}
     }
@@ -37,7 +42,67 @@ package struct InvocationRequest: Sendable, Codable, Hashable {
     /// Only with `async`: the urgency of RFC 9218, 0 to 7; 0 runs first, and 3 is usual.
     package var priority: Int?
 
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case trigger, method, path, headers, data, base64, event, async, after, at, priority
+    }
+
     package init() {}
+}
+
+extension InvocationRequest {
+    /// - Throws: a `Problem` that says what is wrong with it; a name that is not known, too, which might have meant
+    ///   something.
+    package init(json: [UInt8]) throws(Problem) {
+        do {
+            let data = Data(json)
+            let names = try JSONDecoder().decode(Names.self, from: data)
+            try Self.check(names.all, CodingKeys.self, "an invocation")
+            try Self.check(names.ofEvent, EventFields.CodingKeys.self, "its event")
+            self = try JSONDecoder().decode(Self.self, from: data)
+        } catch let problem as Problem {
+            throw problem
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context)
+        {
+            let place = context.codingPath.map(\.stringValue).joined(separator: ".")
+            let part = place.isEmpty ? "the JSON" : "'\(place)'"
+            throw .badRequest("\(part) is not that of an invocation: \(context.debugDescription)")
+        } catch {
+            throw .badRequest("the JSON is not that of an invocation: \(error)")
+        }
+    }
+
+    /// What an invocation in JSON has, known or not.
+    private struct Names: Decodable {
+        private struct Name: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+
+            init(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+
+        let all: [String]
+        let ofEvent: [String]
+
+        init(from decoder: any Decoder) throws {
+            let object = try decoder.container(keyedBy: Name.self)
+            all = object.allKeys.map(\.stringValue)
+            // What is no object is found out when it is decoded.
+            let event = try? object.nestedContainer(keyedBy: Name.self, forKey: Name(stringValue: "event"))
+            ofEvent = event?.allKeys.map(\.stringValue) ?? []
+        }
+    }
+
+    private static func check<Key: CodingKey & CaseIterable>(
+        _ names: [String], _: Key.Type, _ whole: String
+    ) throws {
+        let known = Key.allCases.map(\.stringValue)
+        guard let other = names.sorted().first(where: { !known.contains($0) }) else { return }
+        let near = Suggestion.phrase(for: other, among: known)
+        let all = known.joined(separator: ", ")
+        throw Problem.badRequest("'\(other.prefix(100))' is nothing that \(whole) has\(near); it has: \(all)")
+    }
 }
 
 /// What is to be done, decided from the request and the manifest alone.

@@ -140,14 +140,22 @@ extension OpenAPI {
                 }
               },
               "InvocationRequest": {
-                "type": "object",
+                "type": "object", "additionalProperties": false,
                 "properties": {
                   "trigger": { "type": "string", "enum": ["http", "timer", "file", "topic", "state"] },
                   "method": { "type": "string" }, "path": { "type": "string" },
                   "headers": { "type": "object", "additionalProperties": { "type": "string" } },
                   "data": { "type": "string", "description": "Body or data as text." },
                   "base64": { "type": "string", "description": "Body or data as base64." },
-                  "event": { "type": "object", "description": "CloudEvents attributes." },
+                  "event": {
+                    "type": "object", "description": "CloudEvents attributes.", "additionalProperties": false,
+                    "properties": {
+                      "id": { "type": "string" }, "source": { "type": "string" }, "type": { "type": "string" },
+                      "subject": { "type": "string" }, "time": { "type": "string", "format": "date-time" },
+                      "datacontenttype": { "type": "string" },
+                      "extensions": { "type": "object", "additionalProperties": { "type": "string" } }
+                    }
+                  },
                   "async": { "type": "boolean", "description": "Put it into the queue and answer 202." },
                   "after": { "type": "string", "description": "With async: not before so much time, such as 10s." },
                   "at": { "type": "string", "format": "date-time", "description": "With async: not before." },

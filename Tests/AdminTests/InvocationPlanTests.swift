@@ -26,6 +26,29 @@ import Testing
         return try request.plan(for: manifest, id: id, now: now)
     }
 
+    @Test(
+        "a name that an invocation does not have is refused, and so is what has another type",
+        arguments: [
+            #"{"body": "x"}"#: "'body' is nothing that an invocation has; it has: trigger, method, ",
+            #"{"event": {"priority": "1"}}"#: "'priority' is nothing that its event has; it has: id, source, type, ",
+            #"{"event": {"extensions": {"a": 1}}}"#: "'event.extensions.a' is not that of an invocation: ",
+            #"{"event": "x"}"#: "'event' is not that of an invocation: ",
+            "": "the JSON is not that of an invocation: ",
+        ])
+    func misread(json: String, beginning: String) throws {
+        let problem = try #require(throws: Problem.self) { try InvocationRequest(json: Array(json.utf8)) }
+        #expect(problem.status == 400)
+        #expect(problem.detail?.hasPrefix(beginning) == true, "\(problem.detail ?? "")")
+    }
+
+    @Test("an invocation in JSON is read")
+    func json() throws {
+        let text = #"{"trigger": "timer", "async": true, "event": {"extensions": {"due": "2026-03-29T02:30:00Z"}}}"#
+        let request = try InvocationRequest(json: Array(text.utf8))
+        #expect(request.trigger == .timer && request.async == true)
+        #expect(request.event?.extensions == ["due": "2026-03-29T02:30:00Z"])
+    }
+
     @Test("nothing said is a GET of the first route without its optional parameter")
     func simplest() throws {
         let manifest = Self.manifest(Self.route(.literal("orders"), .optional("id")))
