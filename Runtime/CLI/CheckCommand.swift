@@ -16,11 +16,14 @@ struct CheckCommand: AsyncParsableCommand {
             that and logs the same warning.
 
             With --leaks, runs one event on workers that have run nothing, and on workers that have run it before, and \
-            compares what they answer and what they leave in the state: a function that keeps nothing between calls \
-            answers the same. What differs between fresh workers, too, is told apart; dates and the invocation's id are \
-            left out. The runs take place beside any host, on a state of their own that is empty at each begin; what the \
-            function does elsewhere, it does. The file holds what POST /v1/functions/NAME/invocations takes, such as \
-            {"path": "/hello/Ada"} or {"trigger": "timer"}. Exits with 1 when there is a leak, or when no run succeeds.
+            compares what they answer, what they leave in the state and what they send: a function that keeps nothing \
+            between calls does the same. What differs between fresh workers, too, is told apart; dates and the \
+            invocation's id are left out. The runs take place beside any host, on a state of their own that is empty at \
+            each begin, and what is sent goes no further; what the function does elsewhere, it does. The file holds what \
+            POST /v1/functions/NAME/invocations takes, such as {"path": "/hello/Ada"} or {"trigger": "timer"}. Exits \
+            with 1 when there is a leak, and when there is nothing to compare: no run succeeds, an event of --before \
+            fails, or no worker lives to be reused. With the contracts cgi and stdio each call has a process of its own \
+            anyway.
 
             With --data, verifies the database of that folder instead, without changing anything, also while its host \
             runs: that the file is whole, that each row of the queue is in exactly one state, that the counts are those of \
@@ -90,10 +93,11 @@ struct CheckCommand: AsyncParsableCommand {
             let near = Suggestion.phrase(for: name, among: manifests.map(\.name))
             throw Failure(.noInput, "no manifest declares the function '\(name)'\(near)")
         }
-        let check = LeakCheck(manifest, event: try request(event ?? "-"), after: try before.map(request))
+        let check = LeakCheck(
+            manifest, among: manifests, event: try request(event ?? "-"), after: try before.map(request))
         let findings: LeakFindings
         do {
-            findings = LeakFindings(name, try await check.run())
+            findings = LeakFindings(manifest, try await check.run())
         } catch let problem as Problem {
             throw Failure(.data, "the event cannot be run: \(problem.detail ?? problem.title)")
         }
@@ -109,10 +113,10 @@ struct CheckCommand: AsyncParsableCommand {
 
     private func request(_ path: String) throws -> InvocationRequest {
         let bytes = try Payload.bytes(path == "-" ? path : "@" + path)
-        do {
-            return try JSONDecoder().decode(InvocationRequest.self, from: Data(bytes))
+        do throws(Problem) {
+            return try InvocationRequest(json: bytes)
         } catch {
-            throw Failure(.data, "\(path) does not hold an invocation in JSON: \(error)")
+            throw Failure(.data, "\(path): \(error.detail ?? error.title)")
         }
     }
 }

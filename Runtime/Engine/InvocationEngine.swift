@@ -1,6 +1,6 @@
 package import Events
 package import Logging
-import Manifests
+package import Manifests
 package import Storage
 import Synchronization
 package import Workers
@@ -38,15 +38,19 @@ package final class InvocationEngine: Sendable {
 
     /// Invocations that begin from now on find these; those that run are not touched.
     ///
-    /// - Parameter leaving: no longer among them; requests whose route led there are still served, until `forget`.
-    package func replace(functions: [HostedFunction], leaving: [HostedFunction] = []) {
+    /// - Parameters:
+    ///   - leaving: no longer among them; requests whose route led there are still served, until `forget`.
+    ///   - absent: of functions that do not run here; what is sent to them stays in the queue.
+    package func replace(
+        functions: [HostedFunction], leaving: [HostedFunction] = [], absent: [Manifest] = []
+    ) {
         let named = Dictionary(uniqueKeysWithValues: functions.map { ($0.manifest.name, $0) })
         table.withLock { table in
             table.functions = named
             for function in leaving { table.leaving[function.manifest.name] = function }
         }
         store.setBounds(named.mapValues { $0.manifest.limits.queueBounds })
-        subscriptions.replace(functions.map(\.manifest))
+        subscriptions.replace(functions.map(\.manifest) + absent)
         store.follow(StateFollowers(functions.map(\.manifest)))
         queueChanged()
     }

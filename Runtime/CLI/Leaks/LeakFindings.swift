@@ -1,6 +1,7 @@
 import Events
 import Foundation
 import Hosting
+import Manifests
 
 /// What the answers of fresh and reused workers say about the function.
 struct LeakFindings: Codable, Equatable {
@@ -16,6 +17,8 @@ struct LeakFindings: Codable, Equatable {
     /// How many runs there were on each.
     var freshRuns: Int
     var reusedRuns: Int
+    /// Each call has a process of its own, as the function's contract has it: there is nothing to be reused.
+    var processPerCall: Bool
     /// Workers that ended when they should have been reused.
     var lostWorkers: Int
     /// Parts that are the same in every run.
@@ -23,13 +26,16 @@ struct LeakFindings: Codable, Equatable {
     /// Parts that differ between fresh workers, so that nothing can be said of them.
     var varying: [String]
     var leaks: [Leak]
-    /// Why, when no run has succeeded.
+    /// What keeps the runs from showing anything.
     var failure: String?
+    /// The last lines that the function has logged or printed, where there is a failure.
+    var lines: [String]
 
-    init(_ function: String, _ runs: LeakCheck.Runs) {
+    init(_ manifest: Manifest, _ runs: LeakCheck.Runs) {
         let fresh = runs.fresh.map { LeakParts($0).values }
         let reused = runs.reused.map { LeakParts($0).values }
-        self.function = function
+        function = manifest.name
+        processPerCall = manifest.handler.contract == .cgi || manifest.handler.contract == .stdio
         (freshRuns, reusedRuns, lostWorkers) = (fresh.count, reused.count, runs.lost)
         (same, varying, leaks) = ([], [], [])
         for part in Set((fresh + reused).flatMap(\.keys)).sorted(by: Self.isBefore) {
@@ -43,8 +49,18 @@ struct LeakFindings: Codable, Equatable {
                 leaks.append(Leak(part: part, fresh: expected.first ?? nil, reused: others))
             }
         }
+        failure = Self.failure(runs)
+        lines = failure == nil ? [] : runs.lines
+    }
+
+    private static func failure(_ runs: LeakCheck.Runs) -> String? {
+        func reason(_ answer: LeakCheck.Answer) -> String { answer.reason ?? answer.outcome.rawValue }
+        if let answer = runs.failedEarlier { return "an event of --before failed: " + reason(answer) }
         let all = runs.fresh + runs.reused
-        if all.allSatisfy({ $0.outcome != .succeeded }) { failure = all.first?.reason ?? "it failed" }
+        if let answer = all.first, all.allSatisfy({ $0.outcome != .succeeded }) {
+            return "no run succeeded: " + reason(answer)
+        }
+        return runs.reused.isEmpty ? "no worker was reused: each has ended after its run" : nil
     }
 
     /// Nothing was found that should not be, and something was looked at.

@@ -21,15 +21,19 @@ struct LeakPage {
             lines.append("            fresh   \(LeakParts.shown(leak.fresh))")
             lines.append("            reused  \(reused)")
         }
+        for (index, line) in findings.lines.enumerated() {
+            lines.append((index == 0 ? "  output  " : "          ") + LeakParts.shown(line))
+        }
         lines.append(Self.verdict(findings))
         self.lines = lines
     }
 
     private static func verdict(_ findings: LeakFindings) -> String {
         if let failure = findings.failure {
-            return "nothing is shown, since no run succeeded: \(LeakParts.shown(failure))"
+            return "nothing is shown, since \(LeakParts.shown(failure))"
         }
         switch findings.leaks.count {
+        case 0 where findings.processPerCall: return "no leak: the contract gives each call a process of its own anyway"
         case 0: return "no leak: reused workers answer as fresh ones do"
         case 1: return "1 leak: reused workers answer otherwise than fresh ones do"
         case let count: return "\(count) leaks: reused workers answer otherwise than fresh ones do"

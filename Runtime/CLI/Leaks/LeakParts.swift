@@ -4,7 +4,7 @@ import Hosting
 import Telemetry
 
 /// What can differ between two answers, by name: the outcome, the status, each header field, each leaf of a JSON body or
-/// each line of another, each key of the state.
+/// each line of another, each key of the state, the attributes and the data of each message.
 struct LeakParts: Equatable {
     /// Differ by nature.
     private static let passing: Set<String> = ["date", "age", "expires", "last-modified", "traceparent"]
@@ -22,20 +22,29 @@ struct LeakParts: Equatable {
                 values[name] = values[name].map { $0 + ", " + field.value } ?? field.value
             }
         }
-        addBody(answer.body)
+        add(answer.body, as: "body")
         for entry in answer.state { values["state " + entry.key] = Self.shown(entry.value) }
+        var counts: [String: Int] = [:]
+        for message in answer.messages {
+            counts[message.function, default: 0] += 1
+            let name = "message \(counts[message.function, default: 0]) to \(message.function)"
+            for attribute in message.attributes { values["\(name): \(attribute.name)"] = attribute.value }
+            add(message.data, as: "\(name): data")
+        }
     }
 
-    private mutating func addBody(_ bytes: [UInt8]) {
+    private mutating func add(_ bytes: [UInt8], as name: String) {
         guard !bytes.isEmpty else { return }
-        if let json = try? JSONSerialization.jsonObject(with: Data(bytes)) { return addLeaves(of: json, at: "body $") }
+        if let json = try? JSONSerialization.jsonObject(with: Data(bytes)) {
+            return addLeaves(of: json, at: name + " $")
+        }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            values["body"] = Self.shown(bytes)
+            values[name] = Self.shown(bytes)
             return
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
-            values[lines.count == 1 ? "body" : "body line \(index + 1)"] = String(line)
+            values[lines.count == 1 ? name : "\(name) line \(index + 1)"] = String(line)
         }
     }
 
