@@ -38,6 +38,38 @@ struct PythonTests {
         }
     }
 
+    @Test("is a fresh process for each call, also of many at once")
+    func fresh() async throws {
+        let manifest = """
+            name: f
+            handler: { command: [python3, handler.py], contract: apus, directory: .. }
+            triggers: [{ http: { path: /f } }]
+            workers: { max: 4, instance: fresh }
+            limits: { wait: 60s, time: 60s }
+            """
+        let handler = """
+            import os, apus
+            @apus.http
+            def respond(request, context):
+                context.state.increment("calls")
+                return str(os.getpid())
+            apus.run()
+            """
+        try await ApusHost.with(
+            ["f": manifest],
+            prepare: { try handler.write(toFile: $0 + "/handler.py", atomically: true, encoding: .utf8) }
+        ) { host in
+            let port = host.port
+            let answers = try await onThreads(8) { _ in
+                let connection = try HTTPConnection(port: port)
+                return try (0..<5).map { _ in try connection.request("GET", "/f") }
+            }.flatMap { $0 }
+            #expect(answers.allSatisfy { $0.status == 200 })
+            #expect(Set(answers.map(\.text)).count == 40)
+            #expect(try host.cli("state", "get", "f", "calls").output == "40")
+        }
+    }
+
     @Test("commits what it writes with its answer, and nothing when it fails or refuses")
     func effects() async throws {
         try await ApusHost.with(["contract": Self.contractWorker]) { host in

@@ -281,6 +281,7 @@ struct WorkerAPITests {
                     self.connection.shutdown(2)
                     return
                 if self.path == "/unnamed": answer = b"%d" % api("GET", "/state/n", None)[0]
+                if self.path == "/access": answer = " ".join(map(os.environ.get, ("APUS_API", "APUS_TOKEN"))).encode()
                 if self.path == "/late": answer = b"%d" % api("PUT", "/state/late", Handler.last, b"1")[0]
                 Handler.last = invocation
                 self.send_response(status)
@@ -319,6 +320,95 @@ struct WorkerAPITests {
             // The one before is over, whichever worker had it.
             #expect(try host.post("/late").text == "410")
             #expect(try host.cli("state", "list", "f", "--limit", "1000", "--json").output.contains("late") == false)
+        }
+    }
+
+    @Test("a server that serves one request need not name its invocation")
+    func freshServers() async throws {
+        let manifest = """
+            name: f
+            handler: { command: [python3, server.py], contract: http, directory: .. }
+            triggers: [{ http: { path: "/{rest*}" } }]
+            workers: { max: 2, instance: fresh }
+            limits: { wait: 60s, time: 60s }
+            """
+        try await ApusHost.with(["f": manifest]) {
+            try Self.server.write(toFile: $0 + "/server.py", atomically: true, encoding: .utf8)
+        } _: { host async throws in
+            #expect(try host.post("/unnamed").text == "404")
+            #expect(try host.post("/add").text == "1")
+            #expect(try host.post("/add").text == "2")
+            #expect(try host.post("/unnamed").text == "200")
+        }
+    }
+
+    @Test("the token of a server ends with it, however that ends")
+    func killedServer() async throws {
+        let manifest = """
+            name: f
+            handler: { command: [python3, server.py], contract: http, directory: .. }
+            triggers: [{ http: { path: "/{rest*}" } }]
+            workers: { max: 1, concurrency: 8 }
+            limits: { wait: 60s, time: 60s }
+            """
+        try await ApusHost.with(["f": manifest]) {
+            try Self.server.write(toFile: $0 + "/server.py", atomically: true, encoding: .utf8)
+        } _: { host async throws in
+            let words = try host.post("/access").text.split(separator: " ")
+            let (address, token) = (words[0], words[1])
+            func ask() throws -> String {
+                let arguments = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Authorization: Bearer \(token)"]
+                return try run("/usr/bin/curl", arguments + ["\(address)/state"]).output
+            }
+            // Its token is right, and its invocation is over.
+            #expect(try ask() == "400")
+            let worker = try #require(try host.function("f").pool.workers.first)
+            kill(worker.pid, SIGKILL)
+            #expect(await eventually { (try? ask()) == "401" })
+            #expect(try host.post("/add").text == "1")
+            #expect(try ask() == "401")
+        }
+    }
+
+    /// A runtime of AWS Lambda that uses the API.
+    private static let runtime = """
+        import json, os, urllib.request
+
+        RUNTIME = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+
+        def send(address, data=b"", headers={}):
+            with urllib.request.urlopen(urllib.request.Request(address, data, headers, method="POST")) as answer:
+                return answer.read()
+
+        while True:
+            with urllib.request.urlopen(RUNTIME + "next") as answer:
+                event, id = json.load(answer), answer.headers["Lambda-Runtime-Aws-Request-Id"]
+            access = {"Authorization": "Bearer " + os.environ["APUS_TOKEN"], "Apus-Invocation": id}
+            count = send(os.environ["APUS_API"] + "/increment/n", headers=access)
+            if event["rawPath"] == "/fail":
+                send(RUNTIME + id + "/error", b'{"errorMessage": "told to fail", "errorType": "Failure"}')
+            else:
+                send(RUNTIME + id + "/response", count)
+
+        """
+
+    @Test("a Lambda runtime acts for an invocation by its request id", arguments: ["reuse", "fresh"])
+    func runtimes(instance: String) async throws {
+        let manifest = """
+            name: f
+            handler: { command: [python3, runtime.py], contract: lambda, directory: .. }
+            triggers: [{ http: { path: "/{rest*}" } }]
+            workers: { max: 2, instance: \(instance) }
+            limits: { wait: 60s, time: 60s }
+            """
+        try await ApusHost.with(["f": manifest]) {
+            try Self.runtime.write(toFile: $0 + "/runtime.py", atomically: true, encoding: .utf8)
+        } _: { host async throws in
+            #expect(try host.post("/add").text == "1")
+            #expect(try host.post("/fail").status == 502)
+            #expect(try Self.state(host, "n") == "1", "what failed has left something")
+            #expect(try host.post("/add").text == "2")
+            #expect(try Self.state(host, "n") == "2")
         }
     }
 
