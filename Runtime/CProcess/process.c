@@ -1,14 +1,15 @@
 #define _GNU_SOURCE
 #include "CProcess.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,11 +61,73 @@ int apus_socketpair(int ends[2]) {
 
 const char *apus_signal_name(int number) { return sigabbrev_np(number); }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *position) {
-    (void)status, (void)kind, (void)position;
-    // What cannot be removed stays; the rest goes.
-    remove(path);
+/// Opens directory `name` in `parent`, if it is one, and makes it this user's to change; no link is followed.
+static int open_folder(int parent, const char *name) {
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    struct stat status;
+    int folder = openat(parent, name, flags);
+    if (folder < 0 && errno == EACCES) {
+        // By a descriptor that needs no permission, and that only this path can change permissions by.
+        const int place = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (place < 0) return -1;
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+        if (chmod(path, S_IRWXU) == 0) folder = openat(place, ".", flags);
+        close(place);
+    }
+    if (folder >= 0 && fstat(folder, &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU) fchmod(folder, S_IRWXU);
+    return folder;
+}
+
+/// Moves directory `name` of `folder` to `top`, under a name that is free there.
+static int move_up(int folder, const char *name, int top, unsigned long *number) {
+    char place[32];
+    do {
+        snprintf(place, sizeof place, "%lu", (*number)++);
+        if (renameat(folder, name, top, place) == 0) return 1;
+    } while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
     return 0;
 }
 
-void apus_remove_tree(const char *path) { nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
+/// Removes what is in `folder`, but moves its directories to `top`, where it is not that itself: so it takes no more
+/// descriptors the deeper they are. Closes `folder`. Returns how much it has removed or moved.
+static size_t empty(int folder, int top, unsigned long *number) {
+    size_t done = 0;
+    DIR *entries = fdopendir(folder);
+    if (entries == NULL) {
+        close(folder);
+        return 0;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+        // What cannot be removed stays; the rest goes.
+        if (unlinkat(folder, name, 0) == 0 || unlinkat(folder, name, AT_REMOVEDIR) == 0) {
+            done++;
+            continue;
+        }
+        const int inner = open_folder(folder, name);
+        if (inner < 0) continue;
+        if (top >= 0) {
+            close(inner);
+            done += (size_t)move_up(folder, name, top, number);
+        } else {
+            done += empty(inner, folder, number);
+        }
+    }
+    closedir(entries);
+    return done;
+}
+
+void apus_remove_tree(const char *path) {
+    // Somebody may go on writing there; each level that is moved up takes two at most.
+    enum { most_passes = 1 << 20 };
+    unsigned long number = 0;
+    // A link in the folder's place; a folder stays.
+    if (unlink(path) == 0) return;
+    for (int pass = 0; pass < most_passes && rmdir(path) < 0; pass++) {
+        const int folder = open_folder(AT_FDCWD, path);
+        if (folder < 0 || empty(folder, -1, &number) == 0) return;
+    }
+}

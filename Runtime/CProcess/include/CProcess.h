@@ -81,7 +81,8 @@ int apus_pipe(int ends[2]);
 int apus_socketpair(int ends[2]);
 /// The name of a signal without `SIG`, or NULL.
 const char *apus_signal_name(int number);
-/// Removes a directory and what is in it, following no links.
+/// Removes a directory and what is in it, following no links, whatever somebody who may write there does meanwhile. Its
+/// directories need not be readable, as long as they are this user's.
 void apus_remove_tree(const char *path);
 
 #endif

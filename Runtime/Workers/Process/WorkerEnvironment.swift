@@ -75,7 +75,10 @@ package enum TemporaryFolders {
     /// Removes those whose host was killed before it could, and ends what still runs of their workers: the kernel has
     /// ended the leaders with their host (`PR_SET_PDEATHSIG`), but not what they had started. Blocks.
     package static func sweep() {
-        for folder in FolderListing.names(in: parent).filter(isOrphan).map({ "\(parent)/\($0)" }) {
+        for name in FolderListing.names(in: parent) where isOrphan(name) {
+            let folder = "\(parent)/\(name)"
+            // Others may have made folders of that name.
+            guard isOwn(folder) else { continue }
             WorkerMark(temporaryDirectory: folder).killAll()
             apus_remove_tree(folder)
         }
@@ -86,5 +89,10 @@ package enum TemporaryFolders {
             return false
         }
         return kill(host, 0) == -1 && errno == ESRCH
+    }
+
+    private static func isOwn(_ folder: String) -> Bool {
+        var status = stat()
+        return lstat(folder, &status) == 0 && status.st_uid == geteuid()
     }
 }
