@@ -141,6 +141,21 @@ static void refuse_calls(struct program *program) {
     end(program, share);
 }
 
+/// MSG_FASTOPEN (tcp(7)) connects, and neither connect(2) nor Landlock's rules for it hear of that (Linux 6.18).
+static void refuse_fast_open(struct program *program) {
+    static const struct {
+        long number;
+        int flags;
+    } calls[] = {{SYS_sendto, 3}, {SYS_sendmsg, 2}, {SYS_sendmmsg, 3}};
+    for (size_t index = 0; index < sizeof calls / sizeof calls[0]; index++) {
+        const unsigned short send = begin(program, calls[index].number);
+        load_low(program, calls[index].flags);
+        give_if_any(program, MSG_FASTOPEN, program->refuse);
+        give(program, SECCOMP_RET_ALLOW);
+        end(program, send);
+    }
+}
+
 /// Which sockets can be made. Anything else, such as packets, virtual machines' sockets or the kernel's cryptography, is
 /// for nobody.
 static void limit_sockets(struct program *program, const struct apus_filter *filter) {
@@ -161,6 +176,7 @@ static void limit_sockets(struct program *program, const struct apus_filter *fil
     end(program, make);
     if (filter->network != APUS_NETWORK_LOOPBACK) return;
     give_if(program, SYS_connect, program->refuse);
+    refuse_fast_open(program);
     const unsigned short option = begin(program, SYS_setsockopt);
     load_low(program, 1);
     put(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 5, SOL_SOCKET);

@@ -29,6 +29,9 @@ static void classify(struct apus_notice *notice, long number, const struct apus_
     }
     switch (number) {
     case SYS_clone: notice->name = "clone"; break;
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendmmsg: notice->name = "TCP Fast Open"; break;
     case SYS_setsid:
     case SYS_setpgid:
         notice->name = "setsid";

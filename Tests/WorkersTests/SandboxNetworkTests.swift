@@ -41,10 +41,10 @@ struct SandboxNetworkTests {
         #expect(try await World.text(of: serving) == "served")
     }
 
-    @Test("is not the world with loopback", arguments: [true, false])
+    @Test("is not the world with loopback", .enabled(if: Listener.networkAddress != nil), arguments: [true, false])
     func world(_ isProtected: Bool) async throws {
         // The machine's own address on a network stands for all that is not loopback.
-        guard let address = Listener.networkAddress else { return }
+        let address = try #require(Listener.networkAddress)
         let server = try Listener(address: address)
         let manifest = Handlers.connecting(to: address, server.port) {
             $0.sandbox.network = .loopback
@@ -61,8 +61,8 @@ struct SandboxNetworkTests {
         }
     }
 
-    @Test("leaves a server its own port with none, and no other")
-    func server() async throws {
+    @Test("leaves a server its own port with none, and no other", arguments: [true, false])
+    func server(_ isProtected: Bool) async throws {
         let listener = try Listener()
         let script = """
             import http.server, os, socket
@@ -74,13 +74,31 @@ struct SandboxNetworkTests {
                     try:
                         socket.create_server(("127.0.0.1", 0)); text += b" listening"
                     except PermissionError: text += b" refused"
+                    # Connects by the way (MSG_FASTOPEN, tcp(7)).
+                    try: socket.socket().sendto(b"x", 0x20000000, ("127.0.0.1", \(listener.port))); text += b" sent"
+                    except PermissionError: text += b" refused"
+                    try:
+                        socket.socket().sendmsg([b"x"], [], 0x20000000, ("127.0.0.1", \(listener.port))); text += b" sent"
+                    except PermissionError: text += b" refused"
                     self.send_response(200); self.send_header("Content-Length", str(len(text))); self.end_headers()
                     self.wfile.write(text)
             http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
             """
-        var manifest = Handlers.shell("") { $0.sandbox.network = .none }
+        var manifest = Handlers.shell("") {
+            $0.sandbox.network = .none
+            if !isProtected { $0.sandbox.lifted = [.network] }
+        }
         manifest.handler = Handler(command: ["/usr/bin/env", "python3", "-c", script], contract: .http, directory: "/")
-        #expect(try await World.text(of: manifest) == "refused refused")
+        try await World.with(manifest) { world in
+            let text = try await world.request("/").text()
+            #expect(text == (isProtected ? "refused refused refused refused" : "connected listening sent sent"))
+            #expect(listener.hasCaller != isProtected)
+            guard isProtected else { return }
+            let isLogged = await eventually {
+                world.lines.first(.host, containing: "sandbox: refused TCP Fast Open") != nil
+            }
+            #expect(isLogged)
+        }
     }
 
     @Test("cannot be widened: sockets stay on the loopback device, and there are no others")
@@ -126,6 +144,12 @@ final class Listener {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether somebody has connected.
+    var hasCaller: Bool {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&ready, 1, 0) == 1
+    }
 
     /// An IPv4 address of this machine that is not loopback, if it has one.
     static let networkAddress: String? = {
