@@ -28,6 +28,10 @@ const struct apus_call apus_refused[] = {
 #endif
     // Its key ring, which knows no processes.
     CALL(add_key), CALL(request_key), CALL(keyctl),
+    // Memory, messages and locks that outlive who made them, and are in no folder. (What POSIX calls shared memory and
+    // semaphores are files in /dev/shm.)
+    CALL(shmget), CALL(shmat), CALL(shmctl), CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl), CALL(semget),
+    CALL(semop), CALL(semtimedop), CALL(semctl), CALL(mq_open), CALL(mq_unlink),
     // Clocks and names of the machine.
     CALL(settimeofday), CALL(clock_settime), CALL(clock_adjtime), CALL(adjtimex), CALL(sethostname),
     CALL(setdomainname),
