@@ -203,10 +203,42 @@ struct SandboxTests {
         try await expect(manifest, isProtected ? "" : "sent\n", refusal: "not permitted")
     }
 
-    @Test("inherits no descriptor but its own, and can gain no privilege")
+    @Test("cannot connect to an abstract socket of a process that is not its own", arguments: [true, false])
+    func abstractSockets(_ isProtected: Bool) async throws {
+        let name = "apus-test-\(UInt64.random(in: 0 ... .max))"
+        let stranger = Process()
+        stranger.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
+        let serve =
+            "use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un(\"\\0\(name)\")) && listen(S, 8);"
+        let output = Pipe()
+        stranger.arguments = ["-e", serve + "$| = 1; print 'listens'; sleep 60"]
+        stranger.standardOutput = output
+        try stranger.run()
+        defer { stranger.terminate() }
+        #expect(try output.fileHandleForReading.read(upToCount: 7) == Data("listens".utf8))
+        let manifest = Handlers.perl(
+            """
+            use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0) or die;
+            print connect(S, pack_sockaddr_un("\\0\(name)")) ? "connected" : "$!";
+            """
+        ) {
+            if !isProtected { $0.sandbox.lifted = [.signals] }
+        }
+        try await expect(manifest, isProtected ? "Operation not permitted" : "connected")
+    }
+
+    @Test("inherits no descriptor but its own, can gain no privilege, and has the limits of a worker")
     func inheritance() async throws {
-        let manifest = Handlers.shell("cd /proc/self/fd; echo *; grep NoNewPrivs ../status")
-        #expect(try await World.text(of: manifest) == "0 1 2 3\nNoNewPrivs:\t1\n")
+        // One that closes with no program that is started.
+        let leaky = fcntl(0, F_DUPFD, 100)
+        #expect(leaky >= 100)
+        defer { close(leaky) }
+        var files = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
+        let most = min(4096, files.rlim_max)
+        let manifest = Handlers.shell(
+            "cd /proc/self/fd; echo *; grep NoNewPrivs ../status; ulimit -Hn; ulimit -Sn; ulimit -Hc; ulimit -Sc")
+        #expect(try await World.text(of: manifest) == "0 1 2 3\nNoNewPrivs:\t1\n\(most)\n\(most)\n0\n0\n")
     }
 
     /// Runs the program once, and compares what it printed, what it complained about, and what the host logged.
@@ -233,9 +265,9 @@ struct SandboxTests {
 /// Numbers of system calls.
 enum SystemCall {
     #if arch(x86_64)
-        static let (ptrace, mount, unshare) = (101, 165, 272)
+        static let (ptrace, mount, unshare, clone, exit) = (101, 165, 272, 56, 60)
     #else
-        static let (ptrace, mount, unshare) = (117, 40, 97)
+        static let (ptrace, mount, unshare, clone, exit) = (117, 40, 97, 220, 93)
     #endif
 }
 
