@@ -102,7 +102,8 @@ static void limit_processes(struct program *program, const struct apus_filter *f
     give_if(program, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
     const unsigned short clone = begin(program, SYS_clone);
     load_low(program, 0);
-    give_if_any(program, APUS_NEW_NAMESPACES, program->refuse);
+    // A sibling is a child of the host, which must know of it to reap it.
+    give_if_any(program, APUS_NEW_NAMESPACES | CLONE_PARENT, program->refuse);
     give(program, SECCOMP_RET_ALLOW);
     end(program, clone);
 }

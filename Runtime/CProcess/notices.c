@@ -28,7 +28,10 @@ static void classify(struct apus_notice *notice, long number, const struct apus_
         if (apus_refused[index].number == number) notice->name = apus_refused[index].name;
     }
     switch (number) {
-    case SYS_clone: notice->name = "clone"; break;
+    case SYS_clone:
+        notice->name = "clone";
+        if ((notice->arguments[0] & APUS_NEW_NAMESPACES) == 0) notice->kind = APUS_NOTICE_SIBLING;
+        break;
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg: notice->name = "TCP Fast Open"; break;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 uint64_t apus_mark(pid_t pid) {
@@ -31,7 +32,7 @@ static int read_text(pid_t pid, const char *name, char *text, size_t capacity) {
     return length > 0;
 }
 
-/// Fills in what proc_pid_stat(5) says; false for a zombie.
+/// Fills in what proc_pid_stat(5) says; false for one that has gone.
 static int inspect(struct apus_process *process) {
     char text[1024], state = 0;
     if (!read_text(process->pid, "stat", text, sizeof text)) return 0;
@@ -43,7 +44,9 @@ static int inspect(struct apus_process *process) {
     process->tasks = tasks > 0 ? (uint64_t)tasks : 1;
     process->resident = (uint64_t)(pages > 0 ? pages : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
     process->is_stopped = state == 'T';
-    return state != 'Z' && state != 'X';
+    // Where the first thread has ended, and others go on, the process is in that state too.
+    process->is_zombie = (state == 'Z' || state == 'X') && process->tasks == 1;
+    return 1;
 }
 
 /// The next process in /proc; 0 at the end.
@@ -55,14 +58,14 @@ static pid_t next_process(DIR *folder) {
     return 0;
 }
 
-size_t apus_processes(uint64_t mark, struct apus_process *list, size_t capacity) {
+size_t apus_processes(struct apus_process *list, size_t capacity) {
     DIR *folder = opendir("/proc");
     if (folder == NULL) return 0;
     size_t count = 0;
     pid_t pid;
     while ((pid = next_process(folder)) != 0) {
         struct apus_process process = {.pid = pid, .mark = apus_mark(pid)};
-        if (process.mark == 0 || (mark != 0 && process.mark != mark) || !inspect(&process)) continue;
+        if (process.mark == 0 || !inspect(&process)) continue;
         if (count < capacity) list[count] = process;
         count++;
     }
@@ -70,40 +73,76 @@ size_t apus_processes(uint64_t mark, struct apus_process *list, size_t capacity)
     return count;
 }
 
+static int is_one(uint64_t mark, struct apus_marks marks) {
+    return mark != 0 && (mark & marks.mask) == (marks.value & marks.mask);
+}
+
 /// Signals the process that was looked at, even if its number is another's by then. Returns whether it was one that
 /// carries the mark and does not wait for that signal already.
-static int signal_if_marked(pid_t pid, uint64_t mark, int number) {
+static int signal_if_marked(pid_t pid, struct apus_marks marks, int number) {
     struct apus_process process = {.pid = pid};
     const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) return 0;
-    const int is_meant = apus_mark(pid) == mark && inspect(&process) && !(number == SIGSTOP && process.is_stopped);
+    const int is_meant = is_one(apus_mark(pid), marks) && inspect(&process) && !process.is_zombie
+        && !(number == SIGSTOP && process.is_stopped);
     if (is_meant) syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
     close(pidfd);
     return is_meant;
 }
 
-static size_t signal_marked(uint64_t mark, int number) {
+static size_t signal_marked(struct apus_marks marks, int number) {
     DIR *folder = opendir("/proc");
     if (folder == NULL) return 0;
     size_t count = 0;
     pid_t pid;
     while ((pid = next_process(folder)) != 0) {
-        if (apus_mark(pid) == mark) count += (size_t)signal_if_marked(pid, mark, number);
+        if (is_one(apus_mark(pid), marks)) count += (size_t)signal_if_marked(pid, marks, number);
     }
     closedir(folder);
     return count;
 }
 
-size_t apus_kill_marked(uint64_t mark) {
+size_t apus_kill_marked(struct apus_marks marks) {
     // First all stand still: a process that is looked at after its parent was stopped starts no other. Some may be born
     // behind the back of one look, a few behind the next.
     enum { most_passes = 64 };
-    size_t found = signal_marked(mark, SIGSTOP);
+    size_t found = signal_marked(marks, SIGSTOP);
     if (found == 0) return 0;
-    for (int pass = 0; pass < most_passes && signal_marked(mark, SIGSTOP) > 0; pass++) {}
+    for (int pass = 0; pass < most_passes && signal_marked(marks, SIGSTOP) > 0; pass++) {}
     size_t total = 0;
-    for (int pass = 0; pass < most_passes && (found = signal_marked(mark, SIGKILL)) > 0; pass++) total += found;
+    for (int pass = 0; pass < most_passes && (found = signal_marked(marks, SIGKILL)) > 0; pass++) total += found;
     return total;
+}
+
+static int is_child(pid_t pid) {
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+int apus_take_over(pid_t pid, uint64_t mark, uint64_t own) {
+    // A child keeps its number until it is reaped, so that all that follows is about the same one.
+    if (pid <= 1 || !is_child(pid) || apus_mark(pid) != mark) return -ECHILD;
+    // One that leads a session has its own group already.
+    if (setpgid(pid, pid) < 0 && getpgid(pid) != pid) return -ECHILD;
+    const int pidfd = apus_pidfd_open(pid);
+    if (pidfd < 0) return pidfd;
+    const struct rlimit lower = {own, own};
+    if (prlimit(pid, RLIMIT_LOCKS, &lower, NULL) == 0) return pidfd;
+    const int error = errno;
+    close(pidfd);
+    return -error;
+}
+
+void apus_reap_marked(uint64_t mark) {
+    DIR *folder = opendir("/proc");
+    if (folder == NULL) return;
+    pid_t pid;
+    while ((pid = next_process(folder)) != 0) {
+        if (apus_mark(pid) != mark || !is_child(pid)) continue;
+        kill(pid, SIGKILL);
+        apus_reap(pid);
+    }
+    closedir(folder);
 }
 
 uint64_t apus_last_process(void) {

@@ -94,6 +94,10 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
             guard let value = getenv(name) else { throw HTTPError(404, "no \(name)\n") }
             return .text(String(cString: value))
         case "pid": return .text("\(getpid())\n")
+        // What a shell prints that runs the body.
+        case "shell":
+            let script = try await request.body.collect(upTo: 64 << 10)
+            return .text(output(of: String(decoding: script, as: UTF8.self)))
         // A function that keeps something between calls.
         case "remember":
             return .text("{\"calls\": \(Memory.calls.add(1, ordering: .relaxed).newValue), \"name\": \"f\"}")
@@ -181,6 +185,14 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
     private func printError(_ text: String) {
         let bytes = [UInt8](text.utf8)
         write(2, bytes, bytes.count)
+    }
+
+    private func output(of script: String) -> String {
+        guard let pipe = popen(script, "r") else { return "popen: \(errno)" }
+        defer { pclose(pipe) }
+        var bytes: [UInt8] = []
+        while case let byte = fgetc(pipe), byte != EOF { bytes.append(UInt8(truncatingIfNeeded: byte)) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func flood(_ bytes: Int) {

@@ -1,5 +1,7 @@
+import Events
 import Foundation
 import Manifests
+import NIOCore
 import Support
 import Testing
 import Workers
@@ -31,6 +33,21 @@ struct FreshTests {
             return template != nil
         }
         return try #require(template)
+    }
+
+    /// What a shell prints that a worker starts.
+    private static func shell(_ script: String, _ world: World, id: InvocationID = InvocationID()) async throws
+        -> String
+    {
+        try await world.request("/shell", body: .bytes(ByteBuffer(string: script)), id: id).text()
+    }
+
+    private static func failure(of script: String, _ world: World) async throws -> CallFailure {
+        do {
+            throw Unexpected(description: "no failure but '\(try await shell(script, world).prefix(100))'")
+        } catch let failure as CallFailure {
+            return failure
+        }
     }
 
     private static func isCopy(_ world: World) async throws -> Bool { try await templateOfCall(world) != nil }
@@ -72,6 +89,101 @@ struct FreshTests {
         }
         let isGone = await eventually { !exists(parent) }
         #expect(isGone)
+    }
+
+    @Test("has a home of its own, in which nothing is left from the call before")
+    func home() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await Self.template(world)
+            for _ in 0..<5 {
+                let text = try await Self.shell("ls -A $HOME; touch $HOME/left; [ $HOME = $TMPDIR ] && echo own", world)
+                #expect(text == "own\n")
+            }
+            #expect(world.lines.first(.host, containing: "starting it anew") == nil)
+        }
+    }
+
+    @Test("has the home that its manifest names")
+    func declaredHome() async throws {
+        try await World.with(Self.manifest { $0.environment["HOME"] = "/usr" }) { world in
+            _ = try await Self.template(world)
+            #expect(try await Self.shell("echo $HOME", world) == "/usr\n")
+        }
+    }
+
+    @Test("ends with all that it has started, wherever that has gone")
+    func strays() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await Self.template(world)
+            let script = "setsid sleep 60 > /dev/null 2>&1 < /dev/null & echo $!"
+            let stray = try #require(pid_t(try await Self.shell(script, world).trimmed))
+            // While its template, and with it other copies, live on.
+            let isGone = await eventually { kill(stray, 0) != 0 || isZombie("\(stray)") }
+            #expect(isGone)
+            let livesOn = try await eventually { try await Self.isCopy(world) }
+            #expect(livesOn)
+        }
+    }
+
+    @Test("is bounded in its processes, and others answer", arguments: [true, false])
+    func processes(_ isProtected: Bool) async throws {
+        let script =
+            "for n in $(seq 1 40); do sleep 60 > /dev/null 2>&1 & done; sleep \(isProtected ? 60 : 1); echo all"
+        let manifest = Self.manifest {
+            $0.limits.processes = 20
+            if !isProtected { $0.sandbox.lifted = [.processes] }
+        }
+        try await World.with(manifest) { world in
+            _ = try await Self.template(world)
+            guard isProtected else {
+                #expect(try await Self.shell(script, world) == "all\n")
+                return
+            }
+            async let bomb = Self.failure(of: script, world)
+            #expect(try await world.request("/sleep", query: "ms=10").text() == "done\n")
+            let failure = try await bomb
+            #expect(failure.message.contains("more than 20 (limits.processes)"), "\(failure)")
+            #expect(world.lines.first(.host, containing: "template killed") == nil)
+        }
+    }
+
+    @Test("keeps no more memory than its limit, with all that it has started")
+    func memory() async throws {
+        let child = "perl -e '$x = \"x\"; $x x= 60 << 20; sleep 30'"
+        let manifest = Self.manifest { $0.limits.memory = 128 << 20 }
+        try await World.with(manifest) { world in
+            _ = try await Self.template(world)
+            let failure = try await Self.failure(of: "for n in 1 2 3; do \(child) & done; wait; echo all", world)
+            #expect(failure.message.contains("its processes keep"), "\(failure)")
+        }
+    }
+
+    @Test("is refused calls under its own name: the log has the invocation")
+    func refusals() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await Self.template(world)
+            for _ in 0..<3 {
+                let id = InvocationID()
+                let script = "perl -e 'print syscall(\(SystemCall.ptrace), 0, 0, 0, 0) == 0 ? 1 : \"$!\"'"
+                #expect(try await Self.shell(script, world, id: id) == "Operation not permitted")
+                let isLogged = await eventually {
+                    world.lines.all.contains { $0.text == "sandbox: refused ptrace" && $0.invocation == id }
+                }
+                #expect(isLogged)
+            }
+        }
+    }
+
+    @Test("makes no children of the host")
+    func siblings() async throws {
+        try await World.with(Self.manifest()) { world in
+            _ = try await Self.template(world)
+            let script = """
+                perl -e 'my $id = syscall(\(SystemCall.clone), 0x8011, 0, 0, 0, 0); exit if $id == 0; \
+                print $id > 0 ? "made" : "$!"'
+                """
+            for _ in 0..<5 { #expect(try await Self.shell(script, world) == "Operation not permitted") }
+        }
     }
 
     @Test("is known to the host as its own, and its end is noticed, when it is a copy")

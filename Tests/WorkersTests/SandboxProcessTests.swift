@@ -66,6 +66,66 @@ struct SandboxProcessTests {
         }
     }
 
+    @Test("count until they are reaped")
+    func zombies() async throws {
+        let script = "for (1..40) { fork or exit } sleep 60"
+        let manifest = Handlers.perl(script) { $0.limits.processes = 20 }
+        try await World.with(manifest) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.message.contains("more than 20 (limits.processes)"), "\(failure)")
+        }
+    }
+
+    @Test("end with their worker even when their first thread has ended before")
+    func headless() async throws {
+        let script = """
+            import ctypes, os, sys, threading, time
+            stray = os.fork()
+            if stray:
+                while ") Z " not in open(f"/proc/{stray}/stat").read(): time.sleep(0.01)
+                print(stray); sys.exit()
+            os.setsid(); os.closerange(0, 3)
+            threading.Thread(target=lambda: time.sleep(60)).start()
+            ctypes.CDLL(None).syscall(\(SystemCall.exit), 0)
+            """
+        var manifest = Handlers.shell("")
+        manifest.handler.command = ["/usr/bin/python3", "-c", script]
+        try await World.with(manifest) { world in
+            let stray = try #require(pid_t(try await world.request("/").text().trimmed))
+            let threads = "/proc/\(stray)/task"
+            let isGone = await eventually {
+                (try? FileManager.default.contentsOfDirectory(atPath: threads).count) ?? 0 < 2
+            }
+            #expect(isGone)
+        }
+    }
+
+    @Test("are no children of the host, which would have to reap them", arguments: [true, false])
+    func siblings(_ isProtected: Bool) async throws {
+        // CLONE_PARENT and SIGCHLD.
+        let manifest = Handlers.perl(
+            """
+            my $id = syscall(\(SystemCall.clone), 0x8011, 0, 0, 0, 0);
+            if ($id == 0) { sleep 60; exit }
+            print $id > 0 ? $id : "$!";
+            """
+        ) {
+            if !isProtected { $0.sandbox.lifted = [.calls] }
+        }
+        try await World.with(manifest) { world in
+            let text = try await world.request("/").text()
+            guard isProtected else {
+                let child = try #require(pid_t(text))
+                kill(child, SIGKILL)
+                #expect(waitpid(child, nil, 0) == child)
+                return
+            }
+            #expect(text == "Operation not permitted")
+            let isLogged = await eventually { world.lines.first(.host, containing: "sandbox: refused clone") != nil }
+            #expect(isLogged)
+        }
+    }
+
     @Test("keep the mark by which they are known")
     func marked() async throws {
         let manifest = Handlers.shell("(ulimit -x 7 && echo lowered); (ulimit -x unlimited && echo raised); :") {

@@ -74,6 +74,8 @@ int apus_can_drop_capabilities(void);
 enum apus_notice_kind {
     APUS_NOTICE_REFUSED,
     APUS_NOTICE_LEAVING,
+    /// A process that is to be a child of the caller's parent.
+    APUS_NOTICE_SIBLING,
     APUS_NOTICE_SOCKET,
     APUS_NOTICE_FOREIGN_SOCKET,
     APUS_NOTICE_CONNECT,
@@ -121,15 +123,28 @@ struct apus_process {
     /// Bytes resident, shared ones included.
     uint64_t resident;
     int is_stopped;
+    /// It has ended, and takes a number until it is reaped.
+    int is_zombie;
 };
 
 /// The mark of process or thread `pid`; 0 for none.
 uint64_t apus_mark(pid_t pid);
-/// Lists the live processes that carry `mark`, or any mark when that is 0. Returns how many there are, which may be more
-/// than `capacity`.
-size_t apus_processes(uint64_t mark, struct apus_process *list, size_t capacity);
-/// Kills every process that carries `mark`, until none is left or it has tried often enough. Returns how many it killed.
-size_t apus_kill_marked(uint64_t mark);
+/// Lists the processes that carry a mark. Returns how many there are, which may be more than `capacity`.
+size_t apus_processes(struct apus_process *list, size_t capacity);
+/// Some marks: all that are the same as `value` in the bits of `mask`.
+struct apus_marks {
+    uint64_t value;
+    uint64_t mask;
+};
+/// Kills every process that carries one of `marks`, until none is left or it has tried often enough. Returns how many it
+/// killed.
+size_t apus_kill_marked(struct apus_marks marks);
+/// Makes process `pid`, which a worker with `mark` has made for the host, a worker by itself: in a process group of its
+/// own, and with a lower mark. Returns a descriptor that becomes readable when it has ended, close-on-exec; -ECHILD when it
+/// is nothing of the kind, or another -errno.
+int apus_take_over(pid_t pid, uint64_t mark, uint64_t own);
+/// Ends and reaps the children of this process that carry `mark`.
+void apus_reap_marked(uint64_t mark);
 /// The number of the process or thread that was made last on this machine (proc_loadavg(5)).
 uint64_t apus_last_process(void);
 /// Lets the calling thread run before others, where the host's user may (setpriority(2)).

@@ -50,7 +50,7 @@ pid_t apus_fork_sibling(const int descriptors[3]) {
     if (child < 0) return -errno;
     if (child > 0) return (pid_t)child;
     if (thread != NULL) *thread = (int)syscall(SYS_set_tid_address, thread);
-    if (setpgid(0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) _exit(127);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) _exit(127);
     // The host may have died before the line above.
     if (getppid() != parent) _exit(127);
     const int places[3] = {3, 1, 2};

@@ -1,5 +1,6 @@
 import CProcess
 import Events
+import Glibc
 import Manifests
 import NIOCore
 import NIOPosix
@@ -29,8 +30,8 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
     var lane: Lane { process.lane }
     /// The directory in which its copies have their own.
     var folder: String { process.folder }
-    /// Of its processes and those of its copies.
-    var mark: WorkerMark { WorkerMark(temporaryDirectory: folder) }
+    /// Of its processes, and of its copies until they are taken over.
+    var mark: WorkerMark { WorkerMark(temporaryDirectory: folder).ofTemplate }
 
     /// - Parameters:
     ///   - onReady: on the lane, once it can be copied.
@@ -65,6 +66,7 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
         _ number: UInt32, environment: [WireField], descriptors: (Int32, Int32, Int32), answer: @escaping Answer
     ) {
         guard let channel, channel.isActive, !hasEnded else { return answer(.failure(Self.gone)) }
+        SandboxGuard.shared.allowCopy(mark)
         var writer = ByteWriter()
         Frame(call: 0, .fork(number: number, environment: environment)).encode(into: &writer)
         let places = [descriptors.0, descriptors.1, descriptors.2]
@@ -80,6 +82,18 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
         lane.loop.assumeIsolated().scheduleTask(in: Self.patience) { [self] in
             if asked[number] != nil { process.kill(because: "it gave no copy within 10 s") }
         }
+    }
+
+    /// Gives a copy away that it has made, from when on that has `mark`. Returns a descriptor that tells of its end.
+    func give(_ copy: Int32, _ mark: WorkerMark) throws(CallFailure) -> Int32 {
+        let pidfd = copy == process.pid ? -ECHILD : apus_take_over(copy, self.mark.value, mark.value)
+        guard pidfd < 0 else { return pidfd }
+        let reason =
+            pidfd == -ECHILD
+            ? "it broke the contract: FORKED names process \(copy), which is no copy of it"
+            : "its copy cannot be taken over: \(describe(-pidfd))"
+        kill(because: reason)
+        throw CallFailure(.startFailed, "a template was killed: \(reason)")
     }
 
     /// Safe from any thread.
@@ -117,7 +131,7 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
             input.moveReaderIndex(forwardBy: offset)
             input.discardReadBytes()
         } catch {
-            process.kill(because: "it broke the contract: \(error)")
+            kill(because: "it broke the contract: \(error)")
         }
     }
 
@@ -135,16 +149,25 @@ final class Template: ChannelInboundHandler, @unchecked Sendable {
             isReady = true
             onReady()
         case .forked(let number, let copy, let reason):
-            guard let answer = asked.removeValue(forKey: number) else { break }
-            let pid = Int32(clamping: copy)
-            answer(pid > 0 ? .success(pid) : .failure(CallFailure(.startFailed, "a template gave no copy: \(reason)")))
-        default: process.kill(because: "a template does not send this frame: \(frame.message.name)")
+            guard let answer = asked.removeValue(forKey: number) else {
+                return kill(because: "it broke the contract: FORKED without a FORK")
+            }
+            let failure = CallFailure(.startFailed, "a template gave no copy: \(reason)")
+            answer(copy > 0 ? .success(Int32(clamping: copy)) : .failure(failure))
+        default: kill(because: "it broke the contract: a template does not send \(frame.message.name)")
         }
+    }
+
+    private func kill(because reason: String) {
+        process.say("error", "template killed: \(reason)")
+        process.kill(because: reason)
     }
 
     private func end() {
         alarm?.cancel()
         hasEnded = true
+        // Copies that nobody has taken over, and nobody will.
+        NIOThreadPool.singleton.submit { [mark] _ in apus_reap_marked(mark.value) }
         let asked = asked.values
         self.asked = [:]
         for answer in asked { answer(.failure(Self.gone)) }

@@ -1,4 +1,3 @@
-import CProcess
 import Glibc
 import Manifests
 import NIOCore
@@ -38,18 +37,17 @@ extension HandlerProcess {
             FolderShelf.remove(folder)
             throw error
         }
-        let environment = [
-            WireField("TMPDIR", manifest.environment["TMPDIR"] ?? folder), WireField("APUS_WORKER", "\(number)"),
-        ]
+        let environment = WorkerEnvironment.ofCopy(manifest, worker: number, folder: folder)
+            .map { WireField($0.key, $0.value) }
         let places = (wiring.worker.3, wiring.worker.1, wiring.worker.2)
         template.copy(UInt32(truncatingIfNeeded: number), environment: environment, descriptors: places) {
             [self] copy in
             var wiring = wiring
             wiring.closeWorkerEnds()
             do throws(CallFailure) {
-                let process = try watch(try copy.get(), folder, template.mark)
+                let process = try takeOver(try copy.get(), of: template, folder)
                 lane.run { [self, wiring] in
-                    watch(process, nil)
+                    watch(process)
                     hasStarted(process, wiring, started)
                 }
             } catch {
@@ -60,23 +58,25 @@ extension HandlerProcess {
         }
     }
 
-    private func watch(
-        _ pid: Int32, _ folder: String, _ mark: WorkerMark
-    ) throws(CallFailure) -> WorkerProcess {
-        SandboxGuard.shared.retain(mark)
+    private func takeOver(_ pid: Int32, of template: Template, _ folder: String) throws(CallFailure) -> WorkerProcess {
+        let mark = template.mark.ofCopy(UInt32(truncatingIfNeeded: number))
+        admit(mark, .none)
+        let pidfd: Int32
+        do throws(CallFailure) {
+            pidfd = try template.give(pid, mark)
+        } catch {
+            _ = SandboxGuard.shared.dismiss(mark)
+            throw error
+        }
         let process = WorkerProcess(pid: pid, mark: mark)
-        let pidfd = apus_pidfd_open(pid)
-        var error = pidfd < 0 ? -pidfd : 0
-        if error == 0 {
-            error = ExitWatch.shared.add(process, pidfd: pidfd) { [self] exit in
-                FolderShelf.remove(folder)
-                lane.loop.execute { self.hasEnded(exit) }
-            }
+        let error = ExitWatch.shared.add(process, pidfd: pidfd) { [self] exit in
+            FolderShelf.remove(folder)
+            lane.loop.execute { self.hasEnded(exit) }
         }
         guard error == 0 else {
             process.signalGroup(SIGKILL)
             _ = process.reap()
-            if pidfd >= 0 { close(pidfd) }
+            close(pidfd)
             throw CallFailure(.startFailed, "cannot watch a copy of a worker: \(Workers.describe(error))")
         }
         return process

@@ -82,7 +82,7 @@ extension HandlerProcess {
     }
 
     /// Makes the worker known to the one who answers for its filter.
-    private func admit(_ mark: WorkerMark, _ endpoints: Endpoints) {
+    func admit(_ mark: WorkerMark, _ endpoints: Endpoints) {
         guard manifest.sandbox.enabled else { return }
         SandboxGuard.shared.admit(
             mark, hearsOfLeaving: SandboxSupport.machine.active(for: manifest.sandbox).contains(.processes),
@@ -108,16 +108,16 @@ extension HandlerProcess {
 
     /// Ends the process when it, with all that it has started, has more than it may.
     ///
-    /// - Parameter bounds: `nil` for a copy, which has those of its template.
-    func watch(_ process: WorkerProcess, _ bounds: Bounds?) {
-        guard exit == nil, bounds?.group == nil else { return }
+    /// - Parameter group: that bounds it already.
+    func watch(_ process: WorkerProcess, _ group: ControlGroup? = nil) {
+        guard exit == nil, group == nil else { return }
         let sandbox = manifest.sandbox
+        // Copies count as their template's until they are taken over.
+        let most = manifest.limits.processes + (isTemplate ? manifest.workers.max : 0)
         let bound = WorkerWatch.Bound(
-            processes: sandbox.enabled && !sandbox.lifted.contains(.processes) ? manifest.limits.processes : nil,
+            processes: sandbox.enabled && !sandbox.lifted.contains(.processes) ? most : nil,
             memory: isMemoryBounded ? manifest.limits.memory : nil)
-        // What copies have started cannot be told from what the template, or another copy, has.
-        let isAlone = isTemplate || bounds == nil
-        WorkerWatch.shared.add(process.pid, process.mark, isAlone: isAlone, bound) { [self] excess in
+        WorkerWatch.shared.add(process.pid, process.mark, bound) { [self] excess in
             let reason = text(of: excess)
             lane.loop.execute {
                 self.say("warning", "worker killed: \(reason)")

@@ -93,7 +93,7 @@ final class HandlerProcess: @unchecked Sendable {
                 let (process, wiring, bounds) = try spawn(environment, endpoints, filter, grant, isCalm, wire)
                 lane.loop.execute {
                     self.folder = bounds.folder
-                    self.watch(process, bounds)
+                    self.watch(process, bounds.group)
                     self.hasStarted(process, wiring, started)
                 }
             } catch {

@@ -13,21 +13,21 @@ struct WorkerEnvironment {
     var variables: [String: String]
 
     private let shelf: FolderShelf?
+    private let isTemplate: Bool
 
     /// - Parameters:
-    ///   - worker: its number within the host, from 1.
+    ///   - worker: its number within the host, from 1; 0 for a template.
     ///   - shelf: may have a temporary directory, and gets this one.
     init(_ manifest: Manifest, worker: Int, shelf: FolderShelf? = nil) throws(CallFailure) {
         self.shelf = shelf
+        isTemplate = worker == 0
         if let kept = shelf?.take() {
             temporaryDirectory = kept
         } else {
             temporaryDirectory = try Self.makeTemporaryDirectory()
             shelf?.add(temporaryDirectory)
         }
-        // In the sandbox, the home of the host's user is none of a worker's business.
-        let home = manifest.sandbox.enabled ? temporaryDirectory : Self.home
-        var variables = ["PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath, "HOME": home]
+        var variables = ["PATH": getenv("PATH").map { String(cString: $0) } ?? Self.standardPath]
         // UTF-8 without LANG=C.UTF-8, which says no more but has programs open twelve files as they start.
         if Self.localeNames.allSatisfy({ manifest.environment[$0] == nil }) { variables["LC_CTYPE"] = "C.UTF-8" }
         // The zone of the machine, said aloud (tzset(3)), unless the host was given another.
@@ -36,8 +36,7 @@ struct WorkerEnvironment {
         if let folder = PythonModule.folder(for: manifest.handler) {
             variables["PYTHONPATH"] = PythonModule.path(after: manifest.environment["PYTHONPATH"], folder: folder)
         }
-        variables["TMPDIR"] = manifest.environment["TMPDIR"] ?? temporaryDirectory
-        variables["APUS_TMPDIR"] = temporaryDirectory
+        variables.merge(Self.folders(manifest, temporaryDirectory)) { _, folder in folder }
         variables["APUS_FUNCTION"] = manifest.name
         variables["APUS_WORKER"] = String(worker)
         variables["APUS_CONTRACT"] = manifest.handler.contract.rawValue
@@ -53,7 +52,28 @@ struct WorkerEnvironment {
     /// Of the host's user.
     static var home: String { getenv("HOME").map { String(cString: $0) } ?? "/" }
 
-    var mark: WorkerMark { WorkerMark(temporaryDirectory: temporaryDirectory) }
+    /// What differs in the environment of a template's copy.
+    ///
+    /// - Parameter folder: the copy's temporary directory.
+    static func ofCopy(_ manifest: Manifest, worker: Int, folder: String) -> [String: String] {
+        var variables = folders(manifest, folder)
+        variables["APUS_WORKER"] = String(worker)
+        return variables
+    }
+
+    private static func folders(_ manifest: Manifest, _ folder: String) -> [String: String] {
+        // In the sandbox, the home of the host's user is none of a worker's business.
+        let home = manifest.sandbox.enabled ? folder : home
+        return [
+            "HOME": manifest.environment["HOME"] ?? home, "TMPDIR": manifest.environment["TMPDIR"] ?? folder,
+            "APUS_TMPDIR": folder,
+        ]
+    }
+
+    var mark: WorkerMark {
+        let mark = WorkerMark(temporaryDirectory: temporaryDirectory)
+        return isTemplate ? mark.ofTemplate : mark
+    }
 
     private static var parent: String { TemporaryFolders.parent }
 
@@ -79,7 +99,7 @@ package enum TemporaryFolders {
             let folder = "\(parent)/\(name)"
             // Others may have made folders of that name.
             guard isOwn(folder) else { continue }
-            WorkerMark(temporaryDirectory: folder).killAll()
+            WorkerMark(temporaryDirectory: folder).killFamily()
             apus_remove_tree(folder)
         }
     }

@@ -8,7 +8,6 @@ import Synchronization
 /// can reach a stranger who got the number afterwards.
 final class WorkerProcess: Sendable {
     let pid: Int32
-    /// A copy has its template's.
     let mark: WorkerMark
     private let isCalm: Bool
     private let isReaped = Mutex(false)

@@ -13,8 +13,8 @@ final class SandboxGuard: Sendable {
         var ward = Ward()
         /// Whether one of its processes has left its group.
         var hasLeft = false
-        /// Processes that the host started with this mark, or had copied.
-        var leaders = 1
+        /// Copies that the host has asked it for, and that it has not made yet.
+        var asked = 0
         let hearsOfLeaving: Bool
         let network: String
         let connect: Set<Int>?
@@ -54,27 +54,27 @@ final class SandboxGuard: Sendable {
         members.withLock { $0[mark.value] = member }
     }
 
-    /// One more process with a mark that is known: a copy.
-    func retain(_ mark: WorkerMark) { members.withLock { $0[mark.value]?.leaders += 1 } }
+    /// A template may make one more child of the host.
+    func allowCopy(_ mark: WorkerMark) { members.withLock { $0[mark.value]?.asked += 1 } }
 
-    /// A leader has ended. Returns whether it was the last, and may have left processes outside its group.
+    /// A worker has ended. Returns whether it may have left processes outside its group.
     func dismiss(_ mark: WorkerMark) -> Bool {
-        members.withLock { members in
-            guard let member = members[mark.value] else { return false }
-            members[mark.value]?.leaders -= 1
-            guard member.leaders == 1 else { return false }
-            members[mark.value] = nil
-            return member.hasLeft || !member.hearsOfLeaving
-        }
+        guard let member = members.withLock({ $0.removeValue(forKey: mark.value) }) else { return false }
+        return member.hasLeft || !member.hearsOfLeaving
     }
 
     private func answer(_ listener: Int32, _ notice: inout apus_notice) {
         let mark = apus_mark(notice.task)
-        // The host's own thread, which starts workers.
-        guard mark != 0 else { return apus_notice_answer(listener, &notice, 0) }
+        guard mark != 0 else {
+            // The host's own thread, which starts workers, or nobody.
+            let isOwn = access("/proc/self/task/\(notice.task)", F_OK) == 0
+            return apus_notice_answer(listener, &notice, isOwn ? 0 : EPERM)
+        }
         switch apus_notice_kind(rawValue: UInt32(notice.kind)) {
         case APUS_NOTICE_LEAVING:
             members.withLock { $0[mark]?.hasLeft = true }
+            apus_notice_answer(listener, &notice, 0)
+        case APUS_NOTICE_SIBLING where mayMakeCopy(mark):
             apus_notice_answer(listener, &notice, 0)
         case APUS_NOTICE_SOCKET:
             apus_notice_answer_socket(listener, &notice)
@@ -87,6 +87,16 @@ final class SandboxGuard: Sendable {
             let name = String(cString: notice.name)
             say(mark) { _ in "refused \(name)" }
             apus_notice_answer(listener, &notice, EPERM)
+        }
+    }
+
+    private func mayMakeCopy(_ mark: UInt64) -> Bool {
+        members.withLock { members in
+            guard let asked = members[mark]?.asked, asked > 0 else { return false }
+            members[mark]?.asked -= 1
+            // What it is until it is taken over.
+            members[mark]?.hasLeft = true
+            return true
         }
     }
 

@@ -26,8 +26,6 @@ final class WorkerWatch: Sendable {
 
     private struct Watched {
         var mark: WorkerMark
-        /// It shares its mark with others, whose processes cannot be told from its own.
-        var isAlone: Bool
         var bound: Bound
         var onExcess: @Sendable (Excess) -> Void
     }
@@ -49,14 +47,11 @@ final class WorkerWatch: Sendable {
 
     /// Calls `onExcess` once, on the watching thread, when the processes with `mark` have more than they may. Where that is
     /// their number, they are ended afterwards.
-    ///
-    /// - Parameter isAlone: only process `pid` itself counts.
     func add(
-        _ pid: Int32, _ mark: WorkerMark, isAlone: Bool, _ bound: Bound,
-        onExcess: @escaping @Sendable (Excess) -> Void
+        _ pid: Int32, _ mark: WorkerMark, _ bound: Bound, onExcess: @escaping @Sendable (Excess) -> Void
     ) {
         let isFirst = contents.withLock { contents in
-            contents.watched[pid] = Watched(mark: mark, isAlone: isAlone, bound: bound, onExcess: onExcess)
+            contents.watched[pid] = Watched(mark: mark, bound: bound, onExcess: onExcess)
             defer { contents.isScheduled = true }
             return !contents.isScheduled
         }
@@ -88,8 +83,7 @@ final class WorkerWatch: Sendable {
         let families = Dictionary(grouping: Self.processes(), by: \.mark)
         var fullest = 0.0
         for (pid, worker) in watched {
-            let own = (families[worker.mark.value] ?? []).filter { !worker.isAlone || $0.pid == pid }
-            let excess = excess(of: own, worker.bound, &fullest)
+            let excess = excess(of: families[worker.mark.value] ?? [], worker.bound, &fullest)
             guard let excess, contents.withLock({ $0.watched.removeValue(forKey: pid) }) != nil else { continue }
             worker.onExcess(excess)
             if case .processes = excess { worker.mark.killAll() }
@@ -116,7 +110,7 @@ final class WorkerWatch: Sendable {
         while true {
             var count = 0
             let list = [apus_process](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-                count = apus_processes(0, buffer.baseAddress, capacity)
+                count = apus_processes(buffer.baseAddress, capacity)
                 initialized = min(count, capacity)
             }
             if count <= capacity { return list }

@@ -7,8 +7,8 @@
 /// exec. Returns how many bytes, 0 at the end of the stream, or -errno.
 ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, int capacity, int *count);
 
-/// Copies this process, which must have one thread. The copy is a child of this process's own parent, leads a process
-/// group, dies with the parent, and has `descriptors` as its 3, 1 and 2. Returns 0 in the copy; in the original the
+/// Copies this process, which must have one thread. The copy is a child of this process's own parent, dies with it, and
+/// has `descriptors` as its 3, 1 and 2. Returns 0 in the copy; in the original the
 /// copy's number, or -errno.
 pid_t apus_fork_sibling(const int descriptors[3]);
 
