@@ -84,6 +84,39 @@ struct PoolStateTests {
         #expect(!bench.state.needsRelief)
     }
 
+    @Test("gives a worker that becomes free to the first who waits on its lane", arguments: [true, false])
+    func near(quickly isQuick: Bool) {
+        var bench = PoolBench(lanes: 2) { policy, _ in policy.max = 2 }
+        bench.isQuick = isQuick
+        _ = bench.call(lane: 0)
+        _ = bench.call(lane: 1)
+        bench.ready(1)
+        bench.ready(2)
+        let others = (0..<2).map { _ in bench.call(lane: 0).waiter }
+        let near = bench.call(lane: 1).waiter
+        _ = bench.takeSeen()
+        bench.release(2)
+        bench.release(2)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.give(2, to: near), .give(2, to: others[0]), .give(1, to: others[1])])
+    }
+
+    @Test("lets a call pass only few that came before it on another lane", arguments: [true, false])
+    func nearForLong(quickly isQuick: Bool) {
+        var bench = PoolBench(lanes: 2) { policy, _ in policy.max = 1 }
+        bench.isQuick = isQuick
+        _ = bench.call(lane: 1)
+        bench.ready(1)
+        let waiting = bench.call(lane: 0).waiter
+        let passing = (0..<40).map { _ in bench.call(lane: 1).waiter }
+        _ = bench.takeSeen()
+        for _ in 0..<41 { bench.release(1) }
+        let order = bench.takeSeen().compactMap { action in
+            if case .give(1, let waiter) = action { waiter } else { nil }
+        }
+        #expect(order == Array(passing[..<31]) + [waiting] + Array(passing[31...]))
+    }
+
     @Test("gives an idle worker at once, one on the caller's lane where there is one")
     func lanes() {
         var bench = PoolBench(lanes: 2)

@@ -41,14 +41,6 @@ extension PoolState {
     /// Since when the worker that another pool could have is idle.
     var surrenderable: Instant? { live > policy.min ? oldestIdle?.since : nil }
 
-    /// The first in line; skips those that have left.
-    var firstWaiter: WaiterID? {
-        mutating get {
-            while let first = line.first, waiting[first] == nil { line.removeFirst() }
-            return line.first
-        }
-    }
-
     mutating func takeLast(of lane: Int) -> WorkerID? {
         guard let id = free[lane].last else { return nil }
         let isFull = claim(id)
@@ -73,7 +65,7 @@ extension PoolState {
     /// fewest are.
     func laneForNext() -> Int {
         let starting = workers.values.count { $0.phase == .starting } * policy.concurrency
-        if let waiter = line.lazy.compactMap({ waiting[$0] }).dropFirst(starting).first { return waiter.lane }
+        if let waiter = waiting.inOrder.dropFirst(starting).first.flatMap({ waiting[$0] }) { return waiter.lane }
         if let crowdingLane { return crowdingLane }
         // A successor comes to where its predecessor is.
         let leaving = workers.values.filter { $0.phase == .ready && $0.retirement != nil }.map(\.lane)
@@ -88,8 +80,10 @@ extension PoolState {
     }
 
     mutating func failAll(_ failure: CallFailure, _ actions: inout [Action]) {
-        for id in line where waiting.removeValue(forKey: id) != nil { actions.append(.fail(id, failure)) }
-        line = []
+        for id in waiting.inOrder {
+            waiting.remove(id)
+            actions.append(.fail(id, failure))
+        }
     }
 
     /// Why a call cannot even stand in line.

@@ -71,11 +71,6 @@ package struct PoolState: Sendable {
         var isUnused: Bool { running == 0 && invocations == 0 }
     }
 
-    struct Waiter: Sendable {
-        let lane: Int
-        let deadline: Instant
-    }
-
     let policy: WorkerPolicy
     let limits: Limits
     let laneCount: Int
@@ -84,9 +79,7 @@ package struct PoolState: Sendable {
     /// Ready workers with room for a call, by lane; the last is the one that has been used last, so that one fills up
     /// before the next gets a call and those that are not needed grow old.
     var free: [[WorkerID]]
-    var waiting: [WaiterID: Waiter] = [:]
-    /// In the order of their coming; holds also some that have left `waiting`.
-    var line: ArraySlice<WaiterID> = []
+    var waiting: WaitingLine
     /// A lane without a worker, whose calls crowd a worker of another: each of them hops to that lane and back.
     private(set) var crowdingLane: Int?
     /// Slots that the budget was asked for and has not granted.
@@ -107,6 +100,7 @@ package struct PoolState: Sendable {
         self.limits = limits
         self.laneCount = laneCount
         free = Array(repeating: [], count: laneCount)
+        waiting = WaitingLine(laneCount: laneCount)
     }
 
     // MARK: Calls
@@ -150,8 +144,7 @@ package struct PoolState: Sendable {
             actions.append(.give(worker, to: waiter))
         } else {
             if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
-            waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
-            line.append(waiter)
+            waiting.append(waiter, .init(lane: lane, deadline: now + limits.wait))
             hurryAll(&actions)
             settle(now, &actions)
         }
@@ -164,14 +157,13 @@ package struct PoolState: Sendable {
         guard isSaturated, !isFresh, !waiting.isEmpty, waiting.count < limits.waiting, !backoff.isActive(now) else {
             return false
         }
-        waiting[waiter] = Waiter(lane: lane, deadline: now + limits.wait)
-        line.append(waiter)
+        waiting.append(waiter, .init(lane: lane, deadline: now + limits.wait))
         return true
     }
 
     /// A waiter has gone. `false` when it has been given a worker, or turned away, already.
     package mutating func abandon(_ waiter: WaiterID, now: Instant) -> (wasWaiting: Bool, actions: [Action]) {
-        guard waiting.removeValue(forKey: waiter) != nil else { return (false, []) }
+        guard waiting.remove(waiter) else { return (false, []) }
         var actions: [Action] = [.roomGrew]
         settle(now, &actions)
         return (true, actions)
@@ -193,13 +185,12 @@ package struct PoolState: Sendable {
     }
 
     /// The common end of a call, of a worker that goes on, while others wait and no worker could be added: whoever is the
-    /// first of them has the place now. `nil`, with nothing changed, for any other: `release` decides.
+    /// first of them near it has the place now. `nil`, with nothing changed, for any other: `release` decides.
     package mutating func passOn(_ id: WorkerID, now: Instant) -> WaiterID? {
-        guard isSaturated, let first = firstWaiter, var record = workers[id], staysReady(record, now) else {
-            return nil
-        }
-        line.removeFirst()
-        waiting[first] = nil
+        guard isSaturated, var record = workers[id], staysReady(record, now),
+            let first = waiting.first(near: record.lane)
+        else { return nil }
+        waiting.remove(first)
         record.invocations += 1
         backoff.succeeded()
         workers[id] = record
@@ -339,9 +330,8 @@ package struct PoolState: Sendable {
     package mutating func tick(_ now: Instant) -> [Action] {
         timer = nil
         var actions: [Action] = []
-        while let first = firstWaiter, waiting[first].map({ $0.deadline <= now }) ?? true {
-            line.removeFirst()
-            guard waiting.removeValue(forKey: first) != nil else { continue }
+        while let first = waiting.first(), let waiter = waiting[first], waiter.deadline <= now {
+            waiting.remove(first)
             actions.append(.fail(first, waitedTooLong))
         }
         stopOld(now, &actions)
