@@ -11,10 +11,7 @@ final class HTTPConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     let lane: GatewayLane
-    /// The socket's; `nil` in tests without one.
-    let descriptor: CInt?
-    /// Bytes have gone into NIO's queue and were not seen to leave it.
-    var mayBeBehind = false
+    var output: StraightOutput
     /// Beyond the limit on connections: the first request is refused.
     private var isSurplus = false
     private(set) var decoder: RequestDecoder
@@ -55,10 +52,10 @@ final class HTTPConnection: ChannelInboundHandler {
         }
     }
 
-    /// - Parameter descriptor: of the channel's socket, which stays the channel's.
+    /// - Parameter descriptor: of the channel's socket, which stays the channel's; `nil` in tests without one.
     init(lane: GatewayLane, descriptor: CInt? = nil) {
         self.lane = lane
-        self.descriptor = descriptor
+        output = StraightOutput(descriptor)
         input = lane.nothing
         decoder = RequestDecoder(lane.configuration)
         state = ConnectionState(lane.configuration, now: .now())
@@ -165,10 +162,7 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     /// Bytes that wait for the client.
-    var unflushed: Int {
-        guard let context else { return 0 }
-        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
+    var unflushed: Int { channel?.unflushed ?? 0 }
 
     /// The client has gone: nobody waits for the running call.
     private func gone() {

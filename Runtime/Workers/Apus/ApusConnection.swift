@@ -44,6 +44,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var lastEnded: (invocation: InvocationID, at: NIODeadline)?
 
     private var channelContext: ChannelHandlerContext?
+    private var output = StraightOutput(nil)
     /// Shared with nobody, unlike NIO's own empty buffer, whose count of owners all threads change.
     let nothing = ByteBufferAllocator().buffer(capacity: 1)
     private var input: ByteBuffer
@@ -132,6 +133,9 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     // MARK: Channel
+
+    /// - Parameter descriptor: of the socket that its channel will have.
+    func connects(over descriptor: CInt) { output = StraightOutput(descriptor) }
 
     func handlerAdded(context: ChannelHandlerContext) { channelContext = context }
 
@@ -267,7 +271,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         if body.readableBytes <= 16 << 10 {
             body.withUnsafeReadableBytes { outbox.append($0) }
         } else {
-            writeOutbox(context)
+            queueOutbox(context)
             context.write(wrapOutboundOut(body), promise: nil)
         }
         scheduleFlush()
@@ -275,6 +279,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private func scheduleFlush() {
         guard !isReading, !flushIsDue else { return }
+        // With all the calls that it may have, nothing is about to follow.
+        if calls.count == manifest.workers.concurrency { return flush() }
         flushIsDue = true
         loop.assumeIsolated().execute { [self] in flush() }
     }
@@ -282,11 +288,18 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     private func flush() {
         flushIsDue = false
         guard let context = channelContext else { return }
-        writeOutbox(context)
+        if !output.isBehind(context.channel) {
+            guard outbox.count > 0 else { return }
+            let sent = outbox.withUnsafeBytes { output.send($0, over: context.channel) }
+            outbox.removeFirst(sent, keeping: 256 << 10)
+            guard outbox.count > 0 else { return }
+        }
+        queueOutbox(context)
         context.flush()
     }
 
-    private func writeOutbox(_ context: ChannelHandlerContext) {
+    private func queueOutbox(_ context: ChannelHandlerContext) {
+        output.noteQueued()
         guard outbox.count > 0 else { return }
         var buffer = context.channel.allocator.buffer(capacity: outbox.count)
         outbox.withUnsafeBytes { _ = buffer.writeBytes($0) }

@@ -61,6 +61,7 @@ final class ApusWorker: Worker {
     private func hasStarted(_ wiring: Wiring) {
         connection.awaitHello()
         process.readLines(wiring.output, as: .stdout)
+        connection.connects(over: wiring.socket)
         process.attach(Self.connect(wiring.socket, connection, on: lane.loop))
     }
 
