@@ -53,8 +53,10 @@ package struct Host: Sendable {
         let logger = logs.logger
         TemporaryFolders.sweep()
         for lack in SandboxRules.missing(on: .machine) { logger.warning("sandboxes are not whole: \(lack)") }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
-        let lanes = group.makeIterator().map { Lane(loop: $0) }
+        let groups = (0..<configuration.lanes).map { _ in
+            MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: LaneCourtesy())
+        }
+        let lanes = groups.map { Lane(loop: $0.next()) }
         let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)
 
         let engine = InvocationEngine(store: store, logger: logger)
@@ -124,7 +126,7 @@ package struct Host: Sendable {
             announce(loaded.manifests, at: gateway, logger: logger)
             try await run(services, logger: logger)
         }
-        try await group.shutdownGracefully()
+        for group in groups { try await group.shutdownGracefully() }
         // The data folder is free for the next host before that is said.
         try store.close()
         logger.notice("stopped")

@@ -29,6 +29,7 @@ package final class WorkerLoop {
     private var calls: [LiveCall] = []
     private var welcome: Welcome?
     private var leaving = false
+    private var courtesy = Courtesy()
 
     /// Serves `function` over `socket`, which it does not close. To be used on the thread that creates it.
     package init(_ function: any Function, socket: Int32) throws {
@@ -101,6 +102,7 @@ package final class WorkerLoop {
     /// Waits for something to do. Returns whether the socket can be read.
     private func sleep(busy: Bool, blocked: Bool) throws -> Bool {
         polled[0].events = Int16(blocked ? POLLIN | POLLOUT : POLLIN)
+        if !busy { courtesy.yield() }
         guard poll(&polled, 2, busy ? 0 : -1) >= 0 else {
             if errno == EINTR { return false }
             throw SystemError("poll", errno)
