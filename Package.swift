@@ -150,7 +150,7 @@ let package = Package(
             path: "Tests/AdminTests"),
         .testTarget(
             name: "HostingTests",
-            dependencies: ["Hosting", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
+            dependencies: ["Hosting", "Workers", "Manifests", "Support", .nio, .nioPosix, .logging, .lifecycle],
             path: "Tests/HostingTests"),
         .testTarget(
             name: "TelemetryTests", dependencies: ["Telemetry", "Events", "Support", .logging],

@@ -64,7 +64,7 @@ extension DeclaredDocument {
                 "sandbox.read": manifest.sandbox.read.joined(separator: " "),
                 "sandbox.write": manifest.sandbox.write.joined(separator: " "),
             ],
-            sandbox: SandboxSupport.machine.report(on: manifest.sandbox).map {
+            sandbox: SandboxSupport.machine.report(on: manifest, in: .machine).map {
                 ProtectionDocument(
                     protection: $0.protection.rawValue, active: $0.isActive, wanted: $0.isWanted, details: $0.details)
             })

@@ -32,7 +32,7 @@ package struct Host: Sendable {
         let stamps = ManifestStamps(of: configuration.manifests)
         let loaded = ManifestLoader.load(configuration.manifests)
         guard loaded.problems.isEmpty else { throw InvalidManifests(problems: loaded.problems) }
-        try requireSandbox()
+        if configuration.requiresFullSandbox { try SandboxRules.require(on: .machine) }
         let store = try Store(
             directory: configuration.data, results: configuration.retention.results, weaknesses: Self.weaknesses)
         do {
@@ -165,15 +165,6 @@ package struct Host: Sendable {
             + lanes.enumerated().map { index, lane in
                 Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
             }
-    }
-
-    private func requireSandbox() throws {
-        let missing = SandboxRules.missing(on: .machine)
-        guard configuration.requiresFullSandbox, !missing.isEmpty else { return }
-        throw StartFailure(
-            .sandbox,
-            "this machine cannot have all that --require-sandbox full asks for; provide it, or run without the option:\n"
-                + missing.joined(separator: "\n"))
     }
 
     /// Takes the address of the functions, and makes sure that the admin API can have its own.

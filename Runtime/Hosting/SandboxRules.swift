@@ -53,4 +53,14 @@ struct SandboxRules {
             machine.obstacle(to: protection).map { "\(protection.rawValue): \($0)" }
         }
     }
+
+    /// Makes sure that the machine lacks nothing.
+    static func require(on machine: SandboxSupport) throws {
+        let missing = missing(on: machine)
+        guard !missing.isEmpty else { return }
+        throw StartFailure(
+            .sandbox,
+            "this machine cannot have all that --require-sandbox full asks for; provide it, or run without the option:\n"
+                + missing.joined(separator: "\n"))
+    }
 }

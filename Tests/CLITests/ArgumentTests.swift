@@ -2,12 +2,12 @@ import Admin
 import ArgumentParser
 import Events
 import Glibc
-import Hosting
 import NIOCore
 import Storage
 import Testing
 
 @testable import CLI
+@testable import Hosting
 
 @Suite struct ArgumentTests {
     @Test(
@@ -84,6 +84,9 @@ import Testing
         let taken = failure(IOError(errnoCode: EADDRINUSE, reason: "bind"))
         #expect(taken.status == .unavailable)
         #expect(taken.description.hasPrefix("cannot listen on 127.0.0.1:8081 for the admin API: "))
+        let poor = failure(StartFailure(.sandbox, "no Landlock"))
+        #expect(poor == Failure(.unavailable, "no Landlock"))
+        #expect(poor.status.rawValue == 69)
         #expect(failure(CancellationError()).status == .software)
     }
 

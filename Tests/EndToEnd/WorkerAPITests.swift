@@ -30,9 +30,11 @@ struct WorkerAPITests {
         try host.cli("state", "get", namespace, key).output
     }
 
-    @Test("a shell function reads, writes, lists, counts and deletes, and sees its own writes")
-    func operations() async throws {
-        try await ApusHost.with(["f": Self.shell("f")]) { host in
+    @Test(
+        "a shell function reads, writes, lists, counts and deletes, and sees its own writes, whatever its network is",
+        arguments: ["none", "loopback", "full"])
+    func operations(_ network: String) async throws {
+        try await ApusHost.with(["f": Self.shell("f", more: "sandbox: { network: \(network) }")]) { host in
             let answer = try host.post(
                 "/f",
                 """

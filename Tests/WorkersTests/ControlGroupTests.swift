@@ -1,4 +1,5 @@
 import Foundation
+import Manifests
 import Support
 import Testing
 import Workers
@@ -56,6 +57,47 @@ import Workers
             close(descriptor)
             group.remove()
             #expect(text(group.folder + "/cgroup.kill") == "1")
+        }
+    }
+
+    @Test("without the controller of processes, those are not bounded; with that of the processor, functions share it")
+    func controllers() async throws {
+        try await withGroups { mount, own in
+            func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+            try "cpu memory\n".write(toFile: own + "/cgroup.controllers", atomically: false, encoding: .utf8)
+            let groups = try #require(ControlGroups(mount: mount, membership: "0::/apus.service", process: 42))
+            #expect(groups.takeOver())
+            #expect(text(own + "/cgroup.subtree_control") == "+memory +cpu")
+            #expect([groups.boundProcesses, groups.shareProcessor] == [false, true])
+            let group = try #require(groups.worker("orders", 7, memory: 1 << 20, processes: 16))
+            #expect(text(group.folder + "/pids.max") == nil)
+            #expect(text(own + "/function-orders/cgroup.subtree_control") == "+memory +cpu")
+        }
+    }
+
+    @Test("are what the report says holds a function's workers, where they do")
+    func report() async throws {
+        try await withGroups { mount, own in
+            func details(_ manifest: Manifest, _ controllers: String?) throws -> [Sandbox.Protection: String] {
+                try (controllers ?? "").write(
+                    toFile: own + "/cgroup.controllers", atomically: false, encoding: .utf8)
+                let groups = ControlGroups(mount: mount, membership: "0::/apus.service", process: 42)
+                #expect((groups == nil) == (controllers == nil))
+                let report = SandboxSupport.machine.report(on: manifest, in: groups)
+                return Dictionary(uniqueKeysWithValues: report.map { ($0.protection, $0.details) })
+            }
+            let manifest = Handlers.shell("")
+            let watched = try details(manifest, nil)
+            #expect(watched[.memory] == "RLIMIT_DATA for each process, watched by the host for all of them")
+            #expect(watched[.processes] == "counted by the host, ended with their worker")
+            let bounded = try details(manifest, "memory pids")
+            #expect(bounded[.memory] == "RLIMIT_DATA for each process, a control group for all of them")
+            #expect(bounded[.processes] == "bounded by their control group, ended with their worker")
+            let shared = try details(manifest, "memory cpu")
+            #expect(shared[.memory]?.hasSuffix(", with an equal share of the processor for each function") == true)
+            #expect(shared[.processes] == watched[.processes])
+            let fresh = Handlers.shell("") { $0.workers.instance = .fresh }
+            #expect(try details(fresh, "memory pids cpu") == watched)
         }
     }
 

@@ -156,12 +156,37 @@ import Workers
         var sandbox = Sandbox()
         #expect(machine.active(for: sandbox).isDisjoint(with: [.files, .calls, .signals, .network]))
         #expect(machine.obstacle(to: .files)?.contains("Landlock") == true)
-        #expect(machine.report(on: sandbox).first { $0.protection == .files }?.isActive == false)
+        func report() -> [SandboxReport] { machine.report(on: Handlers.shell("") { $0.sandbox = sandbox }, in: nil) }
+        #expect(report().first { $0.protection == .files }?.isActive == false)
         #expect(machine.refusal(of: sandbox) == nil)
         sandbox.network = .loopback
         #expect(machine.refusal(of: sandbox)?.contains("sandbox.network: loopback") == true)
         sandbox.enabled = false
         #expect(machine.refusal(of: sandbox) == nil)
-        #expect(machine.report(on: sandbox) == [])
+        #expect(report() == [])
+    }
+
+    @Test("a machine without rules for ports has no worker API with 'network: none', and no servers")
+    func ports() {
+        let old = SandboxSupport(landlock: 3, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true)
+        var new = old
+        new.landlock = 4
+        let filter = Handlers.shell("") { $0.sandbox.network = .none }
+        #expect([old, new].map { $0.hasWorkerAPI(for: filter.sandbox) } == [false, true])
+        #expect(old.refusal(of: filter.sandbox) == nil)
+        #expect(old.refusal(of: filter.sandbox, needsPorts: true) != nil)
+        func network(_ manifest: Manifest, on machine: SandboxSupport) -> (isActive: Bool, details: String)? {
+            machine.report(on: manifest, in: nil).first { $0.protection == .network }.map { ($0.isActive, $0.details) }
+        }
+        #expect(network(filter, on: old)?.isActive == true)
+        #expect(network(filter, on: old)?.details.hasPrefix("no sockets; the worker API") == true)
+        #expect(network(filter, on: new)?.details == "no sockets but to the host, Landlock ABI 4")
+        let server = Handlers.server { $0.sandbox.network = .none }
+        #expect(network(server, on: old)?.isActive == false)
+        #expect(network(server, on: new)?.isActive == true)
+        for other in [Sandbox.Network.loopback, .full] {
+            #expect(old.hasWorkerAPI(for: Handlers.shell("") { $0.sandbox.network = other }.sandbox))
+        }
+        #expect(old.hasWorkerAPI(for: Handlers.shell("") { $0.sandbox.enabled = false }.sandbox))
     }
 }

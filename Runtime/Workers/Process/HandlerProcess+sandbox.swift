@@ -99,9 +99,8 @@ extension HandlerProcess {
     private var isMemoryBounded: Bool { !manifest.sandbox.lifted.contains(.memory) }
 
     private func controlGroup() -> ControlGroup? {
-        // A template's copies have a bound for each.
-        guard isMemoryBounded, !isTemplate, manifest.workers.instance == .reuse else { return nil }
-        return ControlGroups.machine?.worker(
+        guard let groups = ControlGroups.machine, groups.hold(manifest) else { return nil }
+        return groups.worker(
             manifest.name, number, memory: manifest.limits.memory,
             processes: manifest.sandbox.enabled ? manifest.limits.processes : nil)
     }

@@ -83,7 +83,7 @@ final class HandlerProcess: @unchecked Sendable {
         exited: @escaping @Sendable (ProcessExit) -> Void
     ) {
         onExit = exited
-        let grant = access?.grant()
+        let grant = SandboxSupport.machine.hasWorkerAPI(for: manifest.sandbox) ? access?.grant() : nil
         var endpoints = endpoints
         if let grant { endpoints.connect.append(grant.port) }
         let filter = FilterKind(manifest.sandbox, endpoints, on: .machine)

@@ -1,4 +1,5 @@
 import Glibc
+package import Manifests
 import Synchronization
 
 /// A part of the control groups of version 2 (cgroups(7)) that has been given to the host, such as by `Delegate=yes` in
@@ -6,13 +7,16 @@ import Synchronization
 /// with bounds that the kernel holds for all its processes.
 package struct ControlGroups: Sendable {
     /// `nil` on a machine where the host has been given none.
-    static let machine: ControlGroups? = {
+    package static let machine: ControlGroups? = {
         let membership = text(of: "/proc/self/cgroup") ?? ""
         guard let mount = mountPoint(in: text(of: "/proc/self/mountinfo") ?? ""),
             let groups = ControlGroups(mount: mount, membership: membership, process: getpid())
         else { return nil }
         return groups.takeOver() ? groups : nil
     }()
+
+    /// Held while the group of a function comes or goes, so that it does not go where a worker is about to come.
+    private static let functions = Mutex(())
 
     private let folder: String
     private let controllers: [String]
@@ -49,6 +53,16 @@ package struct ControlGroups: Sendable {
 
     private var enabled: String { controllers.map { "+" + $0 }.joined(separator: " ") }
 
+    /// Whether the processes of a worker are bounded in number.
+    package var boundProcesses: Bool { controllers.contains("pids") }
+    /// Whether functions have equal shares of the processor.
+    package var shareProcessor: Bool { controllers.contains("cpu") }
+
+    /// Whether a function's workers have groups. A template's copies have a bound for each, which no group has.
+    package func hold(_ manifest: Manifest) -> Bool {
+        manifest.workers.instance == .reuse && !manifest.sandbox.lifted.contains(.memory)
+    }
+
     /// Makes the group of a worker.
     ///
     /// - Parameters:
@@ -58,16 +72,17 @@ package struct ControlGroups: Sendable {
     package func worker(_ function: String, _ number: Int, memory: Int64, processes: Int?) -> ControlGroup? {
         let parent = folder + "/function-" + function
         let group = ControlGroup(folder: "\(parent)/worker-\(number)-\(UInt32.random(in: 0 ... .max))")
-        guard Self.make(parent), Self.write(enabled, to: parent + "/cgroup.subtree_control"), Self.make(group.folder),
-            Self.write("\(memory)", to: group.folder + "/memory.max")
-        else {
+        let isMade = Self.functions.withLock { _ in
+            Self.make(parent) && Self.write(enabled, to: parent + "/cgroup.subtree_control") && Self.make(group.folder)
+        }
+        guard isMade, Self.write("\(memory)", to: group.folder + "/memory.max") else {
             group.remove()
             return nil
         }
         // Not every kernel has swap, or these.
         _ = Self.write("0", to: group.folder + "/memory.swap.max")
         _ = Self.write("1", to: group.folder + "/memory.oom.group")
-        if let processes, controllers.contains("pids") {
+        if let processes, boundProcesses {
             _ = Self.write("\(processes)", to: group.folder + "/pids.max")
         }
         return group
@@ -83,6 +98,9 @@ package struct ControlGroups: Sendable {
         }
         return nil
     }
+
+    /// Does nothing while workers are in it.
+    fileprivate static func removeFunction(_ folder: String) { functions.withLock { _ in _ = rmdir(folder) } }
 
     private static func make(_ folder: String) -> Bool { mkdir(folder, 0o755) == 0 || errno == EEXIST }
 
@@ -122,6 +140,6 @@ package struct ControlGroup: Sendable {
         _ = ControlGroups.write("1", to: folder + "/cgroup.kill")
         // What was killed takes a moment to be gone.
         for _ in 0..<100 where rmdir(folder) != 0 && errno == EBUSY { usleep(1000) }
-        rmdir(String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]))
+        ControlGroups.removeFunction(String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]))
     }
 }

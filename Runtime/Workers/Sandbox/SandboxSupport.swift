@@ -11,6 +11,13 @@ package struct SandboxSupport: Sendable, Equatable {
     package var hasSocketAnswers: Bool
     package var canDropCapabilities: Bool
 
+    package init(landlock: Int, hasListeners: Bool, hasSocketAnswers: Bool, canDropCapabilities: Bool) {
+        self.landlock = landlock
+        self.hasListeners = hasListeners
+        self.hasSocketAnswers = hasSocketAnswers
+        self.canDropCapabilities = canDropCapabilities
+    }
+
     package static let machine = SandboxSupport(
         landlock: Int(apus_landlock_abi()), hasListeners: apus_has_listeners() != 0,
         hasSocketAnswers: apus_has_socket_answers() != 0, canDropCapabilities: apus_can_drop_capabilities() != 0)
@@ -24,7 +31,7 @@ package struct SandboxSupport: Sendable, Equatable {
                 : "the kernel has \(landlock == 0 ? "no Landlock" : "Landlock without truncation"); it takes Linux 6.2 "
                     + "with Landlock among its security modules (lsm=landlock,…)"
         case .network:
-            hasSocketAnswers && landlock >= 4
+            hasPorts
                 ? nil : "it takes Linux 6.7 with Landlock among its security modules, and seccomp's listeners"
         case .signals: landlock >= 6 ? nil : "it takes Linux 6.12 with Landlock among its security modules"
         case .calls: hasListeners ? nil : "it takes Linux 5.5 with seccomp and its listeners"
@@ -34,16 +41,32 @@ package struct SandboxSupport: Sendable, Equatable {
         }
     }
 
-    /// How it does it.
-    package func means(of protection: Sandbox.Protection) -> String {
+    /// How it does it for a function, in the control groups that the host has been given, if it has.
+    private func means(of protection: Sandbox.Protection, for manifest: Manifest, in groups: ControlGroups?) -> String {
+        let groups = groups?.hold(manifest) == true ? groups : nil
         switch protection {
-        case .files, .signals: "Landlock ABI \(landlock)"
-        case .network: "sockets on the loopback device, Landlock ABI \(landlock)"
-        case .calls: "seccomp"
-        case .privileges: "no capabilities"
-        case .processes: "counted by the host, ended with their worker"
-        case .memory: "RLIMIT_DATA for each process, watched by the host for all of them"
+        case .files, .signals: return "Landlock ABI \(landlock)"
+        case .network where manifest.sandbox.network == .loopback: return "sockets on the loopback device"
+        case .network where hasPorts: return "no sockets but to the host, Landlock ABI \(landlock)"
+        case .network: return "no sockets; the worker API, which takes Linux 6.7 with Landlock, is not there"
+        case .calls: return "seccomp"
+        case .privileges: return "no capabilities"
+        case .processes:
+            let bound = groups?.boundProcesses == true ? "bounded by their control group" : "counted by the host"
+            return bound + ", ended with their worker"
+        case .memory:
+            guard let groups else { return "RLIMIT_DATA for each process, watched by the host for all of them" }
+            let share = groups.shareProcessor ? ", with an equal share of the processor for each function" : ""
+            return "RLIMIT_DATA for each process, a control group for all of them" + share
         }
+    }
+
+    /// Whether workers can be held to certain TCP ports.
+    private var hasPorts: Bool { hasSocketAnswers && landlock >= 4 }
+
+    /// Whether a worker may be told of the worker API, which is a TCP port that no other may be reached beside.
+    package func hasWorkerAPI(for sandbox: Sandbox) -> Bool {
+        !active(for: sandbox).contains(.network) || sandbox.network != .none || hasPorts
     }
 
     /// What protects a function with these settings here. Old kernels have less of `files`, and that is used too.
@@ -59,7 +82,7 @@ package struct SandboxSupport: Sendable, Equatable {
 
     /// Why a function cannot have the bounds that its manifest asks for; `nil` when it can.
     ///
-    /// - Parameter needsPorts: whether the host speaks with its workers over TCP.
+    /// - Parameter needsPorts: whether the host speaks with its workers over TCP, by their contract.
     package func refusal(of sandbox: Sandbox, needsPorts: Bool = false) -> String? {
         guard sandbox.enabled, sandbox.network != .full, !sandbox.lifted.contains(.network) else { return nil }
         guard !hasMeans(for: sandbox.network, needsPorts: needsPorts), let reason = obstacle(to: .network) else {
@@ -72,20 +95,25 @@ package struct SandboxSupport: Sendable, Equatable {
     private func hasMeans(for network: Sandbox.Network, needsPorts: Bool = false) -> Bool {
         switch network {
         case .full: true
-        case .none: needsPorts ? hasSocketAnswers && landlock >= 4 : hasListeners
+        case .none: needsPorts ? hasPorts : hasListeners
         case .loopback: hasSocketAnswers
         }
     }
 
     /// What a function's sandbox has here and what it lacks, for people.
-    package func report(on sandbox: Sandbox) -> [SandboxReport] {
+    package func report(on manifest: Manifest, in groups: ControlGroups?) -> [SandboxReport] {
+        let sandbox = manifest.sandbox
         guard sandbox.enabled else { return [] }
-        let active = active(for: sandbox)
+        var active = active(for: sandbox)
+        // Its workers do not start.
+        let needsPorts = [.http, .lambda].contains(manifest.handler.contract)
+        if refusal(of: sandbox, needsPorts: needsPorts) != nil { active.remove(.network) }
         return Sandbox.Protection.allCases.map { protection in
             let isWanted = protection != .network || sandbox.network != .full
             let details =
                 active.contains(protection)
-                ? means(of: protection) : isWanted ? obstacle(to: protection) ?? "lifted" : "network: full"
+                ? means(of: protection, for: manifest, in: groups)
+                : isWanted ? obstacle(to: protection) ?? "lifted" : "network: full"
             return SandboxReport(
                 protection: protection, isActive: active.contains(protection), isWanted: isWanted, details: details)
         }
