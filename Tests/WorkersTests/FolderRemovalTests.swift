@@ -25,9 +25,9 @@ struct FolderRemovalTests {
         try await withTemporaryFolder { target in
             let kept = (0..<20).map { "\(target)/\($0)" }
             for path in kept { try "kept".write(toFile: path, atomically: false, encoding: .utf8) }
-            let isOver = Atomic(false)
-            for _ in 0..<10 {
-                isOver.store(false, ordering: .relaxed)
+            let current = Atomic(0)
+            for round in 1...10 {
+                current.store(round, ordering: .relaxed)
                 try await ScratchFolder.with(prefix: "apus-test") { folder in
                     // Many of them, so that it takes its time.
                     for number in 0..<20 {
@@ -36,7 +36,7 @@ struct FolderRemovalTests {
                         for name in 0..<20 { close(open("\(inner)/\(name)", O_CREAT | O_WRONLY, 0o600)) }
                     }
                     Thread.detachNewThread {
-                        while !isOver.load(ordering: .relaxed) {
+                        while current.load(ordering: .relaxed) == round {
                             for number in 0..<20 {
                                 let inner = "\(folder)/\(number)/inner"
                                 rename(inner, inner + "-aside")
@@ -47,7 +47,7 @@ struct FolderRemovalTests {
                         }
                     }
                 }
-                isOver.store(true, ordering: .relaxed)
+                current.store(0, ordering: .relaxed)
                 #expect(kept.allSatisfy(exists))
             }
         }

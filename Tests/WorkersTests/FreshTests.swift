@@ -115,7 +115,7 @@ struct FreshTests {
     func strays() async throws {
         try await World.with(Self.manifest()) { world in
             _ = try await Self.template(world)
-            let script = "setsid sleep 60 > /dev/null 2>&1 < /dev/null & echo $!"
+            let script = "setsid sleep 1000 > /dev/null 2>&1 < /dev/null & echo $!"
             let stray = try #require(pid_t(try await Self.shell(script, world).trimmed))
             // While its template, and with it other copies, live on.
             let isGone = await eventually { kill(stray, 0) != 0 || isZombie("\(stray)") }

@@ -57,7 +57,7 @@ struct SandboxProcessTests {
     @Test("end with their worker wherever they have gone")
     func strays() async throws {
         let mark = "stray-\(UInt32.random(in: 0 ... .max))"
-        let script = "env -i setsid sh -c 'sleep 60; :' \(mark) > /dev/null 2>&1 < /dev/null & echo started"
+        let script = "env -i setsid sh -c 'sleep 1000; :' \(mark) > /dev/null 2>&1 < /dev/null & echo started"
         try await World.with(Handlers.shell(script)) { world in
             let text = try await world.request("/").text()
             #expect(text == "started\n")
@@ -85,7 +85,7 @@ struct SandboxProcessTests {
                 while ") Z " not in open(f"/proc/{stray}/stat").read(): time.sleep(0.01)
                 print(stray); sys.exit()
             os.setsid(); os.closerange(0, 3)
-            threading.Thread(target=lambda: time.sleep(60)).start()
+            threading.Thread(target=lambda: time.sleep(1000)).start()
             ctypes.CDLL(None).syscall(\(SystemCall.exit), 0)
             """
         var manifest = Handlers.shell("")

@@ -65,7 +65,7 @@ extension PoolState {
     /// fewest are.
     func laneForNext() -> Int {
         let starting = workers.values.count { $0.phase == .starting } * policy.concurrency
-        if let waiter = waiting.inOrder.dropFirst(starting).first.flatMap({ waiting[$0] }) { return waiter.lane }
+        if let waiter = waiting.waiter(behind: starting) { return waiter.lane }
         if let crowdingLane { return crowdingLane }
         // A successor comes to where its predecessor is.
         let leaving = workers.values.filter { $0.phase == .ready && $0.retirement != nil }.map(\.lane)

@@ -58,6 +58,19 @@ struct WaitingLine: Sendable {
         places.joined().filter { waiters[$0.id] != nil }.sorted { $0.turn < $1.turn }.map(\.id)
     }
 
+    /// Who has so many before it. Looks at no more than these.
+    func waiter(behind count: Int) -> Waiter? {
+        var (rests, before) = (places, 0)
+        while true {
+            let firsts = rests.indices.compactMap { lane in rests[lane].first.map { (lane: lane, place: $0) } }
+            guard let next = firsts.min(by: { $0.place.turn < $1.place.turn }) else { return nil }
+            rests[next.lane].removeFirst()
+            guard let waiter = waiters[next.place.id] else { continue }
+            if before == count { return waiter }
+            before += 1
+        }
+    }
+
     private mutating func oldest() -> Place? {
         var oldest: Place?
         for lane in places.indices {

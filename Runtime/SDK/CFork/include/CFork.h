@@ -8,8 +8,7 @@
 ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, int capacity, int *count);
 
 /// Copies this process, which must have one thread. The copy is a child of this process's own parent, dies with it, and
-/// has `descriptors` as its 3, 1 and 2. Returns 0 in the copy; in the original the
-/// copy's number, or -errno.
+/// has `descriptors` as its 3, 1 and 2. Returns 0 in the copy; in the original the copy's number, or -errno.
 pid_t apus_fork_sibling(const int descriptors[3]);
 
 #endif
