@@ -70,6 +70,9 @@ package final class Store: Sendable {
         do { try database.close() } catch { throw StorageError.wrapping(error, path: database.path) }
     }
 
+    /// Changes are on their way to the disk now.
+    package var isCommitting: Bool { writer.isCommitting }
+
     /// How well the writer gathers.
     package var statistics: WriterStatistics { writer.statistics }
 

@@ -5,8 +5,11 @@ import Wire
 package final class LaneCourtesy: NIOEventLoopMetricsDelegate, @unchecked Sendable {
     // `@unchecked`: for one event loop, which calls it on its own thread.
     private var courtesy = Courtesy()
+    private let isBusy: @Sendable () -> Bool
 
-    package init() {}
+    /// - Parameter isBusy: somebody else's work goes on whose end will bring much at once, such as a commit: no yield then,
+    ///   since what the lane would get in little parts makes the next one smaller.
+    package init(unless isBusy: @escaping @Sendable () -> Bool) { self.isBusy = isBusy }
 
-    package func processedTick(info: NIOEventLoopTickInfo) { courtesy.yield() }
+    package func processedTick(info: NIOEventLoopTickInfo) { if !isBusy() { courtesy.yield() } }
 }
