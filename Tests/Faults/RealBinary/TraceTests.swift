@@ -25,8 +25,9 @@ struct TraceTests {
 
     @Test("no 202 leaves before the sync that covers its event has returned")
     func accepted() async throws {
-        let verdict = try await Strace.verdict(
-            Self.manifest, clients: 8, requests: 12, headers: [("Prefer", "respond-async")], status: 202)
+        // Later: the write by which it is taken from the queue would count as one of its own, which no answer waits for.
+        let headers = [("Prefer", "respond-async"), ("Apus-After", "1h")]
+        let verdict = try await Strace.verdict(Self.manifest, clients: 8, requests: 12, headers: headers, status: 202)
         #expect(verdict.acknowledged == 96)
         #expect(verdict.findings.isEmpty)
     }
