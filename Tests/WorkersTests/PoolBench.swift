@@ -76,6 +76,14 @@ struct PoolBench {
         now = end
     }
 
+    /// A caller that waits goes away.
+    mutating func leaves(_ waiter: UInt64) { note(state.abandon(waiter, now: now).actions) }
+
+    /// Who has been given a worker since the last look, in order.
+    mutating func takeGiven() -> [UInt64] {
+        takeSeen().compactMap { if case .give(_, let waiter) = $0 { waiter } else { nil } }
+    }
+
     mutating func takeSeen() -> [PoolState.Action] {
         defer { seen = [] }
         return seen

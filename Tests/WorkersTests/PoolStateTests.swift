@@ -101,20 +101,35 @@ struct PoolStateTests {
         #expect(bench.takeSeen() == [.give(2, to: near), .give(2, to: others[0]), .give(1, to: others[1])])
     }
 
-    @Test("lets a call pass only few that came before it on another lane", arguments: [true, false])
+    @Test("lets a call pass one of another lane only while that has waited for a moment", arguments: [true, false])
     func nearForLong(quickly isQuick: Bool) {
         var bench = PoolBench(lanes: 2) { policy, _ in policy.max = 1 }
         bench.isQuick = isQuick
         _ = bench.call(lane: 1)
         bench.ready(1)
         let waiting = bench.call(lane: 0).waiter
-        let passing = (0..<40).map { _ in bench.call(lane: 1).waiter }
+        let passing = (0..<12).map { _ in bench.call(lane: 1).waiter }
         _ = bench.takeSeen()
-        for _ in 0..<41 { bench.release(1) }
-        let order = bench.takeSeen().compactMap { action in
-            if case .give(1, let waiter) = action { waiter } else { nil }
+        for _ in 0..<13 {
+            bench.pass(.milliseconds(1))
+            bench.release(1)
         }
-        #expect(order == Array(passing[..<31]) + [waiting] + Array(passing[31...]))
+        #expect(bench.takeGiven() == Array(passing[..<9]) + [waiting] + Array(passing[9...]))
+    }
+
+    @Test("keeps the order of those who wait when many behind the first go away", arguments: [true, false])
+    func manyLeave(quickly isQuick: Bool) {
+        var bench = PoolBench(lanes: 2) { policy, limits in (policy.max, limits.waiting) = (1, 1000) }
+        bench.isQuick = isQuick
+        _ = bench.call(lane: 1)
+        bench.ready(1)
+        let waiters = (0..<600).map { bench.call(lane: $0 % 2).waiter }
+        _ = bench.takeSeen()
+        bench.pass(.milliseconds(10))
+        let staying = Set(waiters.filter { $0 % 50 == waiters[0] % 50 })
+        for waiter in waiters.reversed() where !staying.contains(waiter) { bench.leaves(waiter) }
+        for _ in staying { bench.release(1) }
+        #expect(bench.takeGiven() == staying.sorted())
     }
 
     @Test("gives an idle worker at once, one on the caller's lane where there is one")

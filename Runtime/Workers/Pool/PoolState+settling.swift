@@ -11,8 +11,8 @@ extension PoolState {
 
     /// Restores what must hold after every change: free workers serve who waits, and as many start as are missing.
     mutating func settle(_ now: Instant, _ actions: inout [Action]) {
-        while let oldest = waiting.first(), let waiter = waiting[oldest], let worker = takeFree(lane: waiter.lane) {
-            let next = workers[worker].flatMap { waiting.first(near: $0.lane) } ?? oldest
+        while let oldest = waiting.first, let waiter = waiting[oldest], let worker = takeFree(lane: waiter.lane) {
+            let next = workers[worker].flatMap { waiting.first(near: $0.lane, now: now) } ?? oldest
             waiting.remove(next)
             actions.append(.give(worker, to: next))
         }
@@ -44,7 +44,7 @@ extension PoolState {
     }
 
     mutating func nextDeadline(_ now: Instant) -> Instant? {
-        var next = waiting.first().flatMap { waiting[$0]?.deadline }
+        var next = waiting.first.flatMap { waiting[$0]?.deadline }
         func consider(_ instant: Instant) { next = min(next ?? instant, instant) }
         let mayStop = live > policy.min
         for record in workers.values where record.phase == .ready && record.running == 0 {

@@ -144,7 +144,7 @@ package struct PoolState: Sendable {
             actions.append(.give(worker, to: waiter))
         } else {
             if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
-            waiting.append(waiter, .init(lane: lane, deadline: now + limits.wait))
+            waiting.append(waiter, .init(lane: lane, since: now, deadline: now + limits.wait))
             hurryAll(&actions)
             settle(now, &actions)
         }
@@ -157,7 +157,7 @@ package struct PoolState: Sendable {
         guard isSaturated, !isFresh, !waiting.isEmpty, waiting.count < limits.waiting, !backoff.isActive(now) else {
             return false
         }
-        waiting.append(waiter, .init(lane: lane, deadline: now + limits.wait))
+        waiting.append(waiter, .init(lane: lane, since: now, deadline: now + limits.wait))
         return true
     }
 
@@ -188,7 +188,7 @@ package struct PoolState: Sendable {
     /// first of them near it has the place now. `nil`, with nothing changed, for any other: `release` decides.
     package mutating func passOn(_ id: WorkerID, now: Instant) -> WaiterID? {
         guard isSaturated, var record = workers[id], staysReady(record, now),
-            let first = waiting.first(near: record.lane)
+            let first = waiting.first(near: record.lane, now: now)
         else { return nil }
         waiting.remove(first)
         record.invocations += 1
@@ -330,7 +330,7 @@ package struct PoolState: Sendable {
     package mutating func tick(_ now: Instant) -> [Action] {
         timer = nil
         var actions: [Action] = []
-        while let first = waiting.first(), let waiter = waiting[first], waiter.deadline <= now {
+        while let first = waiting.first, let waiter = waiting[first], waiter.deadline <= now {
             waiting.remove(first)
             actions.append(.fail(first, waitedTooLong))
         }

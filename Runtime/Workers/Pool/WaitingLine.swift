@@ -1,3 +1,5 @@
+import Events
+
 /// The calls that wait for a worker of a pool, each with those of its lane. Pure.
 struct WaitingLine: Sendable {
     typealias Instant = PoolState.Instant
@@ -5,20 +7,25 @@ struct WaitingLine: Sendable {
 
     struct Waiter: Sendable {
         let lane: Int
+        let since: Instant
         let deadline: Instant
     }
 
     private struct Place: Sendable {
         let id: WaiterID
+        let since: Instant
         /// Grows with each that comes.
         let turn: Int
     }
 
-    /// A worker takes a call of its own lane, which hops no thread, unless one of another lane has come so many calls before.
-    private static let patience = 32
+    /// A worker takes a call of its own lane, which hops no thread, before one of another lane that has come earlier, but has
+    /// not waited for so long.
+    private static let patience = Duration.milliseconds(10)
+    /// Places of those who have left, about, before they are taken out.
+    private static let mostLeft = 64
 
     private var waiters: [WaiterID: Waiter] = [:]
-    /// By lane, in the order of their coming; hold also some that have left `waiters`.
+    /// By lane, in the order of their coming. Behind the first, which waits, are also some that have left.
     private var places: [ArraySlice<Place>]
     private var turns = 0
 
@@ -32,24 +39,25 @@ struct WaitingLine: Sendable {
     mutating func append(_ id: WaiterID, _ waiter: Waiter) {
         turns += 1
         waiters[id] = waiter
-        places[waiter.lane].append(Place(id: id, turn: turns))
+        places[waiter.lane].append(Place(id: id, since: waiter.since, turn: turns))
     }
 
     /// `false` when it does not wait, or no more.
     @discardableResult
     mutating func remove(_ id: WaiterID) -> Bool {
-        guard let waiter = waiters.removeValue(forKey: id) else { return false }
-        if places[waiter.lane].first?.id == id { places[waiter.lane].removeFirst() }
+        guard let lane = waiters.removeValue(forKey: id)?.lane else { return false }
+        while let first = places[lane].first, waiters[first.id] == nil { places[lane].removeFirst() }
+        if places[lane].count > 2 * waiters.count + Self.mostLeft { places[lane].removeAll { waiters[$0.id] == nil } }
         return true
     }
 
     /// Who has come first.
-    mutating func first() -> WaiterID? { oldest()?.id }
+    var first: WaiterID? { oldest?.id }
 
     /// Whom a worker on `lane` takes next.
-    mutating func first(near lane: Int) -> WaiterID? {
-        guard let oldest = oldest() else { return nil }
-        guard let near = firstPlace(lane), near.turn - oldest.turn < Self.patience else { return oldest.id }
+    func first(near lane: Int, now: Instant) -> WaiterID? {
+        guard let oldest else { return nil }
+        guard let near = places[lane].first, now - oldest.since < Self.patience else { return oldest.id }
         return near.id
     }
 
@@ -58,33 +66,26 @@ struct WaitingLine: Sendable {
         places.joined().filter { waiters[$0.id] != nil }.sorted { $0.turn < $1.turn }.map(\.id)
     }
 
-    /// Who has so many before it. Looks at no more than these.
+    /// Who has so many before it. Looks at no more than these, and at those of them who have left.
     func waiter(behind count: Int) -> Waiter? {
         var (rests, before) = (places, 0)
-        while true {
-            let firsts = rests.indices.compactMap { lane in rests[lane].first.map { (lane: lane, place: $0) } }
-            guard let next = firsts.min(by: { $0.place.turn < $1.place.turn }) else { return nil }
-            rests[next.lane].removeFirst()
-            guard let waiter = waiters[next.place.id] else { continue }
+        while let lane = Self.oldestLane(of: rests), let next = rests[lane].popFirst() {
+            guard let waiter = waiters[next.id] else { continue }
             if before == count { return waiter }
             before += 1
         }
-    }
-
-    private mutating func oldest() -> Place? {
-        var oldest: Place?
-        for lane in places.indices {
-            if let first = firstPlace(lane), oldest.map({ first.turn < $0.turn }) ?? true { oldest = first }
-        }
-        return oldest
-    }
-
-    /// Skips those that have left.
-    private mutating func firstPlace(_ lane: Int) -> Place? {
-        while let first = places[lane].first {
-            if waiters[first.id] != nil { return first }
-            places[lane].removeFirst()
-        }
         return nil
+    }
+
+    private var oldest: Place? { Self.oldestLane(of: places).flatMap { places[$0].first } }
+
+    /// The lane whose first has come before those of the others.
+    private static func oldestLane(of places: [ArraySlice<Place>]) -> Int? {
+        var found: (lane: Int, turn: Int)?
+        for lane in places.indices {
+            guard let turn = places[lane].first?.turn else { continue }
+            if found.map({ turn < $0.turn }) ?? true { found = (lane, turn) }
+        }
+        return found?.lane
     }
 }
