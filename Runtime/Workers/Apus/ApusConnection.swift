@@ -254,7 +254,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
             case .event(_, let event): writer.write(event.attributes)
             }
         }
-        add(body, context)
+        // With all the calls that it may have, and their bodies, nothing is about to follow.
+        add(body, context, isLast: end && calls.count == manifest.workers.concurrency)
     }
 
     /// Adds a frame that carries an empty body, with `body` in its place.
@@ -267,20 +268,20 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         add(body, context)
     }
 
-    private func add(_ body: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func add(_ body: ByteBuffer, _ context: ChannelHandlerContext, isLast: Bool = false) {
         if body.readableBytes <= 16 << 10 {
             body.withUnsafeReadableBytes { outbox.append($0) }
         } else {
             queueOutbox(context)
             context.write(wrapOutboundOut(body), promise: nil)
         }
-        scheduleFlush()
+        scheduleFlush(now: isLast)
     }
 
-    private func scheduleFlush() {
+    /// Frames of one turn of the loop leave together. Before its end, with `now`, where no other is to come with them.
+    private func scheduleFlush(now: Bool = false) {
         guard !isReading, !flushIsDue else { return }
-        // With all the calls that it may have, nothing is about to follow.
-        if calls.count == manifest.workers.concurrency { return flush() }
+        if now { return flush() }
         flushIsDue = true
         loop.assumeIsolated().execute { [self] in flush() }
     }
