@@ -54,7 +54,7 @@ package struct Host: Sendable {
         TemporaryFolders.sweep()
         for lack in SandboxRules.missing(on: .machine) { logger.warning("sandboxes are not whole: \(lack)") }
         let groups = (0..<configuration.lanes).map { _ in
-            MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: LaneCourtesy { store.isCommitting })
+            MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: LaneCourtesy { store.isBusy })
         }
         let lanes = groups.map { Lane(loop: $0.next()) }
         let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)

@@ -70,8 +70,8 @@ package final class Store: Sendable {
         do { try database.close() } catch { throw StorageError.wrapping(error, path: database.path) }
     }
 
-    /// Changes are on their way to the disk now.
-    package var isCommitting: Bool { writer.isCommitting }
+    /// Changes are on their way to the disk, or the answers to them to those who wait.
+    package var isBusy: Bool { writer.isBusy }
 
     /// How well the writer gathers.
     package var statistics: WriterStatistics { writer.statistics }

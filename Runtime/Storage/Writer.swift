@@ -33,7 +33,7 @@ final class Writer: Sendable {
     private let counted = Mutex(WriterStatistics())
     private let condition = Mutex(Condition())
     private let ended = DispatchSemaphore(value: 0)
-    private let committing = Atomic(false)
+    private let busy = Atomic(false)
 
     /// Starts the thread.
     init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys) throws {
@@ -56,8 +56,8 @@ final class Writer: Sendable {
         pthread_detach(thread)
     }
 
-    /// A transaction runs now.
-    var isCommitting: Bool { committing.load(ordering: .relaxed) }
+    /// From the first unit of a batch to the last answer.
+    var isBusy: Bool { busy.load(ordering: .relaxed) }
 
     var statistics: WriterStatistics {
         var statistics = counted.withLock { $0 }
@@ -111,7 +111,7 @@ final class Writer: Sendable {
         let batch = Batch(database: database, options: options, load: load, followed: followed)
         var gathering = Gathering()
         while var units = waiting.next(gathering) {
-            committing.store(true, ordering: .relaxed)
+            busy.store(true, ordering: .relaxed)
             let start = ContinuousClock.now
             let failure = commit(&units, in: batch)
             gathering.ended(batch: units.count, waiting: waiting.count, in: start.duration(to: .now))
@@ -121,7 +121,7 @@ final class Writer: Sendable {
             }
             if let failure { refuse(because: failure) }
             for unit in units { unit.answer() }
-            committing.store(false, ordering: .relaxed)
+            busy.store(false, ordering: .relaxed)
             if let failure { recover(from: failure, in: batch) }
         }
     }

@@ -4,8 +4,8 @@ import Glibc
 ///
 /// A thread that sleeps as soon as nothing is left has to be woken a moment later, which costs whoever wakes it an interrupt,
 /// and its processor may idle until then. Those who wait for this processor often bring the next work when they go first.
-/// Now and then one of them keeps the processor for a whole slice of time. Where most do, there is nobody to be nice to: more
-/// than one long yield in sixteen, and there is none for a while.
+/// Now and then one of them keeps the processor for a whole slice of time. Where most do, there is nobody to be nice to: with
+/// more than one long yield in seventeen, there is none for a while.
 package struct Courtesy: Sendable {
     /// In nanoseconds; a slice of the scheduler's is longer, and all that serve a request together take less.
     private static let longest: Int64 = 1_000_000
@@ -14,6 +14,8 @@ package struct Courtesy: Sendable {
     /// Two long yields in a row may be chance.
     private static let credit = 2 * price
     private static let mostDebt = 32 * price
+    /// Of one yield: a process that was stopped meanwhile is not one that others kept from running.
+    private static let mostCounted = 100 * longest
 
     private var debt: Int64 = 0
     /// No yield before; in nanoseconds.
@@ -39,7 +41,7 @@ package struct Courtesy: Sendable {
             return
         }
         debt = min(debt + Self.price, Self.mostDebt)
-        if debt > Self.credit { rest = end + debt * time }
+        if debt > Self.credit { rest = end + debt * min(time, Self.mostCounted) }
     }
 
     private static var now: Int64 {

@@ -63,4 +63,12 @@ struct CourtesyTests {
             #expect(wait == 0)
         }
     }
+
+    @Test("rests for seconds, not hours, after the whole process was stopped for minutes")
+    mutating func stopped() {
+        for _ in 0..<3 { _ = yield(for: Self.slice) }
+        let wait = yield(for: 600_000_000_000)
+        #expect(wait > 0)
+        #expect(wait <= 60_000_000_000)
+    }
 }
