@@ -58,6 +58,36 @@ import Workers
         }
     }
 
+    @Test("what is in a folder is listed again once a name has come or gone, and a moment ago counts as now")
+    func shown() async throws {
+        try await withTemporaryFolder { folder in
+            let entries = ShownEntries()
+            func shown(without hidden: HiddenPaths = HiddenPaths(["\(folder)/hidden"])) -> [String] {
+                entries.paths(in: folder, without: hidden).map { String($0.dropFirst(folder.count + 1)) }
+            }
+            func add(_ name: String, changed seconds: Int? = nil) throws {
+                try "".write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
+                guard let seconds else { return }
+                let time = Date(timeIntervalSince1970: Double(seconds))
+                try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: folder)
+            }
+            try add("hidden")
+            #expect(shown() == [])
+            try add("b")
+            #expect(shown() == ["b"])
+            try add("a", changed: 1_000_000)
+            #expect(shown() == ["a", "b"])
+            // Which is not listed again as long as it says that nothing has changed.
+            try add("c", changed: 1_000_000)
+            #expect(shown() == ["a", "b"])
+            #expect(shown(without: HiddenPaths(["\(folder)/a"])) == ["b", "c", "hidden"])
+            try add("d", changed: 2_000_000)
+            #expect(shown() == ["a", "b", "c", "d"])
+            try FileManager.default.removeItem(atPath: "\(folder)/c")
+            #expect(shown() == ["a", "b", "d"])
+        }
+    }
+
     @Test("what is hidden in the system's folders falls out of those too")
     func system() {
         let folder = "/usr/share"

@@ -34,11 +34,9 @@ package struct Carving {
     package func carve(_ path: String, into pieces: inout Pieces) {
         guard hasHidden(below: path) else { return pieces.whole.append(path) }
         pieces.listed.append(path)
-        let folder = path == "/" ? "" : path
-        // Links lead to what has a rule of its own, or none.
-        for name in FolderListing.names(in: path, withLinks: false).sorted() {
-            let entry = folder + "/" + name
-            if !hidden.contains(entry) || open.contains(entry) { carve(entry, into: &pieces) }
+        for entry in ShownEntries.shared.paths(in: path, without: hidden) { carve(entry, into: &pieces) }
+        for entry in open where entry != path && AbsolutePath.parent(entry) == path && FolderListing.isEntry(entry) {
+            carve(entry, into: &pieces)
         }
     }
 
@@ -64,6 +62,12 @@ enum FolderListing {
             names.append(name)
         }
         return names
+    }
+
+    /// Whether something is there that is no link.
+    static func isEntry(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFLNK
     }
 
     private static func isLink(_ entry: dirent, at path: @autoclosure () -> String) -> Bool {

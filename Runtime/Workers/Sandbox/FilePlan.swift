@@ -119,19 +119,3 @@ final class FilePlan: Sendable {
             "the sandbox cannot be set up: \(step): \(describe(error)); 'sandbox: off' in the manifest does without")
     }
 }
-
-/// What tells that names have come into a folder, or gone.
-private struct FolderStamp: Equatable {
-    private let inode: UInt
-    private let seconds: Int
-    private let nanoseconds: Int
-
-    /// `nil` when it is not there.
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        inode = UInt(status.st_ino)
-        seconds = status.st_mtim.tv_sec
-        nanoseconds = status.st_mtim.tv_nsec
-    }
-}
