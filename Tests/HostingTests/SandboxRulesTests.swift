@@ -7,7 +7,7 @@ import Workers
 @Suite("What a host asks of sandboxes")
 struct SandboxRulesTests {
     private static let whole = SandboxSupport(
-        landlock: 7, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true)
+        landlock: 7, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true, hearsRefusals: true)
 
     @Test("a machine that lacks a protection is told which, and is none where all are required")
     func missing() throws {

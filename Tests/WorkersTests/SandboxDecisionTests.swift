@@ -196,9 +196,24 @@ import Workers
         #expect(report() == [])
     }
 
+    @Test("a machine says whether what files are refused gets into the log, and what it takes")
+    func logging() {
+        var machine = SandboxSupport(
+            landlock: 7, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true, hearsRefusals: true)
+        func details() -> String? {
+            machine.report(on: Handlers.shell(""), in: nil).first { $0.protection == .files }?.details
+        }
+        #expect(details() == "Landlock ABI 7, refusals logged while the kernel audits (auditctl -e 1)")
+        machine.hearsRefusals = false
+        #expect(details() == "Landlock ABI 7, refusals not logged (CAP_AUDIT_READ)")
+        machine.landlock = 6
+        #expect(details() == "Landlock ABI 6, refusals not logged (Linux 6.15)")
+    }
+
     @Test("a machine without rules for ports has no worker API with 'network: none', and no servers")
     func ports() {
-        let old = SandboxSupport(landlock: 3, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true)
+        let old = SandboxSupport(
+            landlock: 3, hasListeners: true, hasSocketAnswers: true, canDropCapabilities: true, hearsRefusals: false)
         var new = old
         new.landlock = 4
         let filter = Handlers.shell("") { $0.sandbox.network = .none }

@@ -33,6 +33,18 @@ int apus_ruleset_grant_port(int ruleset, uint16_t port, uint64_t rights);
 /// Opens `path` for a rule, following links; close-on-exec. Or -errno.
 int apus_open_path(const char *path);
 
+// MARK: What Landlock has refused (the kernel's Documentation/admin-guide/LSM/landlock.rst)
+
+/// Types of audit records.
+enum apus_audit_type { APUS_AUDIT_LANDLOCK_ACCESS = 1423, APUS_AUDIT_LANDLOCK_DOMAIN = 1424 };
+
+/// A socket to which the kernel's audit records of these types come, while it audits; close-on-exec. -errno where this
+/// process may not hear of them, or not know whom they are about.
+int apus_audit_open(void);
+/// Waits for the next one. Returns the length of its text, which is cut at `capacity`, or -errno; -ENOBUFS when some were
+/// lost.
+ssize_t apus_audit_receive(int descriptor, uint16_t *type, void *text, size_t capacity);
+
 // MARK: The filter of system calls (seccomp(2))
 
 enum apus_network { APUS_NETWORK_FULL, APUS_NETWORK_LOOPBACK, APUS_NETWORK_NONE };

@@ -68,6 +68,7 @@ extension HandlerProcess {
             _ = SandboxGuard.shared.dismiss(mark)
             throw error
         }
+        refusals.hasStarted(pid)
         let process = WorkerProcess(pid: pid, mark: mark)
         let error = ExitWatch.shared.add(process, pidfd: pidfd) { [self] exit in
             FolderShelf.remove(folder)

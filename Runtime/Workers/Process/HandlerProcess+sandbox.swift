@@ -66,7 +66,7 @@ extension HandlerProcess {
             command: manifest.handler.command, directory: manifest.handler.directory, environment: environment,
             memory: isMemoryBounded ? manifest.limits.memory : 0, descriptors: wiring.worker, mark: mark,
             filter: bounds.filter, ruleset: bounds.ruleset, controlGroup: joining,
-            isCalm: bounds.isCalm)
+            isCalm: bounds.isCalm, refusals: refusals)
         return try Spawner.shared.spawn(plan) { [self, group = bounds.group] exit in
             let reason = group?.ranOutOfMemory == true ? memoryExcess("the kernel ended it: its processes took") : nil
             cleanUp()
@@ -87,10 +87,7 @@ extension HandlerProcess {
         SandboxGuard.shared.admit(
             mark, hearsOfLeaving: SandboxSupport.machine.active(for: manifest.sandbox).contains(.processes),
             network: manifest.sandbox.network.rawValue,
-            connect: manifest.sandbox.network == .none ? Set(endpoints.connect) : nil
-        ) { [self] line in
-            lane.loop.execute { self.emit(.host, level: "warning", text: line, invocation: self.currentInvocation()) }
-        }
+            connect: manifest.sandbox.network == .none ? Set(endpoints.connect) : nil, log: refusals)
     }
 
     /// Its copies have their own bounds.

@@ -23,6 +23,7 @@ final class HandlerProcess: @unchecked Sendable {
     let number: Int
     private let access: WorkerAccess?
     let shelf: FolderShelf?
+    let refusals: RefusalLog
     private let output: WorkerOutput
     private let pidNow = Atomic<Int32>(0)
     /// Safe from any thread. 0 while there is none.
@@ -64,6 +65,8 @@ final class HandlerProcess: @unchecked Sendable {
         self.access = access
         self.shelf = shelf
         self.output = output
+        refusals = RefusalLog(manifest.name, lane, output)
+        refusals.asks { [weak self] in self?.currentInvocation() }
     }
 
     // MARK: Start
@@ -200,6 +203,7 @@ final class HandlerProcess: @unchecked Sendable {
     func hasEnded(_ exit: ProcessExit, because reason: String? = nil) {
         self.exit = exit
         killTimer?.cancel()
+        refusals.hasEnded(during: currentInvocation())
         if let reason { noteReason(reason) }
         guard let process else { return }
         WorkerWatch.shared.remove(process.pid)

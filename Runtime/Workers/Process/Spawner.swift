@@ -34,6 +34,8 @@ final class Spawner: Sendable {
         var controlGroup: Int32
         /// It gives way to all others, until `WorkerProcess.hurry`; where the host could not end that, it starts as usual.
         var isCalm: Bool
+        /// What its sandbox refuses.
+        var refusals: RefusalLog
     }
 
     private let threads = Mutex<[FilterKind?: SpawnerThread]>([:])
@@ -50,6 +52,7 @@ final class Spawner: Sendable {
         // A thread inherits the filter of the one that makes it: what spawning threads use has its own before.
         _ = ExitWatch.shared
         _ = NIOThreadPool.singleton
+        _ = AuditListener.shared
     }
 
     /// Runs `body` on the spawning thread under `filter`, with what keeps that thread from being so.
@@ -83,6 +86,8 @@ final class Spawner: Sendable {
             return apus_spawn(&request)
         }
         guard spawned.error == 0 else { throw Self.failure(plan, spawned) }
+        plan.refusals.hasStarted(spawned.pid)
+        if plan.ruleset >= 0 { AuditListener.shared?.admit(spawned.pid, plan.refusals) }
         let process = WorkerProcess(pid: spawned.pid, mark: plan.mark, isCalm: isCalm)
         let error = ExitWatch.shared.add(process, pidfd: spawned.pidfd, onExit: onExit)
         guard error == 0 else {

@@ -38,6 +38,7 @@ final class WorkerProcess: Sendable {
     func reap() -> ProcessExit {
         let exit = apus_exit_peek(pid)
         let mayHaveLeft = SandboxGuard.shared.dismiss(mark)
+        AuditListener.shared?.dismiss(pid)
         isReaped.withLock { isReaped in
             _ = kill(-pid, SIGKILL)
             apus_reap(pid)

@@ -10,7 +10,6 @@ final class SandboxGuard: Sendable {
     static let shared = SandboxGuard()
 
     private struct Member {
-        var ward = Ward()
         /// Whether one of its processes has left its group.
         var hasLeft = false
         /// Copies that the host has asked it for, and that it has not made yet.
@@ -18,7 +17,7 @@ final class SandboxGuard: Sendable {
         let hearsOfLeaving: Bool
         let network: String
         let connect: Set<Int>?
-        let say: @Sendable (String) -> Void
+        let log: RefusalLog
     }
 
     private let members = Mutex<[UInt64: Member]>([:])
@@ -45,12 +44,11 @@ final class SandboxGuard: Sendable {
     ///   - hearsOfLeaving: whether its filter tells of processes that leave its group.
     ///   - network: what the manifest says of it, for the log.
     ///   - connect: the only ports that it may connect to; `nil` for all.
-    ///   - say: gets a line when something was refused, on the guarding thread.
+    ///   - log: gets what was refused.
     func admit(
-        _ mark: WorkerMark, hearsOfLeaving: Bool, network: String, connect: Set<Int>?,
-        say: @escaping @Sendable (String) -> Void
+        _ mark: WorkerMark, hearsOfLeaving: Bool, network: String, connect: Set<Int>?, log: RefusalLog
     ) {
-        let member = Member(hearsOfLeaving: hearsOfLeaving, network: network, connect: connect, say: say)
+        let member = Member(hearsOfLeaving: hearsOfLeaving, network: network, connect: connect, log: log)
         members.withLock { $0[mark.value] = member }
     }
 
@@ -113,12 +111,7 @@ final class SandboxGuard: Sendable {
     }
 
     private func say(_ mark: UInt64, _ line: (_ network: String) -> String) {
-        let spoken = members.withLock { members -> (@Sendable (String) -> Void, String)? in
-            guard let member = members[mark] else { return nil }
-            let line = line(member.network)
-            guard members[mark]?.ward.isNews(line) == true else { return nil }
-            return (member.say, line)
-        }
-        if let (say, line) = spoken { say("sandbox: " + line) }
+        guard let member = members.withLock({ $0[mark] }) else { return }
+        member.log.add(line(member.network))
     }
 }

@@ -10,17 +10,23 @@ package struct SandboxSupport: Sendable, Equatable {
     /// Whether such an answer can be a socket.
     package var hasSocketAnswers: Bool
     package var canDropCapabilities: Bool
+    /// Whether the host hears what Landlock refuses, while the kernel audits.
+    package var hearsRefusals: Bool
 
-    package init(landlock: Int, hasListeners: Bool, hasSocketAnswers: Bool, canDropCapabilities: Bool) {
+    package init(
+        landlock: Int, hasListeners: Bool, hasSocketAnswers: Bool, canDropCapabilities: Bool, hearsRefusals: Bool
+    ) {
         self.landlock = landlock
         self.hasListeners = hasListeners
         self.hasSocketAnswers = hasSocketAnswers
         self.canDropCapabilities = canDropCapabilities
+        self.hearsRefusals = hearsRefusals
     }
 
     package static let machine = SandboxSupport(
         landlock: Int(apus_landlock_abi()), hasListeners: apus_has_listeners() != 0,
-        hasSocketAnswers: apus_has_socket_answers() != 0, canDropCapabilities: apus_can_drop_capabilities() != 0)
+        hasSocketAnswers: apus_has_socket_answers() != 0, canDropCapabilities: apus_can_drop_capabilities() != 0,
+        hearsRefusals: AuditListener.shared != nil)
 
     /// What keeps the machine from having `protection`, and what to do; `nil` when it has it.
     package func obstacle(to protection: Sandbox.Protection) -> String? {
@@ -45,7 +51,8 @@ package struct SandboxSupport: Sendable, Equatable {
     private func means(of protection: Sandbox.Protection, for manifest: Manifest, in groups: ControlGroups?) -> String {
         let groups = groups?.hold(manifest) == true ? groups : nil
         switch protection {
-        case .files, .signals: return "Landlock ABI \(landlock)"
+        case .files: return "Landlock ABI \(landlock), \(logging)"
+        case .signals: return "Landlock ABI \(landlock)"
         case .network where manifest.sandbox.network == .loopback: return "sockets on the loopback device"
         case .network where hasPorts: return "no sockets but to the host, Landlock ABI \(landlock)"
         case .network: return "no sockets; the worker API, which takes Linux 6.7 with Landlock, is not there"
@@ -59,6 +66,12 @@ package struct SandboxSupport: Sendable, Equatable {
             let share = groups.shareProcessor ? ", with an equal share of the processor for each function" : ""
             return "RLIMIT_DATA for each process, a control group for all of them" + share
         }
+    }
+
+    /// Whether what Landlock refuses gets into the log.
+    private var logging: String {
+        if hearsRefusals { return "refusals logged while the kernel audits (auditctl -e 1)" }
+        return landlock >= 7 ? "refusals not logged (CAP_AUDIT_READ)" : "refusals not logged (Linux 6.15)"
     }
 
     /// Whether workers can be held to certain TCP ports.

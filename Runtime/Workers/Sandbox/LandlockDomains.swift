@@ -1,0 +1,94 @@
+/// Whom the kernel's audit records are about.
+///
+/// A worker is in a domain with all that it starts, and with its copies. Records name the domain alone, but for one that
+/// names the worker, and that comes after the first refusal; it may come before the host has heard of the worker itself.
+package struct LandlockDomains<Worker> {
+    /// Domains of which the worker is not known: somebody else's for the most part.
+    private static var mostUnclaimed: Int { 64 }
+    /// Refusals that are kept of each.
+    private static var mostHeld: Int { 20 }
+    /// Workers that have ended, of which records may still come.
+    private static var mostEnded: Int { 256 }
+
+    private struct Domain {
+        var pid: Int32?
+        var worker: Worker?
+        var seen = 0
+        var held: [String] = []
+    }
+
+    private struct Member {
+        let worker: Worker
+        var domain: UInt64?
+    }
+
+    private var domains: [UInt64: Domain] = [:]
+    /// The oldest first.
+    private var unclaimed: [UInt64] = []
+    private var members: [Int32: Member] = [:]
+    private var ended: [Int32] = []
+
+    package init() {}
+
+    /// Knows a worker from now on. Returns what it has been refused already.
+    package mutating func admit(_ pid: Int32, _ worker: Worker) -> [String] {
+        // Of one that had the same number.
+        if members[pid] != nil { forget(pid) }
+        members[pid] = Member(worker: worker)
+        guard let id = unclaimed.first(where: { domains[$0]?.pid == pid }) else { return [] }
+        return claim(id, pid)
+    }
+
+    /// A worker has ended; what it has left behind may be in its domain still.
+    package mutating func dismiss(_ pid: Int32) {
+        guard members[pid] != nil else { return }
+        ended.append(pid)
+        if ended.count > Self.mostEnded { forget(ended[0]) }
+    }
+
+    /// Returns what is to be said of whom.
+    package mutating func receive(_ record: AuditRecord) -> (worker: Worker, lines: [String])? {
+        switch record {
+        case .access(let id, let line):
+            hold(id)
+            domains[id]?.seen += 1
+            if let worker = domains[id]?.worker { return (worker, [line]) }
+            if domains[id]?.held.count ?? 0 < Self.mostHeld { domains[id]?.held.append(line) }
+            return nil
+        case .allocated(let id, let pid):
+            hold(id)
+            domains[id]?.pid = pid
+            guard domains[id]?.worker == nil, let member = members[pid] else { return nil }
+            return (member.worker, claim(id, pid))
+        case .deallocated(let id, let denials):
+            guard let domain = domains.removeValue(forKey: id) else { return nil }
+            unclaimed.removeAll { $0 == id }
+            guard let worker = domain.worker, domain.seen < denials else { return nil }
+            return (worker, ["refused \(denials) things, of which the kernel has told \(domain.seen)"])
+        }
+    }
+
+    /// Those that have been refused something.
+    package var refused: [Worker] { domains.values.compactMap(\.worker) }
+
+    private mutating func hold(_ id: UInt64) {
+        guard domains[id] == nil else { return }
+        domains[id] = Domain()
+        unclaimed.append(id)
+        if unclaimed.count > Self.mostUnclaimed { domains[unclaimed.removeFirst()] = nil }
+    }
+
+    private mutating func claim(_ id: UInt64, _ pid: Int32) -> [String] {
+        unclaimed.removeAll { $0 == id }
+        members[pid]?.domain = id
+        domains[id]?.worker = members[pid]?.worker
+        defer { domains[id]?.held = [] }
+        return domains[id]?.held ?? []
+    }
+
+    private mutating func forget(_ pid: Int32) {
+        ended.removeAll { $0 == pid }
+        guard let domain = members.removeValue(forKey: pid)?.domain else { return }
+        domains[domain] = nil
+    }
+}
