@@ -54,9 +54,10 @@ final class AuditListener: Sendable {
         for line in lines { log.add(line) }
     }
 
+    /// It may have been anybody's, and may have said whose.
     private func missed() {
-        for log in domains.withLock({ $0.refused }) {
-            log.add("what was refused now may be missing here: it was more than the host could hear")
+        for log in domains.withLock({ $0.running }) {
+            log.add("what was refused now may be missing here: the kernel told of more than the host could hear")
         }
     }
 }

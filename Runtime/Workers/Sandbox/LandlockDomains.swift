@@ -20,6 +20,7 @@ package struct LandlockDomains<Worker> {
     private struct Member {
         let worker: Worker
         var domain: UInt64?
+        var hasEnded = false
     }
 
     private var domains: [UInt64: Domain] = [:]
@@ -41,7 +42,8 @@ package struct LandlockDomains<Worker> {
 
     /// A worker has ended; what it has left behind may be in its domain still.
     package mutating func dismiss(_ pid: Int32) {
-        guard members[pid] != nil else { return }
+        guard members[pid]?.hasEnded == false else { return }
+        members[pid]?.hasEnded = true
         ended.append(pid)
         if ended.count > Self.mostEnded { forget(ended[0]) }
     }
@@ -68,8 +70,8 @@ package struct LandlockDomains<Worker> {
         }
     }
 
-    /// Those that have been refused something.
-    package var refused: [Worker] { domains.values.compactMap(\.worker) }
+    /// Those that have not ended.
+    package var running: [Worker] { members.values.filter { !$0.hasEnded }.map(\.worker) }
 
     private mutating func hold(_ id: UInt64) {
         guard domains[id] == nil else { return }

@@ -16,9 +16,9 @@ enum SystemFiles {
     private static let configuration = [
         "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
         "fonts", "gai.conf", "gitconfig", "group", "host.conf", "hostname", "hosts", "inputrc", "ld.so.cache",
-        "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "localtime", "magic", "mime.types", "networks", "nsswitch.conf",
-        "os-release", "passwd", "perl", "pki/ca-trust", "pki/tls/certs", "profile", "protocols", "resolv.conf",
-        "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
+        "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "locale.alias", "localtime", "magic", "mime.types", "networks",
+        "nsswitch.conf", "os-release", "passwd", "perl", "pki/ca-trust", "pki/tls/certs", "profile", "protocols",
+        "resolv.conf", "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
     ]
 
     static let readRights = UInt64(
