@@ -32,6 +32,7 @@ import Workers
             ("net.connect_tcp daddr=127.0.0.1 dest=80", "a connection to 127.0.0.1:80"),
             ("net.connect_tcp daddr=::1 dest=80", "a connection to [::1]:80"),
             ("net.bind_tcp saddr=127.0.0.1 src=8099", "to listen on 127.0.0.1:8099"),
+            ("net.bind_tcp saddr=127.0.0.1", "to listen on 127.0.0.1"),
             ("scope.abstract_unix_socket path=007074616273", "a connection to the abstract socket ?ptabs"),
             ("fs.read_dir path=2F746D702F7074206469722FC3BC dev=\"vda\" ino=1", "to list /tmp/pt dir/ü"),
             // Whatever a name has in it, it is one line.

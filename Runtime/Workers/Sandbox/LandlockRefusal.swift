@@ -42,6 +42,7 @@ struct LandlockRefusal: CustomStringConvertible {
 
     private static func address(_ host: Substring?, _ port: Substring?) -> String {
         let host = host ?? "*"
-        return (host.contains(":") ? "[\(host)]" : host) + ":" + (port ?? "?")
+        // Without one, the kernel was to choose it.
+        return (host.contains(":") ? "[\(host)]" : host) + (port.map { ":" + $0 } ?? "")
     }
 }
