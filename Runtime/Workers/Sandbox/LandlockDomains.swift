@@ -19,6 +19,8 @@ package struct LandlockDomains<Worker> {
 
     private struct Member {
         let worker: Worker
+        /// Tells it from others who had its process number.
+        let number: Int
         var domain: UInt64?
         var hasEnded = false
     }
@@ -27,25 +29,31 @@ package struct LandlockDomains<Worker> {
     /// The oldest first.
     private var unclaimed: [UInt64] = []
     private var members: [Int32: Member] = [:]
-    private var ended: [Int32] = []
+    private var lastNumber = 0
+    /// A ring, so that to end costs the same however many have.
+    private var ended: [(pid: Int32, number: Int)] = []
+    private var oldest = 0
 
     package init() {}
 
     /// Knows a worker from now on. Returns what it has been refused already.
     package mutating func admit(_ pid: Int32, _ worker: Worker) -> [String] {
-        // Of one that had the same number.
-        if members[pid] != nil { forget(pid) }
-        members[pid] = Member(worker: worker)
+        // Of one that had the same process number.
+        if let domain = members[pid]?.domain { domains[domain] = nil }
+        lastNumber += 1
+        members[pid] = Member(worker: worker, number: lastNumber)
         guard let id = unclaimed.first(where: { domains[$0]?.pid == pid }) else { return [] }
         return claim(id, pid)
     }
 
     /// A worker has ended; what it has left behind may be in its domain still.
     package mutating func dismiss(_ pid: Int32) {
-        guard members[pid]?.hasEnded == false else { return }
+        guard let member = members[pid], !member.hasEnded else { return }
         members[pid]?.hasEnded = true
-        ended.append(pid)
-        if ended.count > Self.mostEnded { forget(ended[0]) }
+        guard ended.count == Self.mostEnded else { return ended.append((pid, member.number)) }
+        forget(ended[oldest])
+        ended[oldest] = (pid, member.number)
+        oldest = (oldest + 1) % Self.mostEnded
     }
 
     /// Returns what is to be said of whom.
@@ -88,9 +96,9 @@ package struct LandlockDomains<Worker> {
         return domains[id]?.held ?? []
     }
 
-    private mutating func forget(_ pid: Int32) {
-        ended.removeAll { $0 == pid }
-        guard let domain = members.removeValue(forKey: pid)?.domain else { return }
+    private mutating func forget(_ ended: (pid: Int32, number: Int)) {
+        guard members[ended.pid]?.number == ended.number else { return }
+        guard let domain = members.removeValue(forKey: ended.pid)?.domain else { return }
         domains[domain] = nil
     }
 }
