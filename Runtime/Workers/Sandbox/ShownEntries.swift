@@ -22,7 +22,8 @@ package final class ShownEntries: Sendable {
     /// Without links: they lead to what has a rule of its own, or none.
     package func paths(in folder: String, without hidden: HiddenPaths) -> [String] {
         let stamp = FolderStamp(folder)
-        if let known = known.withLock({ $0[folder] }), known.stamp == stamp, known.hidden == hidden { return known.paths }
+        let last = known.withLock { $0[folder] }
+        if let last, last.stamp == stamp, last.hidden == hidden { return last.paths }
         let start = folder == "/" ? "" : folder
         let paths = FolderListing.names(in: folder, withLinks: false).map { "\(start)/\($0)" }
             .filter { !hidden.contains($0) }.sorted()
