@@ -45,11 +45,13 @@ int apus_ruleset(uint64_t files, uint64_t ports, int scopes) {
     return ruleset < 0 ? -errno : (int)ruleset;
 }
 
-int apus_ruleset_grant(int ruleset, int path, uint64_t rights) {
+uint64_t apus_fitting_rights(int path, uint64_t rights) {
     struct stat status;
-    if (fstat(path, &status) < 0) return -errno;
-    struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = path};
-    if (!S_ISDIR(status.st_mode)) rule.allowed_access &= file_only;
+    return fstat(path, &status) == 0 && S_ISDIR(status.st_mode) ? rights : rights & file_only;
+}
+
+int apus_ruleset_grant(int ruleset, int path, uint64_t rights) {
+    const struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = path};
     return syscall(SYS_landlock_add_rule, ruleset, rule_path_beneath, &rule, 0) < 0 ? -errno : 0;
 }
 

@@ -25,8 +25,10 @@ int apus_landlock_abi(void);
 uint64_t apus_file_rights(int abi);
 /// A ruleset that denies what it handles, or -errno. `scopes`: also signals to, and abstract sockets of, processes outside.
 int apus_ruleset(uint64_t files, uint64_t ports, int scopes);
-/// Grants `rights` on `path`, and on what is below it when it is a directory. Rights that a file cannot have are left
-/// out. Returns 0 or -errno.
+/// Those of `rights` that what `path` is can have: a file has fewer than a directory.
+uint64_t apus_fitting_rights(int path, uint64_t rights);
+/// Grants `rights` on `path`, and on what is below it when it is a directory. Returns 0 or -errno; -EINVAL where they do
+/// not fit.
 int apus_ruleset_grant(int ruleset, int path, uint64_t rights);
 /// Returns 0 or -errno.
 int apus_ruleset_grant_port(int ruleset, uint16_t port, uint64_t rights);

@@ -93,7 +93,7 @@ final class FilePlan: Sendable {
         // What has gone needs no rule.
         if descriptor == -ENOENT { return }
         guard descriptor >= 0 else { throw failure("open \(path)", -descriptor) }
-        let outcome = apus_ruleset_grant(ruleset, descriptor, rights)
+        let outcome = apus_ruleset_grant(ruleset, descriptor, apus_fitting_rights(descriptor, rights))
         close(descriptor)
         // Of a file system that has no files of its own, such as that of pipes.
         if outcome == -EBADFD { return }

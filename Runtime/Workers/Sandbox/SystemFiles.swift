@@ -34,7 +34,8 @@ enum SystemFiles {
         return paths.compactMap { path, rights in
             // Not every machine has all.
             let descriptor = apus_open_path(path)
-            return descriptor < 0 ? nil : (RealPath.resolve(path), descriptor, rights)
+            guard descriptor >= 0 else { return nil }
+            return (RealPath.resolve(path), descriptor, apus_fitting_rights(descriptor, rights))
         }
     }()
 
