@@ -14,8 +14,8 @@ enum Thresholds {
         Contract("apus", allocations: 34, systemCalls: 9_100, callsButWaits: 4_800),
         Contract("http", allocations: 140, systemCalls: 9_300, callsButWaits: 5_000),
         Contract("lambda", allocations: 520, systemCalls: 15_000, callsButWaits: 8_700),
-        Contract("stdio", allocations: 680, systemCalls: 208_000, callsButWaits: 180_000),
-        Contract("cgi", allocations: 850, systemCalls: 208_000, callsButWaits: 180_000),
+        Contract("stdio", allocations: 680, systemCalls: 165_000, callsButWaits: 137_000),
+        Contract("cgi", allocations: 850, systemCalls: 165_000, callsButWaits: 137_000),
     ]
 
     /// From one look for orphans to the next, at least.
