@@ -1,6 +1,7 @@
 import Foundation
 import Manifests
 import Support
+import Synchronization
 import Testing
 import Workers
 
@@ -58,33 +59,44 @@ import Workers
         }
     }
 
-    @Test("what is in a folder is listed again once a name has come or gone, and a moment ago counts as now")
+    @Test("what is in a folder is listed again once a name has come or gone, and only then")
     func shown() async throws {
         try await withTemporaryFolder { folder in
-            let entries = ShownEntries()
-            func shown(without hidden: HiddenPaths = HiddenPaths(["\(folder)/hidden"])) -> [String] {
-                entries.paths(in: folder, without: hidden).map { String($0.dropFirst(folder.count + 1)) }
+            let listings = Mutex(0)
+            let entries = ShownEntries { folder in
+                listings.withLock { $0 += 1 }
+                return FolderListing.names(in: folder, withLinks: false)
             }
-            func add(_ name: String, changed seconds: Int? = nil) throws {
+            /// Names, and how often the folder was listed for them, a day later unless told otherwise.
+            func shown(later seconds: Int = 86400, without hidden: [String] = ["hidden"]) -> ([String], Int) {
+                listings.withLock { $0 = 0 }
+                let hidden = HiddenPaths(Set(hidden.map { "\(folder)/\($0)" }))
+                let paths = entries.paths(in: folder, without: hidden, now: time(nil) + seconds)
+                return (paths.map { String($0.dropFirst(folder.count + 1)) }, listings.withLock { $0 })
+            }
+            func add(_ name: String) throws {
                 try "".write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
-                guard let seconds else { return }
-                let time = Date(timeIntervalSince1970: Double(seconds))
-                try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: folder)
             }
             try add("hidden")
-            #expect(shown() == [])
             try add("b")
-            #expect(shown() == ["b"])
-            try add("a", changed: 1_000_000)
-            #expect(shown() == ["a", "b"])
-            // Which is not listed again as long as it says that nothing has changed.
-            try add("c", changed: 1_000_000)
-            #expect(shown() == ["a", "b"])
-            #expect(shown(without: HiddenPaths(["\(folder)/a"])) == ["b", "c", "hidden"])
-            try add("d", changed: 2_000_000)
-            #expect(shown() == ["a", "b", "c", "d"])
-            try FileManager.default.removeItem(atPath: "\(folder)/c")
-            #expect(shown() == ["a", "b", "d"])
+            // What was touched a moment ago may be touched again without a sign of it.
+            #expect(shown(later: 0) == (["b"], 1))
+            #expect(shown() == (["b"], 1))
+            #expect(shown() == (["b"], 0))
+            #expect(shown(without: ["b"]) == (["hidden"], 1))
+            #expect(shown(without: []) == (["b", "hidden"], 1))
+            #expect(shown(without: []) == (["b", "hidden"], 0))
+            try add("a")
+            // Whatever its times are set to.
+            let past = Date(timeIntervalSince1970: 1_000_000)
+            try FileManager.default.setAttributes([.modificationDate: past], ofItemAtPath: folder)
+            #expect(shown() == (["a", "b"], 1))
+            try add("c")
+            try FileManager.default.setAttributes([.modificationDate: past], ofItemAtPath: folder)
+            #expect(shown() == (["a", "b", "c"], 1))
+            try FileManager.default.removeItem(atPath: "\(folder)/b")
+            #expect(shown() == (["a", "c"], 1))
+            #expect(shown() == (["a", "c"], 0))
         }
     }
 

@@ -35,9 +35,8 @@ package struct Carving {
         guard hasHidden(below: path) else { return pieces.whole.append(path) }
         pieces.listed.append(path)
         for entry in ShownEntries.shared.paths(in: path, without: hidden) { carve(entry, into: &pieces) }
-        for entry in open where entry != path && AbsolutePath.parent(entry) == path && FolderListing.isEntry(entry) {
-            carve(entry, into: &pieces)
-        }
+        let own = open.filter { $0 != path && AbsolutePath.parent($0) == path && FolderListing.isEntry($0) }
+        for entry in own.sorted() { carve(entry, into: &pieces) }
     }
 
     private func hasHidden(below folder: String) -> Bool {
@@ -47,8 +46,8 @@ package struct Carving {
 }
 
 /// Names in folders, without Foundation's cost.
-enum FolderListing {
-    static func names(in path: String, withLinks: Bool = true) -> [String] {
+package enum FolderListing {
+    package static func names(in path: String, withLinks: Bool = true) -> [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
         var names: [String] = []

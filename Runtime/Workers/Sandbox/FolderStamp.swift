@@ -1,7 +1,9 @@
 import Glibc
 
-/// What tells that names have come into a folder, or gone.
+/// What tells that names have come into a folder, or gone. Not the time at which it was changed, which anybody who may write
+/// there can set, but the one at which it was touched, which only the kernel does (`st_ctim`).
 struct FolderStamp: Equatable {
+    private let device: UInt
     private let inode: UInt
     private let seconds: Int
     private let nanoseconds: Int
@@ -10,11 +12,12 @@ struct FolderStamp: Equatable {
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
+        device = UInt(status.st_dev)
         inode = UInt(status.st_ino)
-        seconds = status.st_mtim.tv_sec
-        nanoseconds = status.st_mtim.tv_nsec
+        seconds = status.st_ctim.tv_sec
+        nanoseconds = status.st_ctim.tv_nsec
     }
 
-    /// What comes now may get the same stamp: a file system's clock goes by steps.
-    var isFresh: Bool { seconds >= time(nil) - 2 }
+    /// Whether what comes at `now`, in seconds since 1970, may get the same stamp: a file system's clock goes by steps.
+    func isFresh(at now: Int) -> Bool { seconds >= now - 2 }
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import Manifests
 import Synchronization
 
@@ -9,28 +10,38 @@ package final class ShownEntries: Sendable {
     /// Folders that are remembered.
     private static let most = 64
 
+    /// Some functions hide also other things than their neighbours.
+    private struct Place: Hashable {
+        let folder: String
+        let hidden: Int
+    }
+
     private struct Known {
         var stamp: FolderStamp
         var hidden: HiddenPaths
         var paths: [String]
     }
 
-    private let known = Mutex<[String: Known]>([:])
+    private let known = Mutex<[Place: Known]>([:])
+    private let list: @Sendable (String) -> [String]
 
-    package init() {}
+    /// - Parameter list: gives the names in a folder that are no links: those lead to what has a rule of its own, or none.
+    package init(list: @escaping @Sendable (String) -> [String] = { FolderListing.names(in: $0, withLinks: false) }) {
+        self.list = list
+    }
 
-    /// Without links: they lead to what has a rule of its own, or none.
-    package func paths(in folder: String, without hidden: HiddenPaths) -> [String] {
+    /// - Parameter now: in seconds since 1970.
+    package func paths(in folder: String, without hidden: HiddenPaths, now: Int = time(nil)) -> [String] {
         let stamp = FolderStamp(folder)
-        let last = known.withLock { $0[folder] }
+        let place = Place(folder: folder, hidden: hidden.count(below: folder))
+        let last = known.withLock { $0[place] }
         if let last, last.stamp == stamp, last.hidden == hidden { return last.paths }
         let start = folder == "/" ? "" : folder
-        let paths = FolderListing.names(in: folder, withLinks: false).map { "\(start)/\($0)" }
-            .filter { !hidden.contains($0) }.sorted()
-        guard let stamp, !stamp.isFresh else { return paths }
+        let paths = list(folder).map { "\(start)/\($0)" }.filter { !hidden.contains($0) }.sorted()
+        guard let stamp, !stamp.isFresh(at: now) else { return paths }
         known.withLock { known in
-            if known.count >= Self.most, known[folder] == nil { known = [:] }
-            known[folder] = Known(stamp: stamp, hidden: hidden, paths: paths)
+            if known.count >= Self.most, known[place] == nil { known = [:] }
+            known[place] = Known(stamp: stamp, hidden: hidden, paths: paths)
         }
         return paths
     }
