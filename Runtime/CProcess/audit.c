@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ static int knows_process_numbers(void) {
     char text[64];
     const ssize_t length = readlink("/proc/self/ns/pid", text, sizeof text);
     return length == sizeof first - 1 && memcmp(text, first, sizeof first - 1) == 0;
+}
+
+/// Records come to sockets of the first network namespace alone, though others can be bound too. Not every user may look.
+static int may_be_in_first_network(void) {
+    struct stat first, own;
+    if (stat("/proc/1/ns/net", &first) < 0 || stat("/proc/self/ns/net", &own) < 0) return 1;
+    return first.st_dev == own.st_dev && first.st_ino == own.st_ino;
 }
 
 /// All other records are dropped in the kernel: they do not wake the host.
@@ -34,7 +42,7 @@ static int hear_of_landlock_alone(int descriptor) {
 }
 
 int apus_audit_open(void) {
-    if (!knows_process_numbers()) return -EPERM;
+    if (!knows_process_numbers() || !may_be_in_first_network()) return -EPERM;
     const int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
     if (descriptor < 0) return -errno;
     // Room for about a thousand records; less where the system does not give it.

@@ -69,8 +69,9 @@ static void join_control_group(struct child *child) {
 
 static void restrict_files(struct child *child) {
     if (child->plan->ruleset < 0) return;
-    // Where the kernel can (ABI 7), it logs what it refuses to the program: LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON.
-    if (syscall(SYS_landlock_restrict_self, child->plan->ruleset, 1 << 1) == 0) return;
+    // Where the kernel can (ABI 7), it logs what it refuses to the program, LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON, and not
+    // what rules of the program's own do, LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF.
+    if (syscall(SYS_landlock_restrict_self, child->plan->ruleset, 1 << 1 | 1 << 2) == 0) return;
     if (errno != EINVAL || syscall(SYS_landlock_restrict_self, child->plan->ruleset, 0) < 0) {
         fail(child, "landlock_restrict_self");
     }
@@ -103,6 +104,8 @@ static int run_child(void *argument) {
     if (getppid() != child->host) _exit(127);
     if (child->plan->is_calm && apus_calm_down() < 0) fail(child, "sched_setscheduler");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(child, "prctl(PR_SET_NO_NEW_PRIVS)");
+    // Those that a service manager has given to a host of another user than root.
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) fail(child, "prctl(PR_CAP_AMBIENT)");
     reset_signals();
     join_control_group(child);
     limit_resources(child);
@@ -144,7 +147,7 @@ struct apus_spawned apus_spawn(const struct apus_spawn_plan *plan) {
     } else if (child.error != 0) {
         waitpid(result.pid, NULL, 0);
         close(result.pidfd);
-        result.pid = result.pidfd = -1;
+        result.pidfd = -1;
         result.error = child.error;
         result.step = child.step;
     }

@@ -1,3 +1,4 @@
+import Events
 import Testing
 import Workers
 
@@ -6,14 +7,17 @@ import Workers
     private struct Heard {
         var domains = LandlockDomains<String>()
         var lines: [String] = []
+        var now = SteadyTime.now
 
         mutating func admit(_ pid: Int32, _ worker: String) {
-            for line in domains.admit(pid, worker) { lines.append("\(worker): \(line)") }
+            for line in domains.admit(pid, worker, now) { lines.append("\(worker): \(line)") }
         }
+
+        mutating func dismiss(_ pid: Int32) { domains.dismiss(pid, now) }
 
         mutating func receive(_ records: AuditRecord...) {
             for record in records {
-                guard let (worker, said) = domains.receive(record) else { continue }
+                guard let (worker, said) = domains.receive(record, now) else { continue }
                 lines += said.map { "\(worker): \($0)" }
             }
         }
@@ -37,15 +41,15 @@ import Workers
         var heard = Heard()
         heard.receive(.access(domain: 1, "early"), .allocated(domain: 1, pid: 10), .access(domain: 1, "soon"))
         heard.admit(10, "one")
-        heard.domains.dismiss(10)
+        heard.dismiss(10)
         heard.receive(.access(domain: 1, "late"))
         heard.admit(20, "two")
-        heard.domains.dismiss(20)
+        heard.dismiss(20)
         heard.receive(.access(domain: 2, "last words"), .allocated(domain: 2, pid: 20))
         #expect(heard.lines == ["one: early", "one: soon", "one: late", "two: last words"])
         for pid in 100..<400 as Range<Int32> {
             heard.admit(pid, "other")
-            heard.domains.dismiss(pid)
+            heard.dismiss(pid)
         }
         heard.receive(.access(domain: 1, "never"), .access(domain: 3, "never"), .allocated(domain: 3, pid: 20))
         #expect(heard.lines.count == 4)
@@ -57,7 +61,7 @@ import Workers
         heard.admit(10, "old")
         heard.receive(.access(domain: 1, "a"), .allocated(domain: 1, pid: 10))
         #expect(heard.domains.running == ["old"])
-        heard.domains.dismiss(10)
+        heard.dismiss(10)
         #expect(heard.domains.running == [])
         heard.admit(10, "new")
         #expect(heard.domains.running == ["new"])
@@ -68,6 +72,23 @@ import Workers
             .access(domain: 3, "d"), .allocated(domain: 3, pid: 30), .deallocated(domain: 3, denials: 1))
         heard.admit(30, "three")
         #expect(heard.lines.count == 2)
+    }
+
+    @Test("is nobody's whose process number was somebody else's a while ago")
+    func strangersNumbers() {
+        var heard = Heard()
+        heard.receive(.access(domain: 1, "a"), .allocated(domain: 1, pid: 10))
+        heard.now += .seconds(5)
+        heard.admit(10, "worker")
+        heard.receive(.access(domain: 1, "b"))
+        heard.receive(.access(domain: 2, "c"), .allocated(domain: 2, pid: 10))
+        // Of its own making, or of a process with its number.
+        heard.receive(.access(domain: 3, "d"), .allocated(domain: 3, pid: 10))
+        heard.admit(20, "ended")
+        heard.dismiss(20)
+        heard.now += .seconds(5)
+        heard.receive(.access(domain: 4, "e"), .allocated(domain: 4, pid: 20))
+        #expect(heard.lines == ["worker: c"])
     }
 
     @Test("says in the end how much of it was never told")

@@ -32,6 +32,7 @@ struct apus_spawn_plan {
 };
 
 struct apus_spawned {
+    /// With an error, that of a process which is gone; or -1.
     pid_t pid;
     /// Becomes readable when the process has ended; close-on-exec.
     int pidfd;

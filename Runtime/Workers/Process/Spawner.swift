@@ -85,9 +85,15 @@ final class Spawner: Sendable {
                 ruleset: plan.ruleset, control_group: plan.controlGroup, is_calm: isCalm ? 1 : 0)
             return apus_spawn(&request)
         }
-        guard spawned.error == 0 else { throw Self.failure(plan, spawned) }
-        plan.refusals.hasStarted(spawned.pid)
-        if plan.ruleset >= 0 { AuditListener.shared?.admit(spawned.pid, plan.refusals) }
+        if spawned.pid > 0 {
+            plan.refusals.hasStarted(spawned.pid)
+            if plan.ruleset >= 0 { AuditListener.shared?.admit(spawned.pid, plan.refusals) }
+        }
+        guard spawned.error == 0 else {
+            // What kept it from starting may be a refusal, which the kernel is about to tell.
+            AuditListener.shared?.dismiss(spawned.pid)
+            throw Self.failure(plan, spawned)
+        }
         let process = WorkerProcess(pid: spawned.pid, mark: plan.mark, isCalm: isCalm)
         let error = ExitWatch.shared.add(process, pidfd: spawned.pidfd, onExit: onExit)
         guard error == 0 else {

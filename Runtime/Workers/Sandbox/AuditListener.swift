@@ -1,4 +1,5 @@
 import CProcess
+import Events
 import Glibc
 import NIOPosix
 import Synchronization
@@ -26,11 +27,11 @@ final class AuditListener: Sendable {
 
     /// Knows a worker from now on; to be called before it can be reaped.
     func admit(_ pid: Int32, _ log: RefusalLog) {
-        for line in domains.withLock({ $0.admit(pid, log) }) { log.add(line) }
+        for line in domains.withLock({ $0.admit(pid, log, .now) }) { log.add(line, .file) }
     }
 
     /// A worker has ended.
-    func dismiss(_ pid: Int32) { domains.withLock { $0.dismiss(pid) } }
+    func dismiss(_ pid: Int32) { domains.withLock { $0.dismiss(pid, .now) } }
 
     private func listen() {
         withUnsafeTemporaryAllocation(byteCount: Self.longest, alignment: 1) { buffer in
@@ -49,15 +50,16 @@ final class AuditListener: Sendable {
 
     private func receive(_ type: UInt16, _ text: UnsafeRawBufferPointer) {
         guard let record = AuditRecord(type: type, text: text),
-            let (log, lines) = domains.withLock({ $0.receive(record) })
+            let (log, lines) = domains.withLock({ $0.receive(record, .now) })
         else { return }
-        for line in lines { log.add(line) }
+        let isEnd = if case .deallocated = record { true } else { false }
+        for line in lines { log.add(line, isEnd ? .loss : .file) }
     }
 
     /// It may have been anybody's, and may have said whose.
     private func missed() {
         for log in domains.withLock({ $0.running }) {
-            log.add("what was refused now may be missing here: the kernel told of more than the host could hear")
+            log.add("what was refused now may be missing here: the kernel told of more than the host could hear", .loss)
         }
     }
 }

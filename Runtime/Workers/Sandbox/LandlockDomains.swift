@@ -1,3 +1,5 @@
+package import Events
+
 /// Whom the kernel's audit records are about.
 ///
 /// A worker is in a domain with all that it starts, and with its copies. Records name the domain alone, but for one that
@@ -9,8 +11,13 @@ package struct LandlockDomains<Worker> {
     private static var mostHeld: Int { 20 }
     /// Workers that have ended, of which records may still come.
     private static var mostEnded: Int { 256 }
+    /// What the kernel tells comes at once, but for the threads in between. A process number that was heard of before may be
+    /// another's by now.
+    private static var latest: Duration { .seconds(5) }
 
     private struct Domain {
+        /// Since when its process is known.
+        var since: SteadyTime?
         var pid: Int32?
         var worker: Worker?
         var seen = 0
@@ -22,7 +29,7 @@ package struct LandlockDomains<Worker> {
         /// Tells it from others who had its process number.
         let number: Int
         var domain: UInt64?
-        var hasEnded = false
+        var end: SteadyTime?
     }
 
     private var domains: [UInt64: Domain] = [:]
@@ -37,19 +44,20 @@ package struct LandlockDomains<Worker> {
     package init() {}
 
     /// Knows a worker from now on. Returns what it has been refused already.
-    package mutating func admit(_ pid: Int32, _ worker: Worker) -> [String] {
+    package mutating func admit(_ pid: Int32, _ worker: Worker, _ now: SteadyTime) -> [String] {
         // Of one that had the same process number.
         if let domain = members[pid]?.domain { domains[domain] = nil }
         lastNumber += 1
         members[pid] = Member(worker: worker, number: lastNumber)
-        guard let id = unclaimed.first(where: { domains[$0]?.pid == pid }) else { return [] }
+        let known = unclaimed.filter { domains[$0]?.pid == pid }
+        guard let id = known.last, let since = domains[id]?.since, now - since < Self.latest else { return [] }
         return claim(id, pid)
     }
 
     /// A worker has ended; what it has left behind may be in its domain still.
-    package mutating func dismiss(_ pid: Int32) {
-        guard let member = members[pid], !member.hasEnded else { return }
-        members[pid]?.hasEnded = true
+    package mutating func dismiss(_ pid: Int32, _ now: SteadyTime) {
+        guard let member = members[pid], member.end == nil else { return }
+        members[pid]?.end = now
         guard ended.count == Self.mostEnded else { return ended.append((pid, member.number)) }
         forget(ended[oldest])
         ended[oldest] = (pid, member.number)
@@ -57,7 +65,9 @@ package struct LandlockDomains<Worker> {
     }
 
     /// Returns what is to be said of whom.
-    package mutating func receive(_ record: AuditRecord) -> (worker: Worker, lines: [String])? {
+    package mutating func receive(
+        _ record: AuditRecord, _ now: SteadyTime
+    ) -> (worker: Worker, lines: [String])? {
         switch record {
         case .access(let id, let line):
             hold(id)
@@ -68,7 +78,11 @@ package struct LandlockDomains<Worker> {
         case .allocated(let id, let pid):
             hold(id)
             domains[id]?.pid = pid
-            guard domains[id]?.worker == nil, let member = members[pid] else { return nil }
+            domains[id]?.since = now
+            // A worker is in one domain of the host's.
+            guard domains[id]?.worker == nil, let member = members[pid], member.domain == nil,
+                member.end.map({ now - $0 < Self.latest }) ?? true
+            else { return nil }
             return (member.worker, claim(id, pid))
         case .deallocated(let id, let denials):
             guard let domain = domains.removeValue(forKey: id) else { return nil }
@@ -79,7 +93,7 @@ package struct LandlockDomains<Worker> {
     }
 
     /// Those that have not ended.
-    package var running: [Worker] { members.values.filter { !$0.hasEnded }.map(\.worker) }
+    package var running: [Worker] { members.values.filter { $0.end == nil }.map(\.worker) }
 
     private mutating func hold(_ id: UInt64) {
         guard domains[id] == nil else { return }

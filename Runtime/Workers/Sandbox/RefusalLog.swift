@@ -6,8 +6,13 @@ import Synchronization
 ///
 /// Safe from any thread, and after the worker's end too: the kernel may tell of a refusal when it is gone.
 final class RefusalLog: Sendable {
+    /// What a line is about. Of each kind there are so many at most, so that one does not keep another from being said.
+    enum Kind {
+        case call, file, loss
+    }
+
     private struct Contents {
-        var ward = Ward()
+        var wards: [Kind: Ward] = [:]
         var worker: Int32 = 0
         /// The invocation that runs now; to be asked on the lane, until the worker has ended.
         var invocation: @Sendable () -> InvocationID? = { nil }
@@ -26,10 +31,10 @@ final class RefusalLog: Sendable {
     }
 
     /// - Parameter what: such as `refused ptrace`.
-    func add(_ what: String) {
+    func add(_ what: String, _ kind: Kind) {
         let line = "sandbox: " + what
         let isLate = contents.withLock { contents in
-            guard contents.ward.isNews(line) else { return false }
+            guard contents.wards[kind, default: Ward()].isNews(line) else { return false }
             // Under the lock, since the lane may end once the worker has.
             if !contents.hasEnded { lane.loop.execute { [self] in write(line) } }
             return contents.hasEnded

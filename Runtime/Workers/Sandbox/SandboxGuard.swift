@@ -112,6 +112,6 @@ final class SandboxGuard: Sendable {
 
     private func say(_ mark: UInt64, _ line: (_ network: String) -> String) {
         guard let member = members.withLock({ $0[mark] }) else { return }
-        member.log.add(line(member.network))
+        member.log.add(line(member.network), .call)
     }
 }
