@@ -101,7 +101,7 @@ struct PoolStateTests {
         #expect(bench.takeSeen() == [.give(2, to: near), .give(2, to: others[0]), .give(1, to: others[1])])
     }
 
-    @Test("lets a call pass one of another lane only while that has waited for a moment", arguments: [true, false])
+    @Test("lets a call pass one of another lane that has waited for less than 10 ms", arguments: [true, false])
     func nearForLong(quickly isQuick: Bool) {
         var bench = PoolBench(lanes: 2) { policy, _ in policy.max = 1 }
         bench.isQuick = isQuick

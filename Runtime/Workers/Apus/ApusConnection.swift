@@ -254,7 +254,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
             case .event(_, let event): writer.write(event.attributes)
             }
         }
-        // With all the calls that it may have, and their bodies, nothing is about to follow.
+        // With all of it, and all the calls that the worker may have, nothing is about to follow but other calls' bodies.
         add(body, context, isLast: end && calls.count == manifest.workers.concurrency)
     }
 
