@@ -6,16 +6,15 @@ package enum KernelAudit {
         package let description: String
     }
 
-    /// Whether this process may turn it on (CAP_AUDIT_CONTROL in the first namespaces), and the kernel then tells of what
+    /// Whether this process may turn it on (CAP_AUDIT_CONTROL in the first namespaces), and the kernel then tells it of what
     /// Landlock refuses (Linux 6.15).
-    package static let isAllowed = isNewEnough && (try? status()) != nil
+    package static let isAllowed = isNewEnough && (try? isHeard()) == true
     package static let why =
-        "Linux before 6.15 does not audit what Landlock refuses, or this user may not turn that on (auditctl -e 1)"
+        "Linux before 6.15 does not audit what Landlock refuses, or this user may not turn that on (auditctl -e 1) and hear"
 
     /// Runs `body` while it is on, one at a time on this machine; it is afterwards as it was before.
     package static func whileOn(_ body: () async throws -> Void) async throws {
-        let lock = open(NSTemporaryDirectory() + "/apus-tests-audit.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw failure("open") }
+        let lock = try openLock()
         defer { close(lock) }
         guard await eventually({ flock(lock, LOCK_EX | LOCK_NB) == 0 }) else { throw failure("flock") }
         let before = try status()
@@ -33,6 +32,34 @@ package enum KernelAudit {
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
         return !numbers.lexicographicallyPrecedes([6, 15])
+    }
+
+    /// Whether records come here while it is on. A network namespace of its own does not keep a socket from being bound.
+    private static func isHeard() throws -> Bool {
+        let lock = try openLock()
+        defer { close(lock) }
+        guard flock(lock, LOCK_EX) == 0 else { throw failure("flock") }
+        let before = try status()
+        let listener = try open()
+        defer { close(listener) }
+        // struct sockaddr_nl: family; number; AUDIT_NLGRP_READLOG.
+        let address: [UInt32] = [UInt32(netlink), 0, 1]
+        let bound = address.withUnsafeBytes {
+            bind(listener, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), UInt32($0.count))
+        }
+        guard bound == 0 else { throw failure("bind") }
+        defer { try? set(enabled: before.enabled, backlog: before.backlog) }
+        // While it is on, each change of it is a record.
+        for _ in 0..<2 { try set(enabled: 1, backlog: before.backlog) }
+        var events = [pollfd(fd: listener, events: Int16(POLLIN), revents: 0)]
+        return poll(&events, 1, 2000) == 1
+    }
+
+    private static func openLock() throws -> Int32 {
+        let path = NSTemporaryDirectory() + "/apus-tests-audit.lock"
+        let lock = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw failure("open") }
+        return lock
     }
 
     // MARK: What <linux/audit.h> and <linux/netlink.h> say, by words of 32 bits
@@ -56,11 +83,17 @@ package enum KernelAudit {
             .set, [enabledCounts | backlogCounts, enabled, 0, 0, 0, backlog, 0, 0, 0, 0], for: .acknowledgement)
     }
 
-    /// Returns what the answer says.
-    private static func ask(_ type: Message, _ words: [UInt32], for answer: Message) throws -> [UInt32] {
-        let (netlink, audit): (Int32, Int32) = (16, 9)
+    private static let (netlink, audit): (Int32, Int32) = (16, 9)
+
+    private static func open() throws -> Int32 {
         let descriptor = socket(netlink, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), audit)
         guard descriptor >= 0 else { throw failure("socket") }
+        return descriptor
+    }
+
+    /// Returns what the answer says.
+    private static func ask(_ type: Message, _ words: [UInt32], for answer: Message) throws -> [UInt32] {
+        let descriptor = try open()
         defer { close(descriptor) }
         // struct nlmsghdr: length; type, NLM_F_REQUEST and NLM_F_ACK; number; sender.
         let request = [UInt32(16 + words.count * 4), UInt32(type.rawValue) | 5 << 16, 1, 0] + words
