@@ -131,7 +131,7 @@ extension ApusConnection {
     /// The call is over for the worker too: its place is free.
     private func end(_ call: ApusCall) {
         calls[call.id] = nil
-        lastEnded = (call.call.invocation.id, .now())
+        if calls.isEmpty { lastEnded = (call.call.invocation.id, .now()) }
         stopUpload(of: call)
         reports.released()
         stopIfAbandoned()
@@ -154,14 +154,13 @@ extension ApusConnection {
 
     /// Watches for `deadline`, unless an earlier one is being watched.
     private func watch(_ deadline: NIODeadline) {
-        if let alarm, alarm <= deadline { return }
-        alarm = deadline
-        // Weak, since it is never taken back: a deadline may be far away when the worker is long gone.
-        loop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
-            guard let self, alarm == deadline else { return }
+        if let alarm, alarm.deadline <= deadline { return }
+        alarm?.timer.cancel()
+        let timer = loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
             alarm = nil
             expire(.now())
         }
+        alarm = (deadline, timer)
     }
 
     private func expire(_ now: NIODeadline) {

@@ -34,8 +34,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var phase = Phase.starting
     var calls: [UInt32: ApusCall] = [:]
     var lastCall: UInt32 = 0
-    /// The earliest deadline that is being watched.
-    var alarm: NIODeadline?
+    /// The earliest deadline, which is being watched.
+    var alarm: (deadline: NIODeadline, timer: Scheduled<Void>)?
     /// Of all calls.
     var waitingOperations = 0 { didSet { adjustReading() } }
     /// Why the worker is being stopped, once a call gave reason to.
@@ -65,12 +65,13 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         self.process = process
         self.reports = reports
         input = nothing
-        process.currentInvocation = { [weak self] in self?.currentInvocation }
     }
 
     // MARK: Life
 
     func awaitHello() {
+        // Not weak, which would make each use of it slower; until its end, the process holds what holds it.
+        process.currentInvocation = { [self] in currentInvocation }
         startTimer = loop.assumeIsolated().scheduleTask(in: Self.startLimit) { [self] in
             refuse("it sent no HELLO within 10 s of its start")
         }
@@ -86,6 +87,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The process is gone and everything that it had sent has been read.
     func processEnded(_ exit: ProcessExit) {
         startTimer?.cancel()
+        alarm?.timer.cancel()
         let wasStarting = phase == .starting
         phase = .ended
         let how = process.describe(exit)

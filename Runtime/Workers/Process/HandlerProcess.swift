@@ -227,6 +227,7 @@ final class HandlerProcess: @unchecked Sendable {
             say("error", "worker ended: \(describe(exit))")
         }
         pidNow.store(0, ordering: .relaxed)
+        currentInvocation = { nil }
         onExit(exit)
     }
 
