@@ -183,7 +183,7 @@ package final class Pool: Sendable {
 
     /// The call stands in line, or is turned away.
     func stand(_ call: WaitingCall) {
-        let now = PoolState.Instant.now
+        let now = call.since
         let isQuiet = contents.withLock { contents in
             // One that is cancelled from here on finds itself in line.
             let isQuiet = !call.isCancelled && contents.state.waitQuietly(call.id, lane: call.lane, now: now)
@@ -191,12 +191,23 @@ package final class Pool: Sendable {
             return isQuiet
         }
         if isQuiet { return }
+        place(call) { state, now in state.wait(call.id, lane: call.lane, now: now) }
+    }
+
+    /// The call's worker had gone before it began: it has its place in line again.
+    func standAgain(_ call: WaitingCall) {
+        place(call) { state, now in state.waitAgain(call.id, lane: call.lane, since: call.since, now: now) }
+    }
+
+    private func place(
+        _ call: WaitingCall, _ wait: (inout PoolState, PoolState.Instant) -> [PoolState.Action]
+    ) {
         var isCancelled = false
         change { contents, now in
             isCancelled = call.isCancelled
             if isCancelled { return [] }
             contents.waiters[call.id] = call
-            return contents.state.wait(call.id, lane: call.lane, now: now)
+            return wait(&contents.state, now)
         }
         if isCancelled { call.failCancelled() }
     }

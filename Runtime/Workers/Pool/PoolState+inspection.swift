@@ -88,13 +88,18 @@ extension PoolState {
 
     /// Why a call cannot even stand in line.
     func refusal(_ now: Instant) -> CallFailure? {
-        if isDraining { return Self.stopping }
-        if backoff.isActive(now), live == 0 { return startFailure(now) }
+        if let failure = unavailability(now) { return failure }
         let starting = workers.values.count { $0.phase == .starting }
         let coming = (starting + policy.max - workers.count) * policy.concurrency
         guard waiting.count >= limits.waiting + coming else { return nil }
         let message = "\(limits.waiting) calls wait for a worker already (limits.waiting)"
         return CallFailure(.queueFull, message, retryAfter: .seconds(1))
+    }
+
+    /// Why no call can be served now.
+    func unavailability(_ now: Instant) -> CallFailure? {
+        if isDraining { return Self.stopping }
+        return backoff.isActive(now) && live == 0 ? startFailure(now) : nil
     }
 
     func startFailure(_ now: Instant) -> CallFailure {

@@ -151,6 +151,21 @@ package struct PoolState: Sendable {
         return actions
     }
 
+    /// A call that has been given a worker which had gone before it began has its place in line again.
+    ///
+    /// - Parameter since: when it came to stand there first.
+    package mutating func waitAgain(_ waiter: WaiterID, lane: Int, since: Instant, now: Instant) -> [Action] {
+        var actions: [Action] = []
+        if let failure = unavailability(now) {
+            actions.append(.fail(waiter, failure))
+        } else {
+            waiting.putBack(waiter, .init(lane: lane, since: since, deadline: since + limits.wait))
+            hurryAll(&actions)
+            settle(now, &actions)
+        }
+        return actions
+    }
+
     /// The common way to stand in line, behind others and with no worker that could be added: there is nothing else to be
     /// done. `false`, with nothing changed, for any other: `wait` decides.
     package mutating func waitQuietly(_ waiter: WaiterID, lane: Int, now: Instant) -> Bool {

@@ -4,9 +4,9 @@ import Synchronization
 /// A call that found no worker free: it stands in its pool's line, and goes to the worker that it is given.
 final class WaitingCall: CallRun {
     private struct Contents {
-        /// Who waits for the answer; `nil` once it is handed on.
+        /// Who waits for the answer; `nil` once it is told.
         var end: CallEnd?
-        /// Once it has a worker.
+        /// Once it has a worker, unless that had gone.
         var run: (any CallRun)?
         var isCancelled = false
     }
@@ -16,6 +16,8 @@ final class WaitingCall: CallRun {
     let id = WaitingCall.last.wrappingAdd(1, ordering: .relaxed).newValue
     /// Whose calls it came with.
     let lane: Int
+    /// When it came to stand in line.
+    let since = PoolState.Instant.now
     private let call: Call
     private let pool: Pool
     private let contents = Mutex(Contents())
@@ -44,17 +46,26 @@ final class WaitingCall: CallRun {
     /// Its turn has come.
     func begin(on worker: any Worker) {
         let run = worker.run(call)
-        let (end, isCancelled) = contents.withLock { contents in
+        let isCancelled = contents.withLock { contents in
             contents.run = run
-            return (contents.end.take(), contents.isCancelled)
+            return contents.isCancelled
         }
         // The worker counts it, and has to hear of it nevertheless.
         if isCancelled { run.cancel() }
-        if let end { run.begin(end) }
+        run.begin { [self] answer in
+            if let answer { tell(answer) } else { standAgain() }
+        }
     }
 
+    private func standAgain() {
+        contents.withLock { $0.run = nil }
+        pool.standAgain(self)
+    }
+
+    private func tell(_ answer: Result<Answer, CallFailure>) { contents.withLock { $0.end.take() }?(answer) }
+
     /// Nobody will give it a worker.
-    func fail(_ failure: CallFailure) { contents.withLock { $0.end.take() }?(.failure(failure)) }
+    func fail(_ failure: CallFailure) { tell(.failure(failure)) }
 
     /// Nobody waits for it.
     func failCancelled() { fail(call.body.cancellation) }

@@ -14,8 +14,6 @@ struct WaitingLine: Sendable {
     private struct Place: Sendable {
         let id: WaiterID
         let since: Instant
-        /// Grows with each that comes.
-        let turn: Int
     }
 
     /// A worker takes a call of its own lane, which hops no thread, before one of another lane that has come earlier, but has
@@ -27,7 +25,6 @@ struct WaitingLine: Sendable {
     private var waiters: [WaiterID: Waiter] = [:]
     /// By lane, in the order of their coming. Behind the first, which waits, are also some that have left.
     private var places: [ArraySlice<Place>]
-    private var turns = 0
 
     init(laneCount: Int) { places = Array(repeating: [], count: laneCount) }
 
@@ -36,10 +33,18 @@ struct WaitingLine: Sendable {
 
     subscript(id: WaiterID) -> Waiter? { waiters[id] }
 
+    /// - Parameter id: grows with each that comes.
     mutating func append(_ id: WaiterID, _ waiter: Waiter) {
-        turns += 1
         waiters[id] = waiter
-        places[waiter.lane].append(Place(id: id, since: waiter.since, turn: turns))
+        places[waiter.lane].append(Place(id: id, since: waiter.since))
+    }
+
+    /// Gives one that has left the line the place that it had.
+    mutating func putBack(_ id: WaiterID, _ waiter: Waiter) {
+        waiters[id] = waiter
+        let lane = waiter.lane
+        let index = places[lane].firstIndex { $0.id > id } ?? places[lane].endIndex
+        places[lane].insert(Place(id: id, since: waiter.since), at: index)
     }
 
     /// `false` when it does not wait, or no more.
@@ -63,7 +68,7 @@ struct WaitingLine: Sendable {
 
     /// All, in the order of their coming.
     var inOrder: [WaiterID] {
-        places.joined().filter { waiters[$0.id] != nil }.sorted { $0.turn < $1.turn }.map(\.id)
+        places.joined().filter { waiters[$0.id] != nil }.map(\.id).sorted()
     }
 
     /// Who has so many before it. Looks at no more than these, and at those of them who have left.
@@ -81,10 +86,10 @@ struct WaitingLine: Sendable {
 
     /// The lane whose first has come before those of the others.
     private static func oldestLane(of places: [ArraySlice<Place>]) -> Int? {
-        var found: (lane: Int, turn: Int)?
+        var found: (lane: Int, id: WaiterID)?
         for lane in places.indices {
-            guard let turn = places[lane].first?.turn else { continue }
-            if found.map({ turn < $0.turn }) ?? true { found = (lane, turn) }
+            guard let id = places[lane].first?.id else { continue }
+            if found.map({ id < $0.id }) ?? true { found = (lane, id) }
         }
         return found?.lane
     }
