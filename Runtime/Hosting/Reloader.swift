@@ -84,18 +84,29 @@ actor Reloader {
         let manifests = loaded.manifests
         let problems = SelfFeeding(manifests, data: data).problems + sandboxes.problems(in: manifests)
         guard problems.isEmpty else { throw StartFailure(.manifests, problems.joined(separator: "\n")) }
-        let next = try await functions.prepare(sandboxes.applied(to: manifests))
-        do {
-            try await timers.update(manifests)
-        } catch {
-            await functions.discard(next)
-            throw error
-        }
+        let next = try await prepare(manifests)
         let change = await functions.apply(next) { [gateway] in gateway.update(manifests) }
         sandboxes.settle(on: manifests)
         for warning in loaded.warnings { logger.warning("\(warning.place): \(warning.message)") }
         try await files.update(manifests)
         return change
+    }
+
+    /// Leaves nothing behind where it fails.
+    private func prepare(_ manifests: [Manifest]) async throws -> FunctionSet.Successor {
+        do {
+            let next = try await functions.prepare(sandboxes.applied(to: manifests))
+            do {
+                try await timers.update(manifests)
+            } catch {
+                await functions.discard(next)
+                throw error
+            }
+            return next
+        } catch {
+            sandboxes.revert()
+            throw error
+        }
     }
 }
 

@@ -14,7 +14,7 @@ struct SandboxRules {
     }
 
     /// The manifests as they are run next: the data folder is hidden from all of them, and from each what is another's,
-    /// be it of those that run now or of those that run then.
+    /// be it of those that run now or of those that run then, until `settle` or `revert`.
     func applied(to manifests: [Manifest]) -> [Manifest] {
         neighbourhood.add(Self.files(of: manifests))
         return manifests.map { manifest in
@@ -27,6 +27,9 @@ struct SandboxRules {
 
     /// Only these run now.
     func settle(on manifests: [Manifest]) { neighbourhood.replace(with: Self.files(of: manifests)) }
+
+    /// They do not run after all: those that ran before go on alone.
+    func revert() { neighbourhood.revert() }
 
     private static func files(of manifests: [Manifest]) -> Set<String> {
         manifests.reduce(into: []) { $0.formUnion(OwnFiles.kept(of: $1)) }

@@ -26,19 +26,34 @@ package struct HiddenPaths: Sendable, Equatable {
 ///
 /// There is one in the life of a host, whatever it runs, so that functions that stay as they are learn of new neighbours.
 package final class Neighbourhood: Sendable, Equatable {
-    private let contents = Mutex(HiddenPaths())
+    private struct Contents {
+        var files = HiddenPaths()
+        /// Those of the set that was there last alone.
+        var settled: Set<String> = []
+    }
+
+    private let contents = Mutex(Contents())
 
     package init() {}
 
-    package var files: HiddenPaths { contents.withLock { $0 } }
+    package var files: HiddenPaths { contents.withLock { $0.files } }
 
     /// While one set of functions takes the place of another, both run.
-    package func add(_ paths: Set<String>) { replace(with: paths.union(files.paths)) }
+    package func add(_ paths: Set<String>) { show(paths.union(files.paths)) }
 
+    /// One set runs alone now.
     package func replace(with paths: Set<String>) {
+        show(paths)
+        contents.withLock { $0.settled = paths }
+    }
+
+    /// What was added since does not run after all.
+    package func revert() { show(contents.withLock { $0.settled }) }
+
+    private func show(_ paths: Set<String>) {
         guard paths != files.paths else { return }
         let files = HiddenPaths(paths)
-        contents.withLock { $0 = files }
+        contents.withLock { $0.files = files }
     }
 
     package static func == (one: Neighbourhood, other: Neighbourhood) -> Bool { one === other }

@@ -42,5 +42,10 @@ struct SandboxRulesTests {
         #expect(one.sandbox.neighbourhood?.files.count(below: "/no") == 4)
         rules.settle(on: [manifest("two")])
         #expect(one.sandbox.neighbourhood?.files.paths == ["/no/two", "/no/two.yaml"])
+        _ = rules.applied(to: [manifest("two"), manifest("three")])
+        #expect(one.sandbox.neighbourhood?.files.count(below: "/no") == 4)
+        // A reload that is refused changes nothing.
+        rules.revert()
+        #expect(one.sandbox.neighbourhood?.files.paths == ["/no/two", "/no/two.yaml"])
     }
 }
