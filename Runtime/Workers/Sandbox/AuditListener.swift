@@ -42,7 +42,7 @@ final class AuditListener: Sendable {
                 case 0...: receive(type, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 case -Int(ENOBUFS): missed()
                 case -Int(EINTR): continue
-                default: return
+                default: return lost(describe(Int32(-count)))
                 }
             }
         }
@@ -54,6 +54,13 @@ final class AuditListener: Sendable {
         else { return }
         let isEnd = if case .deallocated = record { true } else { false }
         for line in lines { log.add(line, isEnd ? .loss : .file) }
+    }
+
+    /// Nothing more will be heard.
+    private func lost(_ reason: String) {
+        for log in domains.withLock({ $0.running }) {
+            log.add("what is refused from now on is missing here: the host cannot hear the kernel: \(reason)", .loss)
+        }
     }
 
     /// It may have been anybody's, and may have said whose.
