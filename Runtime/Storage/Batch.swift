@@ -20,8 +20,13 @@ struct WriteTransaction {
 
 /// The commit counter. It grows also with units that are undone, so that no version is ever given twice.
 private final class Versions {
+    /// How many more than needed are taken from the row, so that few transactions write it: its page would be half of what
+    /// a small one writes.
+    static let reserve: Int64 = 10_000
+
     var last: Int64 = 0
-    var stored: Int64 = 0
+    /// What the row holds: whoever reads it next gives greater ones alone. 0 until it is read.
+    var reserved: Int64 = 0
 }
 
 /// Runs units in transactions. Confined to the writer's thread.
@@ -93,7 +98,7 @@ final class Batch {
 
     /// What is known of the rows may be of a transaction that was undone.
     private func forget() {
-        versions.stored = 0
+        versions.reserved = 0
         ledger.failed()
     }
 
@@ -137,16 +142,17 @@ final class Batch {
 
     /// Throws only what spoils the whole transaction.
     private func write(_ units: inout [any Unit], joining: () -> [any Unit], to connection: Connection) throws {
-        if versions.stored == 0 { try loadVersions(connection) }
+        if versions.reserved == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
             database: connection, ledger: ledger, options: options, followed: followed, versions: versions)
         try runEach(units, in: transaction)
         let more = joining()
         units += more
         try runEach(more, in: transaction)
-        if versions.last != versions.stored {
-            try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(versions.last))
-            versions.stored = versions.last
+        if versions.last > versions.reserved {
+            let reserved = versions.last + Versions.reserve
+            try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(reserved))
+            versions.reserved = reserved
         }
         try ledger.write(to: connection)
     }
@@ -189,9 +195,9 @@ final class Batch {
     }
 
     private func loadVersions(_ connection: Connection) throws {
-        let stored = try connection.first("SELECT value FROM counter WHERE name = 'version'") { $0.integer(0) } ?? 0
-        versions.stored = stored
-        versions.last = max(versions.last, stored)
+        let reserved = try connection.first("SELECT value FROM counter WHERE name = 'version'") { $0.integer(0) } ?? 0
+        versions.reserved = reserved
+        versions.last = max(versions.last, reserved)
     }
 }
 

@@ -123,7 +123,7 @@ struct Invariant {
         Invariant(
             sql: """
                 SELECT NULL, 'the key ' || quote(CAST(key AS TEXT)) || ' in ' || quote(namespace) || ' has the version '
-                    || version || ', and the last that was given is ' || counter.value
+                    || version || ', and the last that may have been given is ' || counter.value
                 FROM state, counter WHERE name = 'version' AND NOT version BETWEEN 1 AND counter.value
                 """),
     ]

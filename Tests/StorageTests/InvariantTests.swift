@@ -96,8 +96,8 @@ struct InvariantTests {
                 "the result of the invocation number 99 belongs to none that is done"
             ),
             (
-                "UPDATE state SET version = 1000",
-                "the key 'k' in 'n' has the version 1000, and the last that was given is"
+                "UPDATE state SET version = (SELECT value + 1 FROM counter WHERE name = 'version')",
+                "the key 'k' in 'n' has the version 10002, and the last that may have been given is 10001"
             ),
         ])
     func violation(sql: String, words: String) async throws {

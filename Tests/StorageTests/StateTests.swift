@@ -1,5 +1,7 @@
 import Events
 import Storage
+import Support
+import Synchronization
 import Testing
 
 @Suite("State")
@@ -30,6 +32,30 @@ struct StateTests {
                 try await store.put("a", "2")
                 #expect(try #require(try store.value("a", in: "n")).version > before)
             }
+        }
+    }
+
+    @Test("few transactions write down how far versions have come, and one that is undone takes none back")
+    func versionsAreReserved() async throws {
+        try await withTemporaryFolder { folder in
+            let written = Mutex(0)
+            let store = try Store(
+                directory: folder,
+                trace: { sql in if sql.hasPrefix("UPDATE counter") { written.withLock { $0 += 1 } } })
+            var last: Int64 = 0
+            for number in 1...30 {
+                try await store.put("a", "1")
+                // It writes, and then fails.
+                await #expect(throws: StateError.self) {
+                    _ = try await store.commit(Commit(effects: .writing(["a": .set([1]), "": .set([2])])))
+                }
+                let version = try #require(try store.value("a", in: "n")).version
+                #expect(version > last, "commit \(number)")
+                last = version
+            }
+            // A transaction that is undone forgets what it knew of the row.
+            #expect((1...2).contains(written.withLock { $0 }))
+            try store.close()
         }
     }
 
