@@ -8,6 +8,8 @@ package import Workers
 package final class HostedFunction: Sendable {
     package let manifest: Manifest
     package let pool: Pool
+    /// Of the events that stand for its requests in the queue.
+    let requestSource: String
     private let book: Mutex<Book>
     private let roomWanted = Flag()
 
@@ -21,6 +23,7 @@ package final class HostedFunction: Sendable {
     package init(manifest: Manifest, pool: Pool, roomFound: @escaping @Sendable () -> Void) {
         self.manifest = manifest
         self.pool = pool
+        requestSource = "/functions/\(manifest.name)/requests"
         book = Mutex(Book(breaker: manifest.workers.breaker.map { CircuitBreaker(policy: $0) }))
         pool.onRoom { [roomWanted] in
             if roomWanted.value.exchange(false, ordering: .acquiringAndReleasing) { roomFound() }

@@ -37,13 +37,12 @@ package struct QueuedRequest: Sendable {
 
     /// An idempotency key is the event's id. It is unique as long as the response to its first request is kept, which
     /// the store sees to, so that the queue need not.
-    fileprivate func invocation(now: WallTime) -> NewInvocation {
+    fileprivate func invocation(of function: HostedFunction, now: WallTime) -> NewInvocation {
         let event = Event(
-            id: head.idempotency?.key ?? id.description, source: "/functions/" + function + "/requests",
-            type: Self.type, time: now, dataContentType: head.headers.first("Content-Type"),
-            data: Array(body.readableBytesView))
+            id: head.idempotency?.key ?? id.description, source: function.requestSource, type: Self.type, time: now,
+            dataContentType: head.headers.first("Content-Type"), data: Array(body.readableBytesView))
         return NewInvocation(
-            id: id, function: function, kind: .http, trigger: trigger, event: event, request: head, due: due,
+            id: id, function: self.function, kind: .http, trigger: trigger, event: event, request: head, due: due,
             urgency: urgency, mayRepeat: false)
     }
 }
@@ -82,15 +81,16 @@ extension InvocationEngine {
         _ request: QueuedRequest, _ acceptance: Reply, _ keyed: KeyedRequest?, on lane: Lane,
         _ end: @escaping ReplyEnd
     ) {
+        let function: HostedFunction
         do throws(Problem) {
-            _ = try admit(request.function, request.id)
+            function = try admit(request.function, request.id)
         } catch {
             return end(.failure(error))
         }
         let now = WallTime.now()
         let response = keyed?.response(.response(acceptance.head, acceptance.body), of: request.id, now: now)
         var effects = Effects(namespace: request.function)
-        effects.messages = [request.invocation(now: now)]
+        effects.messages = [request.invocation(of: function, now: now)]
         store.commit(effects, response: response) { [self] result in
             // On the lane again, and together with what else has been committed.
             lane.deliver { [self] in

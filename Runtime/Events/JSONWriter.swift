@@ -3,24 +3,27 @@
 /// The host's own documents have few fields in a fixed order. An encoder, or text that is pieced together, would cost a
 /// queued request more than its row in the database does.
 package struct JSONWriter: ~Copyable {
-    /// Its first `count` bytes have been written. Belongs to this value alone, which frees it at its end.
-    private var memory: UnsafeMutableRawBufferPointer
-    private var count = 0
+    private var output = GatheredBytes(room: 512)
     /// The next member or element is not the first.
     private var needsComma = false
 
-    package init() { memory = .allocate(byteCount: 512, alignment: 1) }
-
-    deinit { memory.deallocate() }
+    package init() {}
 
     /// What has been written.
-    package var bytes: [UInt8] { Array(memory[..<count]) }
+    package var bytes: [UInt8] { output.bytes }
 
     /// An object with `members`.
     package static func object(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
+        object(members) { Array($0) }
+    }
+
+    /// What `body` makes of an object with `members`, whose bytes are valid as long as it runs.
+    package static func object<Result>(
+        _ members: (inout JSONWriter) -> Void, read body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
         var writer = JSONWriter()
         writer.object(members)
-        return writer.bytes
+        return writer.output.read(body)
     }
 
     /// An object with `members`, and the end of its line.
@@ -56,7 +59,7 @@ package struct JSONWriter: ~Copyable {
     package mutating func string(_ id: InvocationID) {
         separate()
         append("\"")
-        append(atMost: InvocationID.length) { id.write(to: $0) }
+        output.append(atMost: InvocationID.length) { id.write(to: $0) }
         append("\"")
     }
 
@@ -64,7 +67,7 @@ package struct JSONWriter: ~Copyable {
     package mutating func string(_ time: WallTime) {
         separate()
         append("\"")
-        append(atMost: WallTime.longest) { time.write(to: $0) }
+        output.append(atMost: WallTime.longest) { time.write(to: $0) }
         append("\"")
     }
 
@@ -81,7 +84,7 @@ package struct JSONWriter: ~Copyable {
     /// A value that is JSON already.
     package mutating func verbatim(_ json: [UInt8]) {
         separate()
-        json.withUnsafeBytes { append($0) }
+        json.withUnsafeBytes { output.append($0) }
     }
 
     // MARK: Members
@@ -90,7 +93,7 @@ package struct JSONWriter: ~Copyable {
     package mutating func name(_ name: StaticString) {
         separate()
         append("\"")
-        append(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        output.append(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         append("\"")
         append(":")
         needsComma = false
@@ -170,11 +173,11 @@ extension JSONWriter {
         text.withUTF8 { utf8 in
             var rest = UnsafeRawBufferPointer(utf8)
             while let index = rest.firstEscapedInJSON {
-                append(UnsafeRawBufferPointer(rebasing: rest[..<index]))
+                output.append(UnsafeRawBufferPointer(rebasing: rest[..<index]))
                 escape(rest[index])
                 rest = UnsafeRawBufferPointer(rebasing: rest[(index + 1)...])
             }
-            append(rest)
+            output.append(rest)
         }
         append("\"")
     }
@@ -192,48 +195,14 @@ extension JSONWriter {
         default: append(Unicode.Scalar(byte))
         }
     }
-}
 
-// MARK: - Memory
-
-extension JSONWriter {
     /// An ASCII character.
     @inline(__always)
-    private mutating func append(_ character: Unicode.Scalar) {
-        reserve(1)
-        memory[count] = UInt8(ascii: character)
-        count += 1
-    }
+    private mutating func append(_ character: Unicode.Scalar) { output.append(UInt8(ascii: character)) }
 
     private mutating func append(text: String) {
         var text = text
-        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
-    }
-
-    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        reserve(bytes.count)
-        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
-        count += bytes.count
-    }
-
-    /// What `write` has written to the beginning of the memory that it is given, and says the length of.
-    private mutating func append(atMost size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int) {
-        reserve(size)
-        count += write(UnsafeMutableRawBufferPointer(rebasing: memory[count...]))
-    }
-
-    @inline(__always)
-    private mutating func reserve(_ size: Int) {
-        if memory.count - count < size { grow(by: size) }
-    }
-
-    @inline(never)
-    private mutating func grow(by size: Int) {
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(count + size, 2 * memory.count), alignment: 1)
-        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<count]))
-        memory.deallocate()
-        memory = larger
+        text.withUTF8 { output.append(UnsafeRawBufferPointer($0)) }
     }
 }
 
@@ -244,16 +213,18 @@ extension UnsafeRawBufferPointer {
         func word(_ byte: UInt64) -> UInt64 { byte &* 0x0101_0101_0101_0101 }
         /// Whether a byte is zero (Bit Twiddling Hacks, "Determine if a word has a zero byte"), in its highest bit.
         func zeros(_ bytes: UInt64) -> UInt64 { (bytes &- word(1)) & ~bytes }
-        var offset = 0
-        while count - offset >= 8 {
+        func isClean(eightAt offset: Int) -> Bool {
             let bytes = loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let controls = (bytes &- word(0x20)) & ~bytes
             let found =
                 controls | zeros(bytes ^ word(UInt64(UInt8(ascii: "\""))))
                 | zeros(bytes ^ word(UInt64(UInt8(ascii: "\\"))))
-            if found & word(0x80) != 0 { break }
-            offset += 8
+            return found & word(0x80) == 0
         }
+        var offset = 0
+        while count - offset >= 8, isClean(eightAt: offset) { offset += 8 }
+        // The last eight, some of which it has seen.
+        if count >= 8, count - offset < 8, isClean(eightAt: count - 8) { return nil }
         while offset < count {
             let byte = self[offset]
             if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return offset }

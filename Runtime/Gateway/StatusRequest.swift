@@ -38,7 +38,14 @@ package struct StatusRequest: Sendable, Hashable {
     }
 
     /// Where an invocation can be asked for.
-    static func path(of id: InvocationID) -> String { invocations + id.description }
+    static func path(of id: InvocationID) -> String {
+        String(unsafeUninitializedCapacity: invocations.count + InvocationID.length) { buffer in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            bytes.copyBytes(from: invocations)
+            let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[invocations.count...])
+            return invocations.count + id.write(to: rest)
+        }
+    }
 
-    private static let invocations = "/\(RoutePattern.reserved)/invocations/"
+    private static let invocations = Array("/\(RoutePattern.reserved)/invocations/".utf8)
 }

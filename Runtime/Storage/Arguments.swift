@@ -4,44 +4,59 @@ import Events
 /// they are, without a copy and without an object for each.
 struct Arguments: Sendable {
     /// Of each argument its kind in eight bytes, and in eight the number or how many bytes follow.
-    private var bytes: [UInt8] = []
+    private let bytes: [UInt8]
 
     enum Kind: Int64 {
         case null, integer, text, blob
     }
 
-    /// - Parameter bytes: about how many they take.
-    init(bytes count: Int) { bytes.reserveCapacity(count) }
-
-    mutating func add(_ value: Int64) { add(.integer, value) }
-
-    mutating func add(_ text: String?) {
-        guard var text else { return add(.null, 0) }
-        text.withUTF8 { add(.text, UnsafeRawBufferPointer($0)) }
+    /// - Parameters:
+    ///   - room: about how many bytes they take.
+    ///   - add: adds them in order.
+    init(room: Int, _ add: (inout Gatherer) -> Void) {
+        var gatherer = Gatherer(room: room)
+        add(&gatherer)
+        bytes = gatherer.bytes.bytes
     }
 
-    mutating func add(text: [UInt8]?) {
-        guard let text else { return add(.null, 0) }
-        text.withUnsafeBytes { add(.text, $0) }
-    }
+    struct Gatherer: ~Copyable {
+        fileprivate var bytes: GatheredBytes
 
-    mutating func add(blob: [UInt8]) { blob.withUnsafeBytes { add(.blob, $0) } }
+        fileprivate init(room: Int) { bytes = GatheredBytes(room: room) }
 
-    /// A blob, as the bytes by which keys are compared.
-    mutating func add(_ key: StateKey) {
-        var text = key.text
-        text.withUTF8 { add(.blob, UnsafeRawBufferPointer($0)) }
-    }
+        mutating func add(_ value: Int64) { add(.integer, value) }
 
-    mutating func add(_ id: InvocationID) { id.withBytes { add(.blob, $0) } }
+        mutating func add(_ text: String?) {
+            guard var text else { return add(.null, 0) }
+            text.withUTF8 { add(.text, UnsafeRawBufferPointer($0)) }
+        }
 
-    private mutating func add(_ kind: Kind, _ content: UnsafeRawBufferPointer) {
-        add(kind, Int64(content.count))
-        bytes.append(contentsOf: content)
-    }
+        mutating func add(text: [UInt8]?) {
+            guard let text else { return add(.null, 0) }
+            text.withUnsafeBytes { add(.text, $0) }
+        }
 
-    private mutating func add(_ kind: Kind, _ number: Int64) {
-        withUnsafeBytes(of: (kind.rawValue, number)) { bytes.append(contentsOf: $0) }
+        /// A text.
+        mutating func add(utf8 text: UnsafeRawBufferPointer) { add(.text, text) }
+
+        mutating func add(blob: [UInt8]) { blob.withUnsafeBytes { add(.blob, $0) } }
+
+        /// A blob, as the bytes by which keys are compared.
+        mutating func add(_ key: StateKey) {
+            var text = key.text
+            text.withUTF8 { add(.blob, UnsafeRawBufferPointer($0)) }
+        }
+
+        mutating func add(_ id: InvocationID) { id.withBytes { add(.blob, $0) } }
+
+        private mutating func add(_ kind: Kind, _ content: UnsafeRawBufferPointer) {
+            add(kind, Int64(content.count))
+            bytes.append(content)
+        }
+
+        private mutating func add(_ kind: Kind, _ number: Int64) {
+            withUnsafeBytes(of: (kind.rawValue, number)) { bytes.append($0) }
+        }
     }
 
     /// Gives `body` the arguments in order: a number, or bytes that are valid as long as `inside` runs, which comes after.

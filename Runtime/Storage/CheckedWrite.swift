@@ -14,12 +14,12 @@ struct CheckedWrite: Sendable {
         self.key = key
         self.value = value
         self.previous = previous == 0 ? nil : previous
-        var arguments = Arguments(bytes: value.count + key.text.utf8.count + namespace.utf8.count + 64)
-        arguments.add(blob: value)
-        arguments.add(namespace)
-        arguments.add(key)
-        if previous != 0 { arguments.add(previous) }
-        self.arguments = arguments
+        arguments = Arguments(room: value.count + key.count + namespace.utf8.count + 64) {
+            $0.add(blob: value)
+            $0.add(namespace)
+            $0.add(key)
+            if previous != 0 { $0.add(previous) }
+        }
     }
 
     /// `false` when the key has changed; nothing is written then.

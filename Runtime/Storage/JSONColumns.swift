@@ -49,16 +49,17 @@ enum HeaderColumn {
 
 /// The head of an HTTP request: an object, or NULL for every other event.
 enum RequestColumn {
-    static func encode(_ head: RequestHead?) -> [UInt8]? {
-        guard let head else { return nil }
-        return JSONWriter.object { json in
-            json.field("method", head.method)
-            json.field("path", head.path)
-            json.field("query", head.query)
-            json.field("parameters", array: { HeaderColumn.write(head.parameters, to: &$0) })
-            json.field("headers", array: { HeaderColumn.write(head.headers, to: &$0) })
-            json.field("address", head.remoteAddress)
-        }
+    /// What `body` makes of the object, whose bytes are valid as long as it runs.
+    static func encode<Result>(_ head: RequestHead, read body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        JSONWriter.object(
+            { json in
+                json.field("method", head.method)
+                json.field("path", head.path)
+                json.field("query", head.query)
+                json.field("parameters", array: { HeaderColumn.write(head.parameters, to: &$0) })
+                json.field("headers", array: { HeaderColumn.write(head.headers, to: &$0) })
+                json.field("address", head.remoteAddress)
+            }, read: body)
     }
 
     static func decode(_ column: [UInt8]?) throws -> RequestHead? {

@@ -10,28 +10,28 @@ struct QueueRow: Sendable {
 
     init(_ new: NewInvocation) {
         let event = new.event
-        let request = RequestColumn.encode(new.request)
         function = new.function
-        size = event.data.count + (request?.count ?? 0)
-        var arguments = Arguments(bytes: size + 640)
-        arguments.add(new.id)
-        arguments.add(new.function)
-        arguments.add(new.kind.rawValue)
-        arguments.add(new.trigger)
-        arguments.add(event.source)
-        arguments.add(event.id)
-        arguments.add(event.type)
-        arguments.add(event.subject)
-        arguments.add(event.time.milliseconds)
-        arguments.add(event.dataContentType)
-        arguments.add(text: ExtensionAttributes.encode(event.extensions))
-        arguments.add(blob: event.data)
-        arguments.add(text: request)
-        arguments.add(new.due.milliseconds)
-        arguments.add(new.line)
-        arguments.add(Int64(new.urgency))
-        arguments.add(new.mayRepeat ? 1 : 0)
-        self.arguments = arguments
+        var size = event.data.count
+        arguments = Arguments(room: size + 1024) { arguments in
+            arguments.add(new.id)
+            arguments.add(new.function)
+            arguments.add(new.kind.rawValue)
+            arguments.add(new.trigger)
+            arguments.add(event.source)
+            arguments.add(event.id)
+            arguments.add(event.type)
+            arguments.add(event.subject)
+            arguments.add(event.time.milliseconds)
+            arguments.add(event.dataContentType)
+            arguments.add(text: ExtensionAttributes.encode(event.extensions))
+            arguments.add(blob: event.data)
+            size += arguments.add(new.request)
+            arguments.add(new.due.milliseconds)
+            arguments.add(new.line)
+            arguments.add(Int64(new.urgency))
+            arguments.add(new.mayRepeat ? 1 : 0)
+        }
+        self.size = size
     }
 
     fileprivate static let insertion = """
@@ -64,5 +64,19 @@ extension WriteTransaction {
         change.counts.bytes = Int64(row.size)
         ledger.add(change, to: row.function)
         return true
+    }
+}
+
+extension Arguments.Gatherer {
+    /// Adds the column of a request, and returns its bytes.
+    fileprivate mutating func add(_ request: RequestHead?) -> Int {
+        guard let request else {
+            add(text: nil)
+            return 0
+        }
+        return RequestColumn.encode(request) {
+            add(utf8: $0)
+            return $0.count
+        }
     }
 }

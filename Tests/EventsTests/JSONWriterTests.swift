@@ -37,6 +37,19 @@ struct JSONWriterTests {
         #expect(Self.text(JSONWriter.array { $0.string(text) }) == "[\"\(escaped)\"]")
     }
 
+    @Test("what needs an escape is found wherever it stands in a text of any length")
+    func escapesAnywhere() {
+        for length in 1...40 {
+            for place in 0..<length {
+                let (before, after) = (
+                    String(repeating: "x", count: place), String(repeating: "y", count: length - place - 1)
+                )
+                #expect(
+                    Self.text(JSONWriter.array { $0.string(before + "\"" + after) }) == "[\"\(before)\\\"\(after)\"]")
+            }
+        }
+    }
+
     @Test("a document may be of any length")
     func length() {
         let texts = (0..<300).map { String(repeating: "x", count: $0) }
