@@ -75,6 +75,13 @@ extension Handlers {
             time.sleep(60)
 
 
+        def linger(event):
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+            print("runs", flush=True)
+            signal.sigwait([signal.SIGUSR1])
+            return {"statusCode": 200, "body": str(os.getpid())}
+
+
         def say(event):
             print(json.dumps(event), flush=True)
 
@@ -96,6 +103,7 @@ extension Handlers {
             "pid": lambda event: {"statusCode": 200, "body": str(os.getpid())},
             "noise": noise,
             "eager": eager,
+            "linger": linger,
             "slowStart": echo,
         }
         task = sys.argv[-1]
@@ -162,5 +170,8 @@ extension Handlers {
             else:
                 status = ask("POST", path + "/response", json.dumps(tasks[task](event)))[0]
             assert status == 202, status
+            if task == "linger":
+                print("lingers", flush=True)
+                time.sleep(60)
         """#
 }

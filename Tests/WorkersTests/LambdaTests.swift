@@ -208,6 +208,31 @@ struct LambdaTests {
         }
     }
 
+    @Test("that dies before it has come for its next call leaves that to another")
+    func lingering() async throws {
+        try await World.with(Handlers.lambda("linger") { $0.workers.max = 1 }) { world in
+            func hears(_ text: String, times: Int) async -> Bool {
+                await eventually { world.lines.all.count { $0.text == text } == times }
+            }
+            async let first = world.request("/").text()
+            #expect(await hears("runs", times: 1))
+            async let second = world.request("/").text()
+            #expect(await eventually { world.pool.snapshot.waiting == 1 })
+            let leaver = try #require(world.pool.snapshot.workers.first).pid
+            kill(leaver, SIGUSR1)
+            let served = try await first
+            #expect(served == "\(leaver)")
+            #expect(await hears("lingers", times: 1))
+            #expect(await eventually { world.pool.snapshot.waiting == 0 && world.pool.snapshot.running == 1 })
+            kill(leaver, SIGKILL)
+            #expect(await hears("runs", times: 2))
+            let successor = try #require(world.pool.snapshot.workers.first).pid
+            kill(successor, SIGUSR1)
+            let servedNext = try await second
+            #expect(servedNext == "\(successor)")
+        }
+    }
+
     @Test("is ended when a call takes too long, also one that asks for its next event meanwhile")
     func eager() async throws {
         try await World.with(Handlers.lambda("eager")) { world in

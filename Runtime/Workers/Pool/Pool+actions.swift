@@ -43,7 +43,7 @@ extension Pool {
             guard let worker = contents.workers[id] else { return nil }
             return { worker.hurry() }
         case .give(let id, let waiter):
-            guard let lease = contents.lease(id, to: waiter) else { return nil }
+            guard let lease = contents.lease(id, to: waiter, now) else { return nil }
             return { self.begin(lease) }
         case .fail(let waiter, let failure):
             guard let call = contents.waiters.removeValue(forKey: waiter) else { return nil }
@@ -163,7 +163,9 @@ extension Pool {
     private func releaseQuietly(_ id: PoolState.WorkerID) -> Bool {
         let now = PoolState.Instant.now
         let release = contents.withLock { contents -> Release? in
-            if let waiter = contents.state.passOn(id, now: now) { return .passedOn(contents.lease(id, to: waiter)) }
+            if let waiter = contents.state.passOn(id, now: now) {
+                return .passedOn(contents.lease(id, to: waiter, now))
+            }
             return contents.state.releaseQuietly(id, now: now) ? .alone(room: contents.onRoom) : nil
         }
         switch release {
@@ -176,5 +178,7 @@ extension Pool {
     }
 
     /// Soon: whoever has ended a call may be in the middle of something.
-    private func begin(_ lease: Lease) { lanes[lease.lane].enqueue { lease.call.begin(on: lease.worker) } }
+    private func begin(_ lease: Lease) {
+        lanes[lease.lane].enqueue { lease.call.begin(on: lease.worker, given: lease.time) }
+    }
 }

@@ -15,6 +15,8 @@ package final class Pool: Sendable {
         let worker: any Worker
         /// Where the worker lives.
         let lane: Int
+        /// When it was given.
+        let time: PoolState.Instant
     }
 
     struct Contents: Sendable {
@@ -38,11 +40,13 @@ package final class Pool: Sendable {
 
         var isDrained: Bool { state.isDraining && state.workers.isEmpty }
 
-        mutating func lease(_ id: PoolState.WorkerID, to waiter: PoolState.WaiterID) -> Lease? {
+        mutating func lease(
+            _ id: PoolState.WorkerID, to waiter: PoolState.WaiterID, _ now: PoolState.Instant
+        ) -> Lease? {
             guard let call = waiters.removeValue(forKey: waiter), let worker = workers[id],
                 let lane = state.workers[id]?.lane
             else { return nil }
-            return Lease(call: call, worker: worker, lane: lane)
+            return Lease(call: call, worker: worker, lane: lane, time: now)
         }
 
         mutating func takeWarming() -> CheckedContinuation<String?, Never>? {
@@ -195,8 +199,10 @@ package final class Pool: Sendable {
     }
 
     /// The call's worker had gone before it began: it has its place in line again.
-    func standAgain(_ call: WaitingCall) {
-        place(call) { state, now in state.waitAgain(call.id, lane: call.lane, since: call.since, now: now) }
+    ///
+    /// - Parameter waited: how long it has stood in line already.
+    func standAgain(_ call: WaitingCall, after waited: Duration) {
+        place(call) { state, now in state.waitAgain(call.id, lane: call.lane, after: waited, now: now) }
     }
 
     private func place(
@@ -217,7 +223,7 @@ package final class Pool: Sendable {
         change { contents, now in
             let actions: [PoolState.Action]
             (wasWaiting, actions) = contents.state.abandon(call.id, now: now)
-            // Otherwise it has been given a worker, which will find the call cancelled.
+            // Otherwise it has been given a worker, which will find the call cancelled, or `place` will if that had gone.
             if wasWaiting { contents.waiters[call.id] = nil }
             return actions
         }

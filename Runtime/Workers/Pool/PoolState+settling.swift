@@ -44,7 +44,7 @@ extension PoolState {
     }
 
     mutating func nextDeadline(_ now: Instant) -> Instant? {
-        var next = waiting.first.flatMap { waiting[$0]?.deadline }
+        var next = waiting.firstToExpire?.deadline
         func consider(_ instant: Instant) { next = min(next ?? instant, instant) }
         let mayStop = live > policy.min
         for record in workers.values where record.phase == .ready && record.running == 0 {

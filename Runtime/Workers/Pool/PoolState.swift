@@ -153,12 +153,15 @@ package struct PoolState: Sendable {
 
     /// A call that has been given a worker which had gone before it began has its place in line again.
     ///
-    /// - Parameter since: when it came to stand there first.
-    package mutating func waitAgain(_ waiter: WaiterID, lane: Int, since: Instant, now: Instant) -> [Action] {
+    /// - Parameter waited: how long it has stood there already; the time with the worker does not count.
+    package mutating func waitAgain(
+        _ waiter: WaiterID, lane: Int, after waited: Duration, now: Instant
+    ) -> [Action] {
         var actions: [Action] = []
         if let failure = unavailability(now) {
             actions.append(.fail(waiter, failure))
         } else {
+            let since = now + (.zero - waited)
             waiting.putBack(waiter, .init(lane: lane, since: since, deadline: since + limits.wait))
             hurryAll(&actions)
             settle(now, &actions)
@@ -345,9 +348,9 @@ package struct PoolState: Sendable {
     package mutating func tick(_ now: Instant) -> [Action] {
         timer = nil
         var actions: [Action] = []
-        while let first = waiting.first, let waiter = waiting[first], waiter.deadline <= now {
-            waiting.remove(first)
-            actions.append(.fail(first, waitedTooLong))
+        while let late = waiting.firstToExpire, late.deadline <= now {
+            waiting.remove(late.id)
+            actions.append(.fail(late.id, waitedTooLong))
         }
         stopOld(now, &actions)
         settle(now, &actions)

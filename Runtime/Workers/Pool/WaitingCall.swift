@@ -9,6 +9,10 @@ final class WaitingCall: CallRun {
         /// Once it has a worker, unless that had gone.
         var run: (any CallRun)?
         var isCancelled = false
+        /// When it has come to stand in line, the last time.
+        var placed: PoolState.Instant
+        /// How long it has stood there before.
+        var waited = Duration.zero
     }
 
     private static let last = Atomic<PoolState.WaiterID>(0)
@@ -16,16 +20,18 @@ final class WaitingCall: CallRun {
     let id = WaitingCall.last.wrappingAdd(1, ordering: .relaxed).newValue
     /// Whose calls it came with.
     let lane: Int
-    /// When it came to stand in line.
-    let since = PoolState.Instant.now
+    /// When it came.
+    let since: PoolState.Instant
     private let call: Call
     private let pool: Pool
-    private let contents = Mutex(Contents())
+    private let contents: Mutex<Contents>
 
     init(_ call: Call, in pool: Pool, lane: Int) {
         self.call = call
         self.pool = pool
         self.lane = lane
+        since = .now
+        contents = Mutex(Contents(placed: since))
     }
 
     var isCancelled: Bool { contents.withLock { $0.isCancelled } }
@@ -43,11 +49,12 @@ final class WaitingCall: CallRun {
         if let run { run.cancel() } else { pool.abandon(self) }
     }
 
-    /// Its turn has come.
-    func begin(on worker: any Worker) {
+    /// Its turn has come, at that time.
+    func begin(on worker: any Worker, given time: PoolState.Instant) {
         let run = worker.run(call)
         let isCancelled = contents.withLock { contents in
             contents.run = run
+            contents.waited += time - contents.placed
             return contents.isCancelled
         }
         // The worker counts it, and has to hear of it nevertheless.
@@ -58,8 +65,12 @@ final class WaitingCall: CallRun {
     }
 
     private func standAgain() {
-        contents.withLock { $0.run = nil }
-        pool.standAgain(self)
+        let waited = contents.withLock { contents in
+            contents.run = nil
+            contents.placed = .now
+            return contents.waited
+        }
+        pool.standAgain(self, after: waited)
     }
 
     private func tell(_ answer: Result<Answer, CallFailure>) { contents.withLock { $0.end.take() }?(answer) }

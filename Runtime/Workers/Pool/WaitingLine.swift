@@ -9,6 +9,8 @@ struct WaitingLine: Sendable {
         let lane: Int
         let since: Instant
         let deadline: Instant
+        /// It has its place again, so that its deadline may come after those of others behind it.
+        fileprivate(set) var isBack = false
     }
 
     private struct Place: Sendable {
@@ -41,6 +43,8 @@ struct WaitingLine: Sendable {
 
     /// Gives one that has left the line the place that it had.
     mutating func putBack(_ id: WaiterID, _ waiter: Waiter) {
+        var waiter = waiter
+        waiter.isBack = true
         waiters[id] = waiter
         let lane = waiter.lane
         let index = places[lane].firstIndex { $0.id > id } ?? places[lane].endIndex
@@ -58,6 +62,19 @@ struct WaitingLine: Sendable {
 
     /// Who has come first.
     var first: WaiterID? { oldest?.id }
+
+    /// Whose deadline comes first.
+    var firstToExpire: (id: WaiterID, deadline: Instant)? {
+        var found: (id: WaiterID, deadline: Instant)?
+        for lane in places {
+            for place in lane {
+                guard let waiter = waiters[place.id] else { continue }
+                if found.map({ waiter.deadline < $0.deadline }) ?? true { found = (place.id, waiter.deadline) }
+                if !waiter.isBack { break }
+            }
+        }
+        return found
+    }
 
     /// Whom a worker on `lane` takes next.
     func first(near lane: Int, now: Instant) -> WaiterID? {
