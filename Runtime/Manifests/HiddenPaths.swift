@@ -28,7 +28,7 @@ package struct HiddenPaths: Sendable, Equatable {
 package final class Neighbourhood: Sendable, Equatable {
     private struct Contents {
         var files = HiddenPaths()
-        /// Those of the set that was there last alone.
+        /// Those of the set that last ran alone.
         var settled: Set<String> = []
     }
 

@@ -157,6 +157,8 @@ extension ApusConnection {
         if let alarm, alarm.deadline <= deadline { return }
         alarm?.timer.cancel()
         let timer = loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            // One that is cancelled in the turn in which it is due comes nevertheless.
+            guard alarm?.deadline == deadline else { return }
             alarm = nil
             expire(.now())
         }
@@ -180,8 +182,8 @@ extension ApusConnection {
 
     /// Gives the worker up if `call` has not ended by then.
     private func giveUp(_ call: ApusCall, _ reason: String, in time: TimeAmount) {
-        loop.assumeIsolated().scheduleTask(in: time) { [weak self, weak call] in
-            guard let self, let call, calls[call.id] === call else { return }
+        loop.assumeIsolated().scheduleTask(in: time) { [self, weak call] in
+            guard let call, calls[call.id] === call else { return }
             giveUp(reason)
         }
     }

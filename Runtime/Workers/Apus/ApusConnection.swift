@@ -40,7 +40,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var waitingOperations = 0 { didSet { adjustReading() } }
     /// Why the worker is being stopped, once a call gave reason to.
     var stopReason: String?
-    /// The last call that ended, for lines that arrive after it.
+    /// The last call that ended and left none running, for lines that arrive after it.
     var lastEnded: (invocation: InvocationID, at: NIODeadline)?
 
     private var channelContext: ChannelHandlerContext?
