@@ -17,6 +17,8 @@ final class AuditListener: Sendable {
     private let socket: Int32
     private let thread = NIOThreadPool(numberOfThreads: 1)
     private let domains = Mutex(LandlockDomains<RefusalLog>())
+    /// Why nothing more is heard.
+    private let silence = Mutex<String?>(nil)
 
     private init?() {
         socket = apus_audit_open()
@@ -28,6 +30,7 @@ final class AuditListener: Sendable {
     /// Knows a worker from now on; to be called before it can be reaped.
     func admit(_ pid: Int32, _ log: RefusalLog) {
         for line in domains.withLock({ $0.admit(pid, log, .now) }) { log.add(line, .file) }
+        if let reason = silence.withLock({ $0 }) { log.add(Self.line(reason), .loss) }
     }
 
     /// A worker has ended.
@@ -58,9 +61,12 @@ final class AuditListener: Sendable {
 
     /// Nothing more will be heard.
     private func lost(_ reason: String) {
-        for log in domains.withLock({ $0.running }) {
-            log.add("what is refused from now on is missing here: the host cannot hear the kernel: \(reason)", .loss)
-        }
+        silence.withLock { $0 = reason }
+        for log in domains.withLock({ $0.running }) { log.add(Self.line(reason), .loss) }
+    }
+
+    private static func line(_ reason: String) -> String {
+        "what is refused from now on is missing here: the host cannot hear the kernel: \(reason)"
     }
 
     /// It may have been anybody's, and may have said whose.
