@@ -126,9 +126,9 @@ struct IdempotencyTests {
     @Test("when the caller of the first one goes away, the repeat that waits runs in its place")
     func takesOver() async throws {
         try await World.with(.contractWorker { $0.workers.max = 1 }) { world async throws in
-            let first = Task { await Self.problem(world, "add", query: "key=n&ms=500") }
+            let first = Task { await Self.problem(world, "add", query: "key=n&ms=4000") }
             try await world.wait { world.function.pool.snapshot.running == 1 }
-            async let second = Self.request(world, "add", query: "key=n&ms=500")
+            async let second = Self.request(world, "add", query: "key=n&ms=4000")
             first.cancel()
             #expect(await first.value?.code == "cancelled")
             #expect(Self.text(try await second) == "1\n")
