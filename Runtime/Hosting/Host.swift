@@ -53,10 +53,9 @@ package struct Host: Sendable {
         let logger = logs.logger
         TemporaryFolders.sweep()
         for lack in SandboxRules.missing(on: .machine) { logger.warning("sandboxes are not whole: \(lack)") }
-        let groups = (0..<configuration.lanes).map { _ in
-            MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: LaneCourtesy { store.isBusy })
-        }
-        let lanes = groups.map { Lane(loop: $0.next()) }
+        let courtesies = (0..<configuration.lanes).map { _ in LaneCourtesy { store.isBusy } }
+        let groups = courtesies.map { MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: $0) }
+        let lanes = zip(groups, courtesies).map { Lane(loop: $0.next(), courtesy: $1) }
         let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)
 
         let engine = InvocationEngine(store: store, logger: logger)

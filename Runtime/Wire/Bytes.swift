@@ -8,7 +8,9 @@ package struct WireError: Error, Equatable, CustomStringConvertible {
 package struct ByteWriter: ~Copyable, @unchecked Sendable {
     // `@unchecked`: the memory belongs to this value alone, which cannot be copied and frees it at its end.
     private var storage: UnsafeMutableRawBufferPointer
-    /// Bytes that have been written: the first ones of `storage`.
+    /// Where what has been written and not removed begins in `storage`.
+    private var start = 0
+    /// Bytes that have been written and not removed.
     package private(set) var count = 0
 
     package init(reserving capacity: Int = 256) {
@@ -22,17 +24,14 @@ package struct ByteWriter: ~Copyable, @unchecked Sendable {
 
     /// Gives what has been written to `body`, which must not keep it.
     package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
+        try body(UnsafeRawBufferPointer(rebasing: storage[start..<start + count]))
     }
 
     /// Forgets the first bytes, and what memory it has beyond `capacity` once nothing is left.
     package mutating func removeFirst(_ removed: Int, keeping capacity: Int) {
         count -= removed
-        if count > 0 {
-            storage.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[removed..<removed + count]))
-        } else if storage.count > capacity {
-            self = ByteWriter()
-        }
+        start = count > 0 ? start + removed : 0
+        if count == 0, storage.count > capacity { self = ByteWriter() }
     }
 
     @inline(__always)
@@ -74,25 +73,32 @@ package struct ByteWriter: ~Copyable, @unchecked Sendable {
     /// Overwrites four bytes at `offset`, which must lie inside what was written.
     package mutating func replace(at offset: Int, with number: UInt32) {
         precondition(offset >= 0 && offset + 4 <= count, "only what was written can be replaced")
-        storage.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self)
+        storage.storeBytes(of: number.littleEndian, toByteOffset: start + offset, as: UInt32.self)
     }
 
     /// Makes room for `size` more bytes. Returns where they begin.
     @inline(__always)
     private mutating func add(_ size: Int) -> Int {
-        let offset = count
-        count += size
-        if count > storage.count { grow(keeping: offset) }
-        return offset
+        if start + count + size > storage.count { makeRoom(for: size) }
+        defer { count += size }
+        return start + count
     }
 
+    /// Moves what there is to the front: into more memory, unless at least half of this one has been freed, so that what is
+    /// moved is never more than what was removed since.
     @inline(never)
-    private mutating func grow(keeping used: Int) {
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(count, 2 * storage.count), alignment: MemoryLayout<UInt64>.alignment)
-        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[..<used]))
-        storage.deallocate()
-        storage = larger
+    private mutating func makeRoom(for size: Int) {
+        let used = UnsafeRawBufferPointer(rebasing: storage[start..<start + count])
+        if start >= storage.count / 2, count + size <= storage.count {
+            storage.copyMemory(from: used)
+        } else {
+            let larger = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: max(count + size, 2 * storage.count), alignment: MemoryLayout<UInt64>.alignment)
+            larger.copyMemory(from: used)
+            storage.deallocate()
+            storage = larger
+        }
+        start = 0
     }
 }
 

@@ -1,4 +1,4 @@
-/// One unit on the socket between host and worker; `docs/worker-protocol.md` describes each byte.
+/// One unit of what host and worker tell each other; `docs/worker-protocol.md` describes each byte.
 package struct Frame: Sendable, Hashable {
     /// Length, type, flags and call of a frame: 12 bytes.
     package static let headerSize = 12
@@ -60,6 +60,8 @@ package struct Hello: Sendable, Hashable {
     package var version: UInt16
     /// In `triggers`: the worker can be a template.
     package static let canFork: UInt16 = 1 << 15
+    /// In `triggers`: the worker can share memory with the host.
+    package static let canShare: UInt16 = 1 << 14
 
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16

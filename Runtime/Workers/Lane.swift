@@ -8,6 +8,7 @@ import Synchronization
 /// commit, has caused runs as one batch.
 package final class Lane: TaskExecutor, Sendable {
     package let loop: any EventLoop
+    let memories: MemoryWatch
     private let work = Mutex<[Work]>([])
 
     private enum Work {
@@ -15,7 +16,11 @@ package final class Lane: TaskExecutor, Sendable {
         case delivery(@Sendable () -> Void)
     }
 
-    package init(loop: any EventLoop) { self.loop = loop }
+    /// - Parameter courtesy: the loop's delegate.
+    package init(loop: any EventLoop, courtesy: LaneCourtesy? = nil) {
+        self.loop = loop
+        memories = MemoryWatch(loop, courtesy: courtesy)
+    }
 
     package func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 

@@ -11,5 +11,13 @@ package final class LaneCourtesy: NIOEventLoopMetricsDelegate, @unchecked Sendab
     ///   since what the lane would get in little parts makes the next one smaller.
     package init(unless isBusy: @escaping @Sendable () -> Bool) { self.isBusy = isBusy }
 
-    package func processedTick(info: NIOEventLoopTickInfo) { if !isBusy() { courtesy.yield() } }
+    /// Turns of the loop: after each it looks at its sockets.
+    private(set) var ticks = 0
+
+    package func processedTick(info: NIOEventLoopTickInfo) {
+        ticks &+= 1
+        yield()
+    }
+
+    func yield() { if !isBusy() { courtesy.yield() } }
 }

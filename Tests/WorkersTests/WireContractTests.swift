@@ -9,7 +9,7 @@ import Workers
 /// Programs that send frames which the SDK never would, made by the shell.
 @Suite("The host's side of the worker protocol", .serialized, .timeLimit(.minutes(2)))
 struct WireContractTests {
-    private static let hello = Frame(call: 0, .hello(Hello(triggers: 0xFFFF, sdk: "test")))
+    private static let hello = Frame(call: 0, .hello(Hello(triggers: 0xFFFF & ~Hello.canShare, sdk: "test")))
     private static let response = Message.response(status: 200, headers: [], body: .bytes(Array("ok".utf8)), end: true)
 
     @Test("takes frames in whatever pieces they arrive")

@@ -12,7 +12,7 @@
 
 enum { most = 16 };
 
-ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, int capacity, int *count) {
+ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, int capacity, int *count, int flags) {
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(most * sizeof(int))];
@@ -22,7 +22,7 @@ ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, in
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     *count = 0;
     ssize_t received;
-    do received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    do received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
     while (received < 0 && errno == EINTR);
     if (received < 0) return -errno;
     for (struct cmsghdr *item = CMSG_FIRSTHDR(&message); item != NULL; item = CMSG_NXTHDR(&message, item)) {
@@ -34,6 +34,11 @@ ssize_t apus_receive(int socket, void *buffer, size_t size, int *descriptors, in
             if (*count < capacity) descriptors[(*count)++] = descriptor;
             else close(descriptor);
         }
+    }
+    if (message.msg_flags & MSG_CTRUNC) {
+        // There was no room for one in the table of descriptors.
+        while (*count > 0) close(descriptors[--*count]);
+        return -EMFILE;
     }
     return received;
 }

@@ -43,15 +43,23 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The last call that ended and left none running, for lines that arrive after it.
     var lastEnded: (invocation: InvocationID, at: NIODeadline)?
 
-    private var channelContext: ChannelHandlerContext?
+    private(set) var channelContext: ChannelHandlerContext?
+    /// Its descriptor, which is the channel's.
+    private(set) var socket: CInt = -1
     private var output = StraightOutput(nil)
+    /// That it shares with the worker, once that can.
+    var memory: SharedMemory?
+    /// What was read from there last.
+    var fromMemory: ByteBuffer
+    /// The lane looks into the memory: the worker need not ring.
+    var isAttended = false
     /// Shared with nobody, unlike NIO's own empty buffer, whose count of owners all threads change.
     let nothing = ByteBufferAllocator().buffer(capacity: 1)
     private var input: ByteBuffer
-    private var outbox = ByteWriter(reserving: 4096)
+    var outbox = ByteWriter(reserving: 4096)
     private var isReading = false
     private var flushIsDue = false
-    private var isPaused = false
+    private(set) var isPaused = false
     private var startTimer: Scheduled<Void>?
     /// Told, once, that the worker can be a template.
     var onTemplate: (() -> Void)?
@@ -65,6 +73,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         self.process = process
         self.reports = reports
         input = nothing
+        fromMemory = nothing
     }
 
     // MARK: Life
@@ -137,7 +146,10 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     // MARK: Channel
 
     /// - Parameter descriptor: of the socket that its channel will have.
-    func connects(over descriptor: CInt) { output = StraightOutput(descriptor) }
+    func connects(over descriptor: CInt) {
+        socket = descriptor
+        output = StraightOutput(descriptor)
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { channelContext = context }
 
@@ -145,8 +157,16 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase != .broken else { return }
+        guard memory == nil else { return hear(unwrapInboundIn(data)) }
+        receive(unwrapInboundIn(data))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { endReading() }
+
+    /// Handles the frames that are complete with these bytes, and keeps what is left.
+    func receive(_ received: ByteBuffer) {
         isReading = true
-        var bytes = unwrapInboundIn(data)
+        var bytes = received
         if input.readableBytes == 0 {
             input = bytes
         } else {
@@ -161,7 +181,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         if input.readableBytes == 0 || phase == .broken { input = nothing }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    /// Writes what the frames that were received have caused.
+    func endReading() {
         isReading = false
         flush()
     }
@@ -169,7 +190,11 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelWritabilityChanged(context: ChannelHandlerContext) { adjustReading() }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // What the worker has written before its end counts.
+        isPaused = false
+        lookIntoMemory()
         channelContext = nil
+        memory = nil
         close()
         // A process without its socket is of no use, but usually it is about to end, and its exit says more.
         loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [process] in
@@ -184,19 +209,25 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         var size = 0
         let frame = try input.withUnsafeReadableBytes { try Frame.decode(from: $0, at: &size) }
         guard let frame else { return false }
-        // Slices outlive what `input` does next.
-        receive(frame) { input.getSlice(at: input.readerIndex + $0.lowerBound, length: $0.count) ?? nothing }
+        if case .hello(let hello) = frame.message {
+            receive(hello, isAlone: size == input.readableBytes)
+        } else {
+            // Slices outlive what `input` does next.
+            receive(frame) { input.getSlice(at: input.readerIndex + $0.lowerBound, length: $0.count) ?? nothing }
+        }
         input.moveReaderIndex(forwardBy: size)
         return true
     }
 
     /// Reads nothing while the worker does not read, or while its operations pile up.
-    private func adjustReading() {
+    func adjustReading() {
         guard let context = channelContext else { return }
         let limit = isPaused ? Self.operationLimit / 2 : Self.operationLimit
-        let shouldPause = !context.channel.isWritable || waitingOperations > limit
+        let isBehind = memory == nil ? !context.channel.isWritable : isBacklogged
+        let shouldPause = isBehind || waitingOperations > limit
         guard shouldPause != isPaused else { return }
         isPaused = shouldPause
+        guard memory == nil else { return shouldPause ? () : process.lane.memories.attend(to: self) }
         try? context.channel.syncOptions?.setOption(.autoRead, value: !shouldPause)
     }
 
@@ -204,7 +235,6 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private func receive(_ frame: Frame, bytes: (Range<Int>) -> ByteBuffer) {
         switch frame.message {
-        case .hello(let hello): receive(hello)
         case .log(let level, let text, let metadata): log(frame.call, level, text, metadata)
         case .response(let status, let headers, .range(let range), let end):
             respond(frame.call, status: status, headers, bytes(range), end: end)
@@ -216,23 +246,33 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         case .credit(let count): grantUpload(frame.call, Int(count))
         case .state(let request, let scope, let operation): operate(frame.call, request, scope, operation)
         case .forked: breakContract("a FORKED of a worker that is no template")
-        case .response, .body, .welcome, .goodbye, .fork, .call, .cancel, .stateReply:
+        case .hello, .response, .body, .welcome, .goodbye, .fork, .call, .cancel, .stateReply:
             breakContract("a worker does not send this frame: type \(frame.message)")
         }
     }
 
-    private func receive(_ hello: Hello) {
+    /// - Parameter isAlone: nothing has come behind it.
+    private func receive(_ hello: Hello, isAlone: Bool) {
         guard phase == .starting else { return breakContract("a second HELLO") }
         guard hello.version == Frame.protocolVersion else {
             return refuse("it speaks protocol version \(hello.version), the host \(Frame.protocolVersion)")
         }
         if let missing = TriggerMask(hello.triggers).missing(for: manifest) { return refuse(missing) }
+        // What comes over the socket must not be mixed with what comes through memory.
+        let canShare = hello.triggers & Hello.canShare != 0
+        if canShare, !isAlone { return refuse("it sent more than HELLO before it had WELCOME") }
         startTimer?.cancel()
         if hello.triggers & Hello.canFork != 0 { onTemplate?() }
         onTemplate = nil
-        let welcome = Welcome(
-            concurrency: UInt32(manifest.workers.concurrency), window: UInt32(Self.window), function: manifest.name)
-        send(Frame(call: 0, .welcome(welcome)))
+        let welcome = Frame(
+            call: 0,
+            .welcome(
+                Welcome(
+                    concurrency: UInt32(manifest.workers.concurrency), window: UInt32(Self.window),
+                    function: manifest.name)))
+        // One call is over before memory is set up.
+        let shares = canShare && manifest.workers.instance == .reuse && offerMemory(with: welcome)
+        if !shares { send(welcome) }
         phase = .ready
         reports.ready()
     }
@@ -271,7 +311,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func add(_ body: ByteBuffer, _ context: ChannelHandlerContext, isLast: Bool = false) {
-        if body.readableBytes <= 16 << 10 {
+        if memory != nil || body.readableBytes <= 16 << 10 {
             body.withUnsafeReadableBytes { outbox.append($0) }
         } else {
             queueOutbox(context)
@@ -291,6 +331,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     private func flush() {
         flushIsDue = false
         guard let context = channelContext else { return }
+        guard memory == nil else { return flushToMemory() }
         if !output.isBehind(context.channel) {
             guard outbox.count > 0 else { return }
             let sent = outbox.withUnsafeBytes { output.send($0, over: context.channel) }

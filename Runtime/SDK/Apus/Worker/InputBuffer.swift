@@ -1,7 +1,6 @@
-import Glibc
 import Wire
 
-/// What has been read from the socket and is not a whole frame yet.
+/// What has been received and is not a whole frame yet.
 struct InputBuffer: ~Copyable {
     private static let capacity = 64 << 10
     private static let headerSize = Frame.headerSize
@@ -14,15 +13,12 @@ struct InputBuffer: ~Copyable {
     deinit { bytes.deallocate() }
 
     /// Reads what is there, up to the room in the buffer. `false` at the end of the stream.
-    mutating func fill(from socket: Int32) throws -> Bool {
-        let room = UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
-        let count = recv(socket, room.baseAddress, room.count, Int32(MSG_DONTWAIT))
-        if count < 0 {
-            if errno == EAGAIN || errno == EINTR { return true }
-            throw SystemError("recv", errno)
+    mutating func fill(from link: inout HostLink) throws -> Bool {
+        guard let count = try link.receive(into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])) else {
+            return false
         }
         filled += count
-        return count > 0
+        return true
     }
 
     /// Gives each whole frame to `receive`, with the bytes that its payload is in, and keeps the rest.

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 import Wire
 
@@ -9,20 +8,9 @@ final class Outbox: Sendable {
 
     private struct Contents: ~Copyable {
         var writer = ByteWriter(reserving: 16 << 10)
-        /// Bytes at the front that are sent already.
-        var sent = 0
         var droppedLines = 0
         /// The calls whose last frame was added since the loop last looked.
         var ended: [UInt32] = []
-
-        var waiting: Int { writer.count - sent }
-
-        mutating func didSend(_ count: Int) {
-            sent += count
-            guard waiting == 0 || sent > 1 << 20 else { return }
-            writer.removeFirst(sent, keeping: 1 << 20)
-            sent = 0
-        }
     }
 
     private let contents = Mutex(Contents())
@@ -50,7 +38,7 @@ final class Outbox: Sendable {
     /// Adds the frame that `encode` writes, unless too much is waiting. Returns whether it did.
     func addWhereRoom(_ encode: (inout ByteWriter) -> Void) -> Bool {
         let added = contents.withLock { contents in
-            guard contents.waiting <= Self.highWater else { return false }
+            guard contents.writer.count <= Self.highWater else { return false }
             encode(&contents.writer)
             return true
         }
@@ -61,7 +49,7 @@ final class Outbox: Sendable {
     /// Sends a log line, unless too much is waiting; the next one that is sent says how many were dropped.
     func sendLine(_ frame: Frame) {
         contents.withLock { contents in
-            guard contents.waiting < Self.highWater else {
+            guard contents.writer.count < Self.highWater else {
                 contents.droppedLines += 1
                 return
             }
@@ -76,25 +64,19 @@ final class Outbox: Sendable {
         alarm.ringFromElsewhere()
     }
 
-    /// Writes what the socket takes now. Returns whether something is left.
+    /// Writes what `send` takes now. Returns whether something is left.
     ///
-    /// - Parameter ended: gets the calls that are over since the last time.
-    func flush(to socket: Int32, _ ended: (UInt32) -> Void) throws -> Bool {
+    /// - Parameters:
+    ///   - ended: gets the calls that are over since the last time.
+    ///   - send: returns how many of the bytes it has taken, 0 where it has no room.
+    func flush(_ ended: (UInt32) -> Void, send: (UnsafeRawBufferPointer) throws -> Int) throws -> Bool {
         try contents.withLock { contents in
             for call in contents.ended { ended(call) }
             contents.ended.removeAll(keepingCapacity: true)
-            while contents.waiting > 0 {
-                let sent = contents.writer.withUnsafeBytes { bytes in
-                    Glibc.send(
-                        socket, bytes.baseAddress?.advanced(by: contents.sent), contents.waiting,
-                        Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
-                }
-                if sent < 0 {
-                    if errno == EAGAIN { return true }
-                    if errno == EINTR { continue }
-                    throw SystemError("send", errno)
-                }
-                contents.didSend(sent)
+            while contents.writer.count > 0 {
+                let sent = try contents.writer.withUnsafeBytes(send)
+                guard sent > 0 else { return true }
+                contents.writer.removeFirst(sent, keeping: 1 << 20)
             }
             return false
         }

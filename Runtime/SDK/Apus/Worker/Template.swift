@@ -33,7 +33,7 @@ struct Template {
     /// happens once for each.
     static func begin(on socket: Int32, triggers: UInt16) throws -> Role {
         var template = Template(socket: socket)
-        try template.send(.hello(Hello(triggers: triggers | Hello.canFork, sdk: WorkerLoop.sdk)))
+        try template.send(.hello(Hello(triggers: triggers | Hello.canFork | Hello.canShare, sdk: WorkerLoop.sdk)))
         guard try template.isFork() else { return .worker }
         // What `init` has printed must not be printed by each copy.
         fflush(nil)
@@ -61,7 +61,7 @@ struct Template {
         var chunk = [UInt8](repeating: 0, count: 4096)
         var received = [Int32](repeating: -1, count: 16)
         var count: Int32 = 0
-        let size = apus_receive(socket, &chunk, chunk.count, &received, Int32(received.count), &count)
+        let size = apus_receive(socket, &chunk, chunk.count, &received, Int32(received.count), &count, 0)
         guard size >= 0 else { throw SystemError("recvmsg", Int32(-size)) }
         input += chunk[..<size]
         descriptors += received[..<Int(count)]

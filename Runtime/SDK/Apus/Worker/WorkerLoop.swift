@@ -14,7 +14,7 @@ package enum WorkerEnding: Sendable, Equatable {
 
 /// The one thread of a worker: reads frames, runs the jobs of the calls, writes frames, sleeps.
 package final class WorkerLoop {
-    private let socket: Int32
+    private var link: HostLink
     private let handlers: Handlers
     private let alarm: Alarm
     private let executor: LoopExecutor
@@ -33,7 +33,7 @@ package final class WorkerLoop {
 
     /// Serves `function` over `socket`, which it does not close. To be used on the thread that creates it.
     package init(_ function: any Function, socket: Int32) throws {
-        self.socket = socket
+        link = HostLink(socket: socket)
         handlers = Handlers(function)
         alarm = try Alarm()
         executor = LoopExecutor(alarm: alarm)
@@ -42,16 +42,22 @@ package final class WorkerLoop {
     }
 
     static let sdk = "apus-swift/1"
+    /// How often others get the processor before the thread sleeps, where memory is shared: for the host to wake it costs
+    /// more than to look once more.
+    private static let yields = 3
 
     /// Serves calls until the connection ends.
     ///
     /// - Parameter saidHello: the host has the worker's HELLO.
     package func run(saidHello: Bool = false) -> WorkerEnding {
-        if !saidHello { outbox.send(Frame(call: 0, .hello(Hello(triggers: handlers.triggers, sdk: Self.sdk)))) }
+        if !saidHello {
+            let hello = Hello(triggers: handlers.triggers | Hello.canShare, sdk: Self.sdk)
+            outbox.send(Frame(call: 0, .hello(hello)))
+        }
         do {
             while true {
                 let busy = runCalls()
-                let blocked = try outbox.flush(to: socket, remove)
+                let blocked = try outbox.flush(remove) { try link.send($0) }
                 if leaving, calls.isEmpty, !blocked {
                     queue.close()
                     _ = executor.runJobs(&jobs)
@@ -99,21 +105,30 @@ package final class WorkerLoop {
         calls.removeLast()
     }
 
-    /// Waits for something to do. Returns whether the socket can be read.
+    /// Waits for something to do. Returns whether something may have come.
     private func sleep(busy: Bool, blocked: Bool) throws -> Bool {
-        polled[0].events = Int16(blocked ? POLLIN | POLLOUT : POLLIN)
-        if !busy { courtesy.yield() }
+        if link.hasInput { return true }
+        if !busy {
+            for _ in 0..<(link.isShared ? Self.yields : 1) {
+                courtesy.yield()
+                if link.hasInput { return true }
+            }
+            guard link.sleeps(blocked: blocked) else { return true }
+        }
+        polled[0].events = Int16(blocked && !link.isShared ? POLLIN | POLLOUT : POLLIN)
         guard poll(&polled, 2, busy ? 0 : -1) >= 0 else {
             if errno == EINTR { return false }
             throw SystemError("poll", errno)
         }
         if polled[1].revents != 0 { alarm.silence() }
-        return polled[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0
+        let isReadable = polled[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0
+        link.wakes(isReadable: isReadable)
+        return isReadable
     }
 
     /// Takes all frames that are there. `false` at the end of the stream.
     private func readFrames() throws -> Bool {
-        guard try input.fill(from: socket) else { return false }
+        guard try input.fill(from: &link) else { return false }
         let arrival = ContinuousClock.now
         try input.drain { header, bytes in try receive(header, bytes, arrival) }
         return true
@@ -164,6 +179,7 @@ package final class WorkerLoop {
         }
         guard welcome.window > 0 else { throw WireError("a window of 0 bytes") }
         self.welcome = welcome
+        try link.isWelcome()
     }
 
     /// The call begins to run when the loop has read what is there.
