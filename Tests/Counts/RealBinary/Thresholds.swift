@@ -3,7 +3,8 @@
 /// busy machine, where events come one by one. A change that costs more changes the number, in a commit of its own that
 /// says why; one that costs less lowers it.
 ///
-/// Allocations that the optimizer removes count here: a release build has fewer.
+/// Allocations that the optimizer removes count here: a release build has fewer. How many turns a request takes of its lane,
+/// two or three, varies for a worker of `apus` with whether its bell comes in time.
 ///
 /// Requests come one after the other on one connection. What is counted is the host, not its workers: those of `apus`,
 /// `http` and `lambda` are warm, `stdio` and `cgi` have a process for each request. What the host does by the clock, to
@@ -11,7 +12,7 @@
 enum Thresholds {
     /// Allocations of a request, system calls of 1,000.
     static let contracts = [
-        Contract("apus", allocations: 38, systemCalls: 8_000, callsButWaits: 4_400),
+        Contract("apus", allocations: 50, systemCalls: 8_000, callsButWaits: 4_400),
         Contract("http", allocations: 140, systemCalls: 9_300, callsButWaits: 5_000),
         Contract("lambda", allocations: 520, systemCalls: 15_000, callsButWaits: 8_700),
         Contract("stdio", allocations: 680, systemCalls: 165_000, callsButWaits: 137_000),
