@@ -68,19 +68,23 @@ let package = Package(
             path: "Runtime/Engine"),
         .target(
             name: "Workers",
-            dependencies: ["CProcess", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging],
+            dependencies: [
+                "CProcess", "Threads", "Wire", "Manifests", "Events", .nio, .nioPosix, .nioHTTP, .logging,
+            ],
             path: "Runtime/Workers"),
         .target(
-            name: "Storage", dependencies: ["CSQLite", "Manifests", "Events", .grdb, .sqlite], path: "Runtime/Storage"),
+            name: "Storage", dependencies: ["CSQLite", "Threads", "Manifests", "Events", .grdb, .sqlite],
+            path: "Runtime/Storage"),
         .systemLibrary(name: "CSQLite", path: "Runtime/CSQLite"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
         .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
+        .target(name: "Threads", path: "Runtime/Threads"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
-        .target(name: "Apus", dependencies: ["CFork", "Wire"], path: "Runtime/SDK/Apus"),
+        .target(name: "Apus", dependencies: ["CFork", "Threads", "Wire"], path: "Runtime/SDK/Apus"),
         .target(name: "CFork", path: "Runtime/SDK/CFork"),
         .target(name: "ApusJSON", dependencies: ["Apus"], path: "Runtime/SDK/ApusJSON"),
         .target(name: "ApusTesting", dependencies: ["Apus"], path: "Runtime/SDK/ApusTesting"),
@@ -106,6 +110,7 @@ let package = Package(
         .testTarget(
             name: "SchedulesTests", dependencies: ["Schedules", "Events", "Support"], path: "Tests/SchedulesTests"),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Support"], path: "Tests/WireTests"),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"], path: "Tests/ThreadsTests"),
         .testTarget(
             name: "SDKTests", dependencies: ["Apus", "ApusJSON", "ApusTesting", "Wire", "Support"],
             path: "Tests/SDKTests"),

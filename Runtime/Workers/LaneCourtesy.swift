@@ -1,5 +1,5 @@
 package import NIOPosix
-import Wire
+import Threads
 
 /// Lets others have the processor before a lane sleeps: an event loop tells its delegate when a turn is over.
 package final class LaneCourtesy: NIOEventLoopMetricsDelegate, @unchecked Sendable {

@@ -1,5 +1,5 @@
 import Testing
-import Wire
+import Threads
 
 @Suite("Courtesy before sleep")
 struct CourtesyTests {
