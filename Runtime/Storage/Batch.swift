@@ -6,6 +6,7 @@ struct WriteTransaction {
     let ledger: QueueLedger
     let options: Options
     let followed: FollowedKeys
+    let written: WrittenValues
     fileprivate let versions: Versions
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -45,14 +46,17 @@ final class Batch {
     private let options: Options
     private let followed: FollowedKeys
     private let versions = Versions()
+    private let recent: RecentValues
+    private let written = WrittenValues()
     private let ledger: QueueLedger
     private var connection: Connection?
     private var cautious = 0
 
-    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys) {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys, recent: RecentValues) {
         self.database = database
         self.options = options
         self.followed = followed
+        self.recent = recent
         ledger = QueueLedger(load: load)
     }
 
@@ -88,17 +92,23 @@ final class Batch {
             try begin(database, connection)
             try write(&units, joining: joining, to: connection)
             isCommitting = true
+            if !written.all.isEmpty { recent.commitBegins(written.all) }
             try connection.run("COMMIT")
+            if !written.all.isEmpty { recent.commitEnds(written.all) }
+            written.removeAll()
             ledger.committed()
             cautious = max(0, cautious - 1)
         } catch {
-            throw undone(database, connection, because: error, isCommitting)
+            let failure = undone(database, connection, because: error, isCommitting)
+            if isCommitting, !written.all.isEmpty { recent.commitEnds([]) }
+            throw failure
         }
     }
 
     /// What is known of the rows may be of a transaction that was undone.
     private func forget() {
         versions.reserved = 0
+        written.removeAll()
         ledger.failed()
     }
 
@@ -144,7 +154,8 @@ final class Batch {
     private func write(_ units: inout [any Unit], joining: () -> [any Unit], to connection: Connection) throws {
         if versions.reserved == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
-            database: connection, ledger: ledger, options: options, followed: followed, versions: versions)
+            database: connection, ledger: ledger, options: options, followed: followed, written: written,
+            versions: versions)
         try runEach(units, in: transaction)
         let more = joining()
         units += more
@@ -170,10 +181,10 @@ final class Batch {
         } catch {
             // An error of SQLite may end the whole transaction.
             if error is DatabaseError || transaction.database.changes != changes { throw NeedsSavepoints() }
-            ledger.dropUnit()
+            dropUnit()
             return unit.fail(because: error)
         }
-        try ledger.keepUnit(transaction.database)
+        try keepUnit(transaction.database)
     }
 
     private func runUndoably(_ unit: any Unit, in transaction: WriteTransaction) throws {
@@ -186,12 +197,22 @@ final class Batch {
             // SQLite undoes the whole transaction on some errors, such as a full disk
             // (https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
             guard connection.isInsideTransaction, !StorageError.isDamage(error) else { throw error }
-            ledger.dropUnit()
+            dropUnit()
             try connection.run("ROLLBACK TO unit")
             try connection.run("RELEASE unit")
             return unit.fail(because: StorageError.wrapping(error, path: database.path))
         }
+        try keepUnit(connection)
+    }
+
+    private func keepUnit(_ connection: Connection) throws {
         try ledger.keepUnit(connection)
+        written.keepUnit()
+    }
+
+    private func dropUnit() {
+        ledger.dropUnit()
+        written.dropUnit()
     }
 
     private func loadVersions(_ connection: Connection) throws {

@@ -52,13 +52,15 @@ final class PendingCommit: Unit, @unchecked Sendable {
             if place == nil { return .leaseLost }
         }
         if let effects, !weaknesses.skipsVersions {
-            guard try effects.isCurrent(in: transaction.database, except: checked?.key) else { return .conflicted }
+            guard try effects.isCurrent(in: transaction.database, except: checked?.key) else {
+                return conflict(effects, in: transaction)
+            }
         }
         if let response, try !transaction.database.keep(response, now: now) { return .repeated }
         if let effects, !effects.writes.isEmpty {
             let followers = transaction.followed[effects.namespace]
             guard try effects.write(in: transaction, checked, followers: followers, now: now) else {
-                return .conflicted
+                return conflict(effects, in: transaction)
             }
         }
         for message in messages { _ = try transaction.enqueue(message, now: now) }
@@ -67,5 +69,11 @@ final class PendingCommit: Unit, @unchecked Sendable {
             for notice in notices { _ = try transaction.insert(notice, now: now) }
         }
         return .committed
+    }
+
+    /// What was read is not what is there. Another try is to read it from the database, whatever has changed it.
+    private func conflict(_ effects: Effects, in transaction: WriteTransaction) -> CommitResult {
+        for read in effects.reads { transaction.written.add(nil, to: read.key, in: effects.namespace, version: 0) }
+        return .conflicted
     }
 }

@@ -3,11 +3,13 @@ import Events
 extension Store {
     /// The value of `key` and its version; `nil` where there is none.
     package func value(_ key: String, in namespace: String) throws -> VersionedValue? {
-        try reading { database in
-            try database.first(
-                "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace),
-                .key(StateKey(key))
-            ) { VersionedValue(value: $0.blob(0), version: $0.integer(1)) }
+        let key = StateKey(key)
+        switch recent.find(key, in: namespace) {
+        case .found(let value): return value
+        case .missing(let commits):
+            guard let value = try reading({ try $0.value(of: key, in: namespace) }) else { return nil }
+            recent.keep(value, of: key, in: namespace, missingAt: commits)
+            return value
         }
     }
 
@@ -49,7 +51,10 @@ extension Store {
 
     /// Whether all that `effects` has read is still current, at one instant. Needs no writer.
     package func isCurrent(_ effects: Effects) throws -> Bool {
-        try readingSnapshot { try effects.isCurrent(in: $0) }
+        if try readingSnapshot({ try effects.isCurrent(in: $0) }) { return true }
+        // Another try is to read it from the database, whatever has changed it.
+        recent.forget(effects.reads.map(\.key), in: effects.namespace)
+        return false
     }
 
     /// Whether `effects` puts anything into the queue when it is committed.
@@ -149,6 +154,7 @@ extension Effects {
                 previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
                 value = try database.apply(written.write, to: key, version: version, in: namespace)
             }
+            transaction.written.add(value, to: key, in: namespace, version: version)
             // A delete of what is not there changes nothing.
             guard !followers.isEmpty, value != nil || previous != nil else { continue }
             let change = StateChange(
@@ -186,6 +192,12 @@ extension Connection {
             try set(key, to: sum, version: version, in: namespace)
             return sum
         }
+    }
+
+    fileprivate func value(of key: StateKey, in namespace: String) throws -> VersionedValue? {
+        try first(
+            "SELECT value, version FROM state WHERE namespace = ? AND key = ?", .text(namespace), .key(key)
+        ) { VersionedValue(value: $0.blob(0), version: $0.integer(1)) }
     }
 
     fileprivate func version(of key: StateKey, in namespace: String) throws -> Int64? {

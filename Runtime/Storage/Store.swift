@@ -3,7 +3,8 @@ package import Events
 import GRDB
 import Synchronization
 
-/// Everything that lasts: one SQLite file in WAL mode with `synchronous=FULL`, one writer thread with group commit.
+/// Everything that lasts: one SQLite file in WAL mode with `synchronous=FULL`, one writer thread with group commit. The
+/// values of the keys that were used last are in memory, too.
 ///
 /// Its verbs are those of the domain, so that another engine can take its place. Each change is on disk when its verb
 /// returns; one that throws has changed nothing. Reads see one instant, never wait for the writer, and run on the
@@ -16,6 +17,7 @@ package final class Store: Sendable {
     let now: @Sendable () -> WallTime
     private let database: DatabaseQueue
     private let readers: Readers
+    let recent = RecentValues()
     private let folder: Mutex<DataFolder?>
     let followed = FollowedKeys()
 
@@ -55,7 +57,7 @@ package final class Store: Sendable {
             throw StorageError.wrapping(error, path: folder.database)
         }
         readers = Readers(path: folder.database, options: options)
-        writer = try Writer(database: database, options: options, load: load, followed: followed)
+        writer = try Writer(database: database, options: options, load: load, followed: followed, recent: recent)
         self.folder = Mutex(folder)
         load.update(try queueTotals().map { ($0.key, $0.value.counts) })
     }
@@ -65,6 +67,7 @@ package final class Store: Sendable {
     /// Waits for what is being written, then closes the file and gives up the lock.
     package func close() throws {
         writer.close()
+        recent.close()
         readers.close()
         defer { folder.withLock { $0 = nil } }
         do { try database.close() } catch { throw StorageError.wrapping(error, path: database.path) }

@@ -29,6 +29,7 @@ final class Writer: Sendable {
     private let options: Options
     private let load: QueueLoad
     private let followed: FollowedKeys
+    private let recent: RecentValues
     private let waiting = Waiting()
     private let counted = Mutex(WriterStatistics())
     private let condition = Mutex(Condition())
@@ -36,11 +37,14 @@ final class Writer: Sendable {
     private let busy = Atomic(false)
 
     /// Starts the thread.
-    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys) throws {
+    init(database: DatabaseQueue, options: Options, load: QueueLoad, followed: FollowedKeys, recent: RecentValues)
+        throws
+    {
         self.database = database
         self.options = options
         self.load = load
         self.followed = followed
+        self.recent = recent
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
@@ -108,7 +112,7 @@ final class Writer: Sendable {
     }
 
     private func writeAll() {
-        let batch = Batch(database: database, options: options, load: load, followed: followed)
+        let batch = Batch(database: database, options: options, load: load, followed: followed, recent: recent)
         var gathering = Gathering()
         while var units = waiting.next(gathering) {
             busy.store(true, ordering: .relaxed)

@@ -180,7 +180,7 @@ struct StateTests {
 
 extension Store {
     /// Whether it went without a conflict.
-    fileprivate func addOneByReadingAndWriting(_ key: String) async throws -> Bool {
+    func addOneByReadingAndWriting(_ key: String) async throws -> Bool {
         let seen = try value(key, in: "n")
         let number = seen.flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
         var effects = Effects.writing([StateKey(key): .set(Array(String(number + 1).utf8))])
