@@ -64,17 +64,16 @@ final class Waiting: Sendable {
         return !state.withLock { $0.isClosed }
     }
 
-    /// The next batch; `nil` when closed and empty. Waits for the first unit, and as `gathering` says for more.
-    func next(_ gathering: Gathering) -> [any Unit]? {
+    /// Waits for the first unit, and as `gathering` says for more; `false` when there will be none.
+    func awaits(_ gathering: Gathering) -> Bool {
         let end = DispatchTime.now() + .nanoseconds(Int(gathering.patience.nanoseconds))
         while wantsMore(than: gathering.expected), wake.wait(timeout: end) == .success {}
         while wantsMore(than: 1) { wake.wait() }
-        let units = state.withLock { $0.takeBatch() }
-        return units.isEmpty ? nil : units
+        return state.withLock { !$0.isClosed || !$0.units.isEmpty }
     }
 
-    /// Those that have come meanwhile.
-    func more() -> [any Unit] { state.withLock { $0.takeBatch() } }
+    /// The next batch: those that have come by now. May be empty, when they were refused meanwhile.
+    func take() -> [any Unit] { state.withLock { $0.takeBatch() } }
 
     /// Whether fewer than `enough` are waiting and more may come; if so, `wake` tells when there are enough.
     private func wantsMore(than enough: Int) -> Bool {

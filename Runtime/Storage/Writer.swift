@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
     import Glibc
@@ -25,6 +26,9 @@ package struct WriterStatistics: Sendable, Hashable {
 /// not take even that, all fail, and so does at once what comes then, until a probe has succeeded. A caller whose task is cancelled
 /// gets its result all the same: what is recorded never depends on who still listens.
 final class Writer: Sendable {
+    /// Before a batch: a lane that gets the processor needs another turn for what its workers have answered meanwhile.
+    private static let yields = 2
+
     private let database: DatabaseQueue
     private let options: Options
     private let load: QueueLoad
@@ -114,7 +118,12 @@ final class Writer: Sendable {
     private func writeAll() {
         let batch = Batch(database: database, options: options, load: load, followed: followed, recent: recent)
         var gathering = Gathering()
-        while var units = waiting.next(gathering) {
+        var courtesy = Courtesy()
+        while waiting.awaits(gathering) {
+            // Those who share this processor, and have just been answered, come back first: that makes larger batches.
+            for _ in 0..<Self.yields { courtesy.yield() }
+            var units = waiting.take()
+            if units.isEmpty { continue }
             busy.store(true, ordering: .relaxed)
             let start = ContinuousClock.now
             let failure = commit(&units, in: batch)
@@ -135,7 +144,7 @@ final class Writer: Sendable {
     /// Commits `units`, together if possible. Returns why the store can take no more.
     private func commit(_ units: inout [any Unit], in batch: Batch) -> StorageError? {
         do throws(StorageError) {
-            try batch.run(&units) { waiting.more() }
+            try batch.run(&units) { waiting.take() }
             return nil
         } catch {
             if let failure = cover(error, in: batch) {
