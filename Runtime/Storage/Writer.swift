@@ -26,9 +26,6 @@ package struct WriterStatistics: Sendable, Hashable {
 /// not take even that, all fail, and so does at once what comes then, until a probe has succeeded. A caller whose task is cancelled
 /// gets its result all the same: what is recorded never depends on who still listens.
 final class Writer: Sendable {
-    /// Before a batch: a lane that gets the processor needs another turn for what its workers have answered meanwhile.
-    private static let yields = 2
-
     private let database: DatabaseQueue
     private let options: Options
     private let load: QueueLoad
@@ -121,7 +118,7 @@ final class Writer: Sendable {
         var courtesy = Courtesy()
         while waiting.awaits(gathering) {
             // Those who share this processor, and have just been answered, come back first: that makes larger batches.
-            for _ in 0..<Self.yields { courtesy.yield() }
+            courtesy.yield()
             var units = waiting.take()
             if units.isEmpty { continue }
             busy.store(true, ordering: .relaxed)
