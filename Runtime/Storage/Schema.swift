@@ -50,7 +50,12 @@ enum Schema {
         let file = try DatabaseQueue(path: path, configuration: configuration)
         try file.writeWithoutTransaction { database in
             // GRDB chooses NORMAL for WAL, which may lose commits at a power cut.
-            let pragmas = ["synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"]
+            // What does not fit into the cache must not go to the WAL before the end of its transaction: SQLite 3.40, which
+            // Debian 12 has, can leave wrong checksums there when a savepoint is undone after that, and a recovery would
+            // end before it. So the cache grows, by what one batch may be.
+            let pragmas = [
+                "synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864", "cache_spill = OFF",
+            ]
             for pragma in pragmas + options.pragmas { try database.execute(sql: "PRAGMA " + pragma) }
         }
         // Makes durable what a host that died has left in the WAL, before anybody acts on it. Its last commit may be
