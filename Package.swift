@@ -75,7 +75,7 @@ let package = Package(
         .target(
             name: "Storage", dependencies: ["CSQLite", "Threads", "Manifests", "Events", .grdb, .sqlite],
             path: "Runtime/Storage"),
-        .systemLibrary(name: "CSQLite", path: "Runtime/CSQLite"),
+        .target(name: "CSQLite", path: "Runtime/CSQLite"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),

@@ -21,8 +21,11 @@ package final class Store: Sendable {
     private let folder: Mutex<DataFolder?>
     let followed = FollowedKeys()
 
-    /// Once, before the first file is opened.
-    private static let memoryIsNotCounted: Void = sqlite_config_no_memory_status()
+    /// Once, before the first file is opened. Where it fails, SQLite does without.
+    private static let isConfigured: Void = {
+        sqlite_config_no_memory_status()
+        _ = sqlite_write_wal_in_one_piece()
+    }()
 
     /// Opens `directory/apus.db`, creating both where they are missing, brings the schema up to date, and takes the
     /// lock that keeps a second host out. Running invocations of a host that died are waiting again afterwards; the
@@ -41,7 +44,7 @@ package final class Store: Sendable {
         now: @escaping @Sendable () -> WallTime = { .now() }, trace: (@Sendable (String) -> Void)? = nil,
         profile: (@Sendable (_ sql: String, _ steps: Int) -> Void)? = nil, weaknesses: Set<Weakness> = []
     ) throws {
-        _ = Self.memoryIsNotCounted
+        _ = Self.isConfigured
         let folder = try DataFolder(directory)
         let options = Options(
             pragmas: pragmas, trace: trace, profile: profile, results: results, now: now, weaknesses: weaknesses)

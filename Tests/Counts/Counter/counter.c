@@ -82,3 +82,8 @@ int fdatasync(int file) {
     count(&counts->syncs);
     return (int)syscall(SYS_fdatasync, file);
 }
+
+ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t start) {
+    count(&counts->writes);
+    return syscall(SYS_pwrite64, file, bytes, size, start);
+}

@@ -26,6 +26,7 @@ struct CountTests {
                         after.statements - before.statements <= change.statements,
                         "statements of SQLite of 1,000 times \(change.name)")
                     #expect(after.syncs - before.syncs <= change.syncs, "syncs of 1,000 times \(change.name)")
+                    #expect(after.writes - before.writes <= change.writes, "writes of 1,000 times \(change.name)")
                 }
             }
         }
@@ -79,12 +80,13 @@ private struct CallCounts {
     var allocations: Int
     var statements: Int
     var syncs: Int
+    var writes: Int
 
     init(_ path: String) throws {
         let words = try Data(contentsOf: URL(fileURLWithPath: path)).withUnsafeBytes {
-            (0..<3).map { [bytes = $0] in Int(bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
+            (0..<4).map { [bytes = $0] in Int(bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
         }
-        (allocations, statements, syncs) = (words[0], words[1], words[2])
+        (allocations, statements, syncs, writes) = (words[0], words[1], words[2], words[3])
     }
 }
 

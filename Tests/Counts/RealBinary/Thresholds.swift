@@ -22,11 +22,12 @@ enum Thresholds {
     /// From one look for orphans to the next, at least.
     static let look = Duration.milliseconds(20)
 
-    /// Statements of SQLite, and syncs (a checkpoint of the WAL is three more), of 1,000 requests, each of which commits alone.
+    /// Statements of SQLite, syncs (a checkpoint of the WAL is three more) and writes to files (a checkpoint is one for each
+    /// page more), of 1,000 requests, each of which commits alone.
     static let changes = [
-        Change("a read and a write of one key", "/change/add", statements: 4_100, syncs: 1_010),
-        Change("an increment of one key", "/change/increment", statements: 5_100, syncs: 1_010),
-        Change("a request for later", "/change/get", queued: true, statements: 4_100, syncs: 1_010),
+        Change("a read and a write of one key", "/change/add", statements: 4_100, syncs: 1_010, writes: 1_100),
+        Change("an increment of one key", "/change/increment", statements: 5_100, syncs: 1_010, writes: 1_100),
+        Change("a request for later", "/change/get", queued: true, statements: 4_100, syncs: 1_010, writes: 1_100),
     ]
 }
 
@@ -52,12 +53,14 @@ struct Change {
     let queued: Bool
     let statements: Int
     let syncs: Int
+    let writes: Int
 
-    init(_ name: String, _ path: String, queued: Bool = false, statements: Int, syncs: Int) {
+    init(_ name: String, _ path: String, queued: Bool = false, statements: Int, syncs: Int, writes: Int) {
         self.name = name
         self.path = path
         self.queued = queued
         self.statements = statements
         self.syncs = syncs
+        self.writes = writes
     }
 }

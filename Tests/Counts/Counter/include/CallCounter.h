@@ -15,6 +15,8 @@ struct call_counts {
     uint64_t statements;
     /// fsync and fdatasync.
     uint64_t syncs;
+    /// pwrite, by which SQLite writes its files.
+    uint64_t writes;
 };
 
 #endif
