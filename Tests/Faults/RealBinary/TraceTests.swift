@@ -66,9 +66,9 @@ enum Strace {
                 atPath: folder + "/manifests", withIntermediateDirectories: true)
             try manifest.write(toFile: folder + "/manifests/serial.yaml", atomically: true, encoding: .utf8)
             let trace = folder + "/trace"
-            // A page of the log has 4 KiB. With -D the host is the child, and strace its grandchild.
+            // The host writes less than 128 KiB to the log at once. With -D the host is the child, and strace its grandchild.
             let launcher = [
-                program, "-D", "-f", "-yy", "-s", "8192", "-o", trace, "-e",
+                program, "-D", "-f", "-yy", "-s", "131072", "-o", trace, "-e",
                 "trace=write,writev,pwrite64,sendto,sendmsg,fsync,fdatasync",
             ]
             let board = HostBoard()
