@@ -8,6 +8,9 @@
 // - before the file is read, synced, cut off, or asked for its size by whoever writes it.
 //
 // What is written elsewhere than at the end goes to the file at once, after what was gathered.
+//
+// A transaction must not begin to write before it commits (`PRAGMA cache_spill = OFF`): nothing says here that one is undone,
+// and what it has left would go to the file with the next one.
 
 #include "CSQLite.h"
 
@@ -16,7 +19,7 @@
 #include <string.h>
 
 // As https://www.sqlite.org/fileformat2.html#the_write_ahead_log says.
-enum { FRAME_HEAD = 24, COMMIT_SIZE = 4 };
+enum { FRAME_HEAD = 24, SIZE_AFTER_COMMIT = 4, SIZE_BYTES = 4 };
 
 // SQLite's own writing takes less than 128 KiB at a time.
 enum { MOST_GATHERED = 120 << 10 };
@@ -50,21 +53,21 @@ static int write_gathered(sqlite3_file *file) {
 }
 
 static int ends_transaction(const unsigned char *bytes, int count) {
-    static const unsigned char none[COMMIT_SIZE];
-    return count == FRAME_HEAD && memcmp(bytes + 4, none, sizeof none) != 0;
+    static const unsigned char none[SIZE_BYTES];
+    return count == FRAME_HEAD && memcmp(bytes + SIZE_AFTER_COMMIT, none, sizeof none) != 0;
 }
 
-static int append(struct wal_file *wal, const void *bytes, int count, sqlite3_int64 start) {
+static void gather(struct wal_file *wal, const void *bytes, int count, sqlite3_int64 start) {
     if (wal->count == 0) wal->start = start;
     memcpy(wal->gathered + wal->count, bytes, (size_t)count);
     wal->count += count;
-    wal->end = start + count;
-    return SQLITE_OK;
 }
 
 static int wal_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 start) {
     struct wal_file *wal = (struct wal_file *)file;
     int is_next = start == wal->end && wal->count + count <= MOST_GATHERED;
+    int ends = wal->commits;
+    wal->commits = 0;
     int code = is_next ? SQLITE_OK : write_gathered(file);
     if (code != SQLITE_OK) return code;
     // It begins anew.
@@ -72,20 +75,19 @@ static int wal_write(sqlite3_file *file, const void *bytes, int count, sqlite3_i
     if (wal->gathered == NULL) wal->gathered = malloc(MOST_GATHERED);
     if (start < wal->end || count > MOST_GATHERED || wal->gathered == NULL) {
         code = write_inner(file, bytes, count, start);
-        if (wal->end < start + count) wal->end = start + count;
+        if (code != SQLITE_OK) return code;
     } else {
-        code = append(wal, bytes, count, start);
+        gather(wal, bytes, count, start);
     }
-    int ends = wal->commits;
+    if (wal->end < start + count) wal->end = start + count;
     wal->commits = ends_transaction(bytes, count);
-    return ends && code == SQLITE_OK ? write_gathered(file) : code;
+    return ends ? write_gathered(file) : SQLITE_OK;
 }
 
+// What is gathered now was never committed.
 static int wal_close(sqlite3_file *file) {
-    int code = write_gathered(file);
     free(((struct wal_file *)file)->gathered);
-    int closed = inner(file)->pMethods->xClose(inner(file));
-    return code == SQLITE_OK ? closed : code;
+    return inner(file)->pMethods->xClose(inner(file));
 }
 
 static int wal_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 start) {

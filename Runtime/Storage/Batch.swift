@@ -92,16 +92,12 @@ final class Batch {
             try begin(database, connection)
             try write(&units, joining: joining, to: connection)
             isCommitting = true
-            if !written.all.isEmpty { recent.commitBegins(written.all) }
-            try connection.run("COMMIT")
-            if !written.all.isEmpty { recent.commitEnds(written.all) }
+            try recent.committing(written.all) { try connection.run("COMMIT") }
             written.removeAll()
             ledger.committed()
             cautious = max(0, cautious - 1)
         } catch {
-            let failure = undone(database, connection, because: error, isCommitting)
-            if isCommitting, !written.all.isEmpty { recent.commitEnds([]) }
-            throw failure
+            throw undone(database, connection, because: error, isCommitting)
         }
     }
 

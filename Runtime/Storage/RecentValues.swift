@@ -1,8 +1,8 @@
 import Events
 import Synchronization
 
-/// Values of keys that were read or written lately, as a read of the database that begins now would find them: that takes
-/// ten times as long.
+/// Values of keys that were read from the file or written lately, as a read of the database that begins now would find them:
+/// that takes ten times as long. What another program writes into the file is not noticed.
 ///
 /// The writer takes out what a transaction has written before it commits, and puts the new values in after. What was read
 /// before the end of a commit, and comes after its begin, stays out.
@@ -18,6 +18,14 @@ final class RecentValues: Sendable {
         /// Odd while one is under way.
         var commits = 0
         var isClosed = false
+
+        mutating func set(_ write: WrittenValues.Entry) {
+            if let value = write.value {
+                values.set(value, version: write.version, of: write.key, in: write.namespace)
+            } else {
+                values.remove(write.key, in: write.namespace)
+            }
+        }
     }
 
     private let state: Mutex<State>
@@ -40,27 +48,18 @@ final class RecentValues: Sendable {
         }
     }
 
-    /// To be called before a transaction commits which has written this.
-    func commitBegins(_ writes: [WrittenValues.Entry]) {
+    /// Commits with `body` a transaction that has written this, in this order. Whoever is told afterwards finds it here.
+    func committing(_ writes: [WrittenValues.Entry], _ body: () throws -> Void) rethrows {
+        if writes.isEmpty { return try body() }
         state.withLock { state in
             state.commits += 1
             for write in writes { state.values.remove(write.key, in: write.namespace) }
         }
-    }
-
-    /// To be called after that, before anybody hears of it.
-    ///
-    /// - Parameter writes: in their order; none where the transaction was undone.
-    func commitEnds(_ writes: [WrittenValues.Entry]) {
+        defer { state.withLock { $0.commits += 1 } }
+        try body()
+        // At once, since a key may have been written twice.
         state.withLock { state in
-            state.commits += 1
-            for write in writes {
-                if let value = write.value {
-                    state.values.set(value, version: write.version, of: write.key, in: write.namespace)
-                } else {
-                    state.values.remove(write.key, in: write.namespace)
-                }
-            }
+            for write in writes { state.set(write) }
         }
     }
 
@@ -85,6 +84,9 @@ final class WrittenValues {
         var version: Int64
     }
 
+    /// More take memory only for as long as they are here.
+    private static let usual = 4096
+
     /// In their order; those of the unit that runs now come last.
     private(set) var all: [Entry] = []
     /// By units that stay.
@@ -101,7 +103,7 @@ final class WrittenValues {
 
     /// The transaction has ended.
     func removeAll() {
-        all.removeAll(keepingCapacity: true)
+        all.removeAll(keepingCapacity: all.count <= Self.usual)
         kept = 0
     }
 }

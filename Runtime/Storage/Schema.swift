@@ -50,12 +50,7 @@ enum Schema {
         let file = try DatabaseQueue(path: path, configuration: configuration)
         try file.writeWithoutTransaction { database in
             // GRDB chooses NORMAL for WAL, which may lose commits at a power cut.
-            // What does not fit into the cache must not go to the WAL before the end of its transaction: SQLite 3.40, which
-            // Debian 12 has, can leave wrong checksums there when a savepoint is undone after that, and a recovery would
-            // end before it. So the cache grows, by what one batch may be.
-            let pragmas = [
-                "synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864", "cache_spill = OFF",
-            ]
+            let pragmas = ["synchronous = FULL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"]
             for pragma in pragmas + options.pragmas { try database.execute(sql: "PRAGMA " + pragma) }
         }
         // Makes durable what a host that died has left in the WAL, before anybody acts on it. Its last commit may be
@@ -69,6 +64,11 @@ enum Schema {
         }
         try Migrations.migrator.migrate(file)
         try file.writeWithoutTransaction { database in
+            // What does not fit into the cache must not go to the WAL before the end of its transaction: SQLite 3.40, which
+            // Debian 12 has, can leave wrong checksums there when a savepoint is undone after that, and a recovery would
+            // end before it. So the cache grows, by what one batch may be; a migration, which has no savepoints and may
+            // change all that there is, comes before.
+            try database.execute(sql: "PRAGMA cache_spill = OFF")
             let connection = Connection(of: database, options: options)
             try touchAll(connection)
             // A host that dies between the two must not leave counts that are wrong.

@@ -3,8 +3,8 @@ package import Events
 import GRDB
 import Synchronization
 
-/// Everything that lasts: one SQLite file in WAL mode with `synchronous=FULL`, one writer thread with group commit. The
-/// values of the keys that were used last are in memory, too.
+/// Everything that lasts: one SQLite file in WAL mode with `synchronous=FULL`, one writer thread with group commit. Values
+/// that were read or written lately are in memory, too.
 ///
 /// Its verbs are those of the domain, so that another engine can take its place. Each change is on disk when its verb
 /// returns; one that throws has changed nothing. Reads see one instant, never wait for the writer, and run on the

@@ -81,7 +81,7 @@ struct ValueRing: ~Copyable {
         }
     }
 
-    func remove(_ key: StateKey, in namespace: String) {
+    mutating func remove(_ key: StateKey, in namespace: String) {
         Self.withName(of: key, in: namespace) { remove($0) }
     }
 
@@ -97,6 +97,8 @@ extension ValueRing {
             key.withUTF8 { key in
                 let (namespace, key) = (UnsafeRawBufferPointer(namespace), UnsafeRawBufferPointer(key))
                 var hasher = Hasher()
+                // Where it ends counts, too.
+                hasher.combine(namespace.count)
                 hasher.combine(bytes: namespace)
                 hasher.combine(bytes: key)
                 return body(Name(namespace: namespace, key: key, hash: hasher.finalize()))

@@ -72,7 +72,7 @@ final class Waiting: Sendable {
         return state.withLock { !$0.isClosed || !$0.units.isEmpty }
     }
 
-    /// The next batch: those that have come by now. May be empty, when they were refused meanwhile.
+    /// As many of those that have come by now as go together; none where they were refused meanwhile.
     func take() -> [any Unit] { state.withLock { $0.takeBatch() } }
 
     /// Whether fewer than `enough` are waiting and more may come; if so, `wake` tells when there are enough.

@@ -36,14 +36,13 @@ struct RecentValuesTests {
     @Test("what was read before the end of a commit does not come in after its begin")
     func late() throws {
         let before = try #require(missing())
-        recent.commitBegins([entry([2])])
-        let within = try #require(missing())
-        for commits in [before, within] {
-            recent.keep(VersionedValue(value: [1], version: 1), of: "a", in: "n", missingAt: commits)
-            #expect(read() == nil)
+        try recent.committing([entry(nil)]) {
+            for commits in [before, try #require(missing())] {
+                recent.keep(VersionedValue(value: [1], version: 1), of: "a", in: "n", missingAt: commits)
+                #expect(read() == nil)
+            }
         }
-        recent.commitEnds([entry(nil)])
-        for commits in [before, within] {
+        for commits in [before, before + 1] {
             recent.keep(VersionedValue(value: [1], version: 1), of: "a", in: "n", missingAt: commits)
             #expect(read() == nil)
         }
@@ -51,26 +50,25 @@ struct RecentValuesTests {
 
     @Test("while a commit is under way nobody finds what it changes; after it all find the last value")
     func commit() {
-        recent.commitBegins([entry([1])])
-        recent.commitEnds([entry([1])])
+        recent.committing([entry([1])]) {}
         #expect(read() == [1])
-        let writes = [entry([2], version: 2), entry([3], version: 3), entry([4], "b", version: 4)]
-        recent.commitBegins(writes)
-        #expect(read() == nil && read("b") == nil)
-        recent.commitEnds(writes)
+        recent.committing([entry([2], version: 2), entry([3], version: 3), entry([4], "b", version: 4)]) {
+            #expect(read() == nil && read("b") == nil)
+        }
         #expect(read() == [3] && read("b") == [4])
-        recent.commitBegins([entry(nil)])
-        recent.commitEnds([entry(nil)])
+        recent.committing([entry([5], version: 5), entry(nil)]) {}
         #expect(read() == nil && read("b") == [4])
     }
 
-    @Test("after a commit that failed the database is asked")
-    func failedCommit() {
-        recent.commitBegins([entry([1])])
-        recent.commitEnds([entry([1])])
-        recent.commitBegins([entry([2], version: 2)])
-        recent.commitEnds([])
+    @Test("after a commit that failed the database is asked, and what is found there is kept")
+    func failedCommit() throws {
+        recent.committing([entry([1])]) {}
+        #expect(throws: StateError.self) {
+            try recent.committing([entry([2], version: 2)]) { throw StateError(.invalid, "") }
+        }
         #expect(read() == nil)
+        recent.keep(VersionedValue(value: [1], version: 1), of: "a", in: "n", missingAt: try #require(missing()))
+        #expect(read() == [1])
     }
 
     // MARK: In a store
@@ -143,6 +141,8 @@ struct RecentValuesTests {
         try await withStore { (store, _) async throws in
             let progress = Progress()
             try await withThrowingTaskGroup { group in
+                // Also where one of them fails.
+                defer { progress.isOver.store(true, ordering: .relaxed) }
                 for key in Progress.keys { group.addTask { try await progress.write(key, in: store) } }
                 group.addTask { try await progress.read(store) { try await store.number($0) } }
                 group.addTask { try await progress.read(store) { try store.scannedNumber($0) } }

