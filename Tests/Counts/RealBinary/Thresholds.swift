@@ -25,9 +25,9 @@ enum Thresholds {
     /// Statements of SQLite, syncs (a checkpoint of the WAL is three more) and writes to files (a checkpoint is one for each
     /// page more), of 1,000 requests, each of which commits alone.
     static let changes = [
-        Change("a read and a write of one key", "/change/add", statements: 4_100, syncs: 1_010, writes: 1_100),
+        Change("a read and a write of one key", "/change/add", statements: 3_100, syncs: 1_010, writes: 1_100),
         Change("an increment of one key", "/change/increment", statements: 5_100, syncs: 1_010, writes: 1_100),
-        Change("a request for later", "/change/get", queued: true, statements: 4_100, syncs: 1_010, writes: 1_100),
+        Change("a request for later", "/change/get", queued: true, statements: 4_100, syncs: 1_010, writes: 1_200),
     ]
 }
 
