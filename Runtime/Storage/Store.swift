@@ -33,7 +33,7 @@ package final class Store: Sendable {
     ///
     /// - Parameters:
     ///   - pragmas: more settings of each connection, such as `cache_size = -65536`
-    ///     (https://www.sqlite.org/pragma.html). They come last, so that they win.
+    ///     (https://www.sqlite.org/pragma.html). They come last, so that they win, but over `cache_spill`.
     ///   - results: how long the result of an asynchronous invocation is kept.
     ///   - now: the wall clock, by which rows are stamped; the caller says itself what time it is where a verb asks.
     ///   - trace: is told the SQL of each statement that runs, on the thread that runs it.
