@@ -158,6 +158,8 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 }
 
 int sqlite_write_wal_in_one_piece(void) {
+    // Once more, it would find itself.
+    if (system_files != NULL) return SQLITE_OK;
     system_files = sqlite3_vfs_find(NULL);
     if (system_files == NULL) return SQLITE_ERROR;
     files = *system_files;

@@ -76,7 +76,7 @@ extension Store {
     }
 
     /// The same without a task: calls `then` after the `fsync`, on the writer's thread, which waits meanwhile; where nothing
-    /// can be written, at once.
+    /// can be written, at once. `then` must not be the last to hold the store, which waits for that thread when it goes.
     package func commit(_ commit: Commit, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void) {
         writer.submit(
             PendingCommit(

@@ -86,6 +86,42 @@ struct WireContractTests {
         }
     }
 
+    @Test("reads no more than 16 MiB of what waits for a commit")
+    func waitingOperations() async throws {
+        let (size, count) = (1 << 20, 40)
+        let commit = encode(Frame(call: 1, .state(request: 0, scope: 1, .commit)))
+        // The value follows.
+        var head = encode(Frame(call: 1, .state(request: 0, scope: 2, .set(key: "a", value: []))))
+        let payload = head.count - Frame.headerSize + size
+        head.replaceSubrange(0..<4, with: withUnsafeBytes(of: UInt32(payload).littleEndian, Array.init))
+        head.replaceSubrange((head.count - 4)..., with: withUnsafeBytes(of: UInt32(size).littleEndian, Array.init))
+        let script = """
+            \(printf(commit))
+            for i in {1..\(count)}; do
+                \(printf(head))
+                (sleep 1; echo "waits with $i of \(count)") 3>&- & watch=$!
+                head -c \(size) /dev/zero >&3
+                kill $watch
+            done
+            \(printf(encode(Frame(call: 1, Self.response))))
+            """
+        try await World.with(worker(script)) { world in
+            let (isOver, end) = AsyncStream.makeStream(of: Void.self)
+            let state = MemoryState { for await _ in isOver { return } }
+            async let text = world.request("/", state: state).text()
+            // Some were read, and are not all.
+            #expect(
+                await eventually {
+                    (16...20).contains { world.lines.first(.stdout, containing: "waits with \($0) ") != nil }
+                })
+            #expect(state.operations.isEmpty)
+            end.yield()
+            let answer = try await text
+            #expect(answer == "ok")
+            #expect(state.operations.count == count)
+        }
+    }
+
     @Test("ends a worker that closes its connection and stays")
     func closedSocket() async throws {
         try await World.with(worker("exec 3>&-")) { world in

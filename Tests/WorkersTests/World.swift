@@ -124,12 +124,16 @@ final class MemoryState: CallState {
     private let values = Mutex<[String: [UInt8]]>([:])
     private let log = Mutex<[StateOperation]>([])
     private let commits = Mutex<[StateScope]>([])
+    private let beforeCommit: @Sendable () async -> Void
+
+    init(beforeCommit: @escaping @Sendable () async -> Void = {}) { self.beforeCommit = beforeCommit }
 
     var operations: [StateOperation] { log.withLock { $0 } }
     /// The scopes that were committed.
     var committed: [StateScope] { commits.withLock { $0 } }
 
-    func commit(_ scope: StateScope) -> Result<StateResult, StateError> {
+    func commit(_ scope: StateScope) async -> Result<StateResult, StateError> {
+        await beforeCommit()
         commits.withLock { $0.append(scope) }
         return .success(.done)
     }

@@ -12,7 +12,7 @@ extension ApusConnection {
         let operation = ApusCall.Operation(request: request, scope: scope, operation: operation)
         if call.isCommitting {
             call.operations.append(operation)
-            waitingOperations += 1
+            waitingOperations.add(operation.operation)
         } else {
             perform(operation, of: call)
         }
@@ -34,8 +34,9 @@ extension ApusConnection {
     /// Does what has waited for a commit, up to the next one.
     private func goOn(with call: ApusCall) {
         while !call.isCommitting, !call.operations.isEmpty {
-            waitingOperations -= 1
-            perform(call.operations.removeFirst(), of: call)
+            let operation = call.operations.removeFirst()
+            waitingOperations.remove(operation.operation)
+            perform(operation, of: call)
         }
         if !call.isCommitting { deliver(call) }
     }
@@ -51,6 +52,42 @@ extension ApusConnection {
     private func refuse(_ id: UInt32, _ request: UInt32, _ message: String) {
         guard request != 0 else { return }
         send(Frame(call: id, .stateReply(request: request, .failed(code: "invalid", message: message))))
+    }
+}
+
+/// State operations that wait for a commit. Their values count as well, since what is wrong with one is found when its turn
+/// comes: without that, a worker could fill the host's memory while the disk is slow.
+struct WaitingOperations {
+    var count = 0
+    var bytes = 0
+
+    mutating func add(_ operation: StateRequest) {
+        count += 1
+        bytes += operation.size
+    }
+
+    mutating func remove(_ operation: StateRequest) {
+        count -= 1
+        bytes -= operation.size
+    }
+
+    func exceeds(_ most: Self, divided divisor: Int) -> Bool {
+        count > most.count / divisor || bytes > most.bytes / divisor
+    }
+}
+
+extension StateRequest {
+    /// About how many bytes it holds.
+    fileprivate var size: Int {
+        switch self {
+        case .get(let key), .delete(let key), .increment(let key, _): key.utf8.count
+        case .set(let key, let value): key.utf8.count + value.count
+        case .list(let prefix, let after, _): prefix.utf8.count + (after?.utf8.count ?? 0)
+        case .send(let message):
+            message.target.utf8.count + message.data.count
+                + message.attributes.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        case .commit, .abandon: 0
+        }
     }
 }
 

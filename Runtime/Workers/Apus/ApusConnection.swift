@@ -15,8 +15,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     static let window = 256 << 10
     /// What a worker gets from its start to its first frame.
     private static let startLimit = TimeAmount.seconds(10)
-    /// State operations that may wait, of all calls, before nothing more is read.
-    private static let operationLimit = 1024
+    /// What may wait, of all calls, before nothing more is read.
+    private static let mostWaiting = WaitingOperations(count: 1024, bytes: 16 << 20)
 
     enum Phase {
         /// Until HELLO.
@@ -37,7 +37,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The earliest deadline, which is being watched.
     var alarm: (deadline: NIODeadline, timer: Scheduled<Void>)?
     /// Of all calls.
-    var waitingOperations = 0 { didSet { adjustReading() } }
+    var waitingOperations = WaitingOperations() { didSet { adjustReading() } }
     /// Why the worker is being stopped, once a call gave reason to.
     var stopReason: String?
     /// The last call that ended and left none running, for lines that arrive after it.
@@ -222,9 +222,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Reads nothing while the worker does not read, or while its operations pile up.
     func adjustReading() {
         guard let context = channelContext else { return }
-        let limit = isPaused ? Self.operationLimit / 2 : Self.operationLimit
         let isBehind = memory == nil ? !context.channel.isWritable : isBacklogged
-        let shouldPause = isBehind || waitingOperations > limit
+        let shouldPause = isBehind || waitingOperations.exceeds(Self.mostWaiting, divided: isPaused ? 2 : 1)
         guard shouldPause != isPaused else { return }
         isPaused = shouldPause
         guard memory == nil else { return shouldPause ? () : process.lane.memories.attend(to: self) }
