@@ -52,8 +52,9 @@ struct ValueRingTests {
         var ring = ValueRing(bytes: Self.capacity)
         for index in 0..<1000 { ring.set(value(500), version: Int64(index + 1), of: "key \(index)", in: "n") }
         let found = (0..<1000).filter { ring.value(of: "key \($0)", in: "n") != nil }
-        // Five that share four places of the index are rare.
-        #expect(found.last == 999 && found[0] >= 880 && (100...120).contains(found.count))
+        #expect(found.last == 999 && (100...120).contains(found.count))
+        // The last ones, but for some that share four places of the index with four others, which is rare.
+        #expect(found[0] >= 880 && 1000 - found[0] - found.count <= 2)
     }
 
     @Test("whatever is found is what was set last", arguments: [1, 2, 3])
