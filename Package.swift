@@ -36,8 +36,8 @@ let package = Package(
         .target(
             name: "Hosting",
             dependencies: [
-                "Admin", "WorkerAPI", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Manifests", "Events",
-                "Telemetry", .nio, .nioPosix, .lifecycle, .signals, .logging,
+                "Admin", "WorkerAPI", "Gateway", "Triggers", "Engine", "Workers", "Storage", "Threads", "Manifests",
+                "Events", "Telemetry", .nio, .nioPosix, .lifecycle, .signals, .logging,
             ],
             path: "Runtime/Hosting"),
         .target(
@@ -81,7 +81,8 @@ let package = Package(
         .target(name: "Events", path: "Runtime/Events"),
         .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
         .target(name: "Wire", path: "Runtime/Wire"),
-        .target(name: "Threads", path: "Runtime/Threads"),
+        .target(name: "Threads", dependencies: ["CSlice"], path: "Runtime/Threads"),
+        .systemLibrary(name: "CSlice", path: "Runtime/CSlice"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
         .systemLibrary(name: "CTimerfd", path: "Runtime/CTimerfd"),
         .target(name: "Apus", dependencies: ["CFork", "Threads", "Wire"], path: "Runtime/SDK/Apus"),
@@ -171,8 +172,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "CFaultControl", "FaultInjector", "Support", "CLI", "Hello", "Guestbook", "Tags", "Uptime", "Inbox",
-                "ContractWorker", .sqlite,
+                "CFaultControl", "FaultInjector", "Support", "CLI", "Threads", "Hello", "Guestbook", "Tags", "Uptime",
+                "Inbox", "ContractWorker", .sqlite,
             ],
             path: "Tests/EndToEnd", exclude: ["Servers"]),
         // The proof that nothing accepted is lost and nothing is applied twice: hosts and workers are killed under load.

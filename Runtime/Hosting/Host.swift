@@ -10,6 +10,7 @@ import NIOPosix
 import ServiceLifecycle
 import Storage
 import Telemetry
+import Threads
 import Triggers
 import UnixSignals
 import WorkerAPI
@@ -56,6 +57,7 @@ package struct Host: Sendable {
         let courtesies = (0..<configuration.lanes).map { _ in LaneCourtesy { store.isBusy } }
         let groups = courtesies.map { MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: $0) }
         let lanes = zip(groups, courtesies).map { Lane(loop: $0.next(), courtesy: $1) }
+        shortenSlices(of: lanes, logger)
         let supervisor = Supervisor(surroundings.notifySocket.map { NotifySocket(path: $0) }, logger: logger)
 
         let engine = InvocationEngine(store: store, logger: logger)
@@ -164,6 +166,18 @@ package struct Host: Sendable {
             + lanes.enumerated().map { index, lane in
                 Watchdog.Probe(name: "lane \(index)") { try? await lane.loop.submit {}.get() }
             }
+    }
+
+    private func shortenSlices(of lanes: [Lane], _ logger: Logger) {
+        for lane in lanes {
+            lane.loop.execute {
+                let code = Slice.short.take()
+                if code == 0 { return }
+                logger.info(
+                    "requests may wait longer for a processor: sched_setattr(2) is refused",
+                    metadata: ["error": "\(String(cString: strerror(code)))"])
+            }
+        }
     }
 
     /// Takes the address of the functions, and makes sure that the admin API can have its own.

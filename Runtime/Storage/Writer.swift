@@ -108,6 +108,9 @@ final class Writer: Sendable {
     }
 
     private func loop() {
+        // As the lanes have it: with the kernel's, they would keep it from its processor when it is woken. Where the
+        // kernel refuses it, the lanes say so.
+        Slice.short.take()
         writeAll()
         ended.signal()
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Support
 import Testing
+import Threads
 
 @Suite("The life of a host")
 struct HostLifeTests {
@@ -47,6 +48,28 @@ struct HostLifeTests {
         try await ApusHost.with(["worker": Self.worker()]) { host in
             #expect(host.log.contains("serves 1 function on http://127.0.0.1:\(host.port)"))
         }
+    }
+
+    @Test(
+        "lanes and the writer have short slices of the processors, and workers the kernel's",
+        .enabled(if: Slice.of().map { $0.microseconds > Slice.short.microseconds } ?? false))
+    func slices() async throws {
+        try await ApusHost.with(["worker": Self.worker()], arguments: ["--lanes", "3"]) { host in
+            #expect(try host.connect().request("GET", "/echo").status == 200)
+            let threads = try Self.threads(of: host.pid)
+            // The fourth is the writer.
+            #expect(threads.count { Slice.of($0) == .short } == 4)
+            let workers = try threads.flatMap { thread in
+                try String(contentsOfFile: "/proc/\(host.pid)/task/\(thread)/children", encoding: .utf8)
+                    .split(separator: " ").compactMap { Int32($0) }
+            }
+            #expect(!workers.isEmpty)
+            for worker in workers { #expect(try Self.threads(of: worker).allSatisfy { Slice.of($0) == Slice.of() }) }
+        }
+    }
+
+    private static func threads(of pid: Int32) throws -> [Int32] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").compactMap { Int32($0) }
     }
 
     @Test("says when it begins to stop, and at last that it has stopped")
