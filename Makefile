@@ -10,6 +10,14 @@ BENCH_PACKAGES := nginx-light wrk python3 gcc uwsgi-core uwsgi-plugin-python3
 
 SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# Release builds are optimized for what packaging/apus.proftext says of how often everything runs, by compilers that can
+# (`make profile` records it).
+PROFILE := $(CURDIR)/.build/apus-$(firstword $(shell cksum < packaging/apus.proftext)).profdata
+PROFDATA = $(shell swiftc -print-target-info | sed -n 's|.*"runtimeResourcePath" *: *"\(.*\)/lib/swift".*|\1/bin/llvm-profdata|p')
+FRONTEND := -Xswiftc -Xfrontend -Xswiftc
+PROFILED = $(RELEASE) $(if $(shell swiftc -help-hidden | grep -- -ir-profile-use),$(FRONTEND) -ir-profile-use=$(PROFILE))
+INSTRUMENTED := $(RELEASE) $(FRONTEND) -ir-profile-generate -Xswiftc -Xclang-linker -Xswiftc -fprofile-generate \
+	--scratch-path .build/instrumented
 TEST_PYTHON := .build/test-python
 WEEKDAY_PYTHON := .build/weekday-python
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
@@ -17,7 +25,7 @@ PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # Where `make install` puts things; the unit files say /usr/local, too.
 PREFIX := /usr/local
 
-.PHONY: help run install build test soak bench format lint clean packages test-packages python-packages bench-packages
+.PHONY: help run install build test soak bench profile format lint clean packages test-packages python-packages bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +33,8 @@ help: ## Says what there is to make
 run: build $(WEEKDAY_PYTHON)/ready ## Builds, and serves manifests/ on http://127.0.0.1:8080
 	.build/release/apus serve manifests --watch
 
-build: packages ## Builds .build/release/apus and the functions, with Swift linked in
-	$(RELEASE)
+build: packages $(PROFILE) ## Builds .build/release/apus and the functions, with Swift linked in
+	$(PROFILED)
 	install -D --mode=644 Runtime/SDK/python/apus.py .build/release/python/apus.py
 	# Workers may not write there, and compiling takes them longer than all else that they import.
 	if command -v python3 >/dev/null; then python3 -m compileall -q .build/release/python; fi
@@ -40,9 +48,9 @@ install: build ## Installs apus, its documents and its systemd units
 	install -D --mode=644 packaging/apus.sysusers $(DESTDIR)/usr/lib/sysusers.d/apus.conf
 	install -D --mode=644 --target-directory=$(DESTDIR)/etc/systemd/system packaging/*.service packaging/*.socket
 
-test: test-packages $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
+test: test-packages $(PROFILE) $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint ## Checks the format, builds and runs all tests
 	swift build --build-tests
-	$(RELEASE) --product Hello
+	$(PROFILED) --product Hello
 	python3 -m unittest discover --start-directory Tests/PythonSDKTests
 	python3 -m unittest discover --start-directory Tests/Benchmarks
 	# All at once, the tests would open thousands of files and hundreds of threads. Those with the real binary hold a
@@ -58,6 +66,19 @@ soak: test-packages ## Kills hosts and workers for 20 minutes and checks what ca
 
 bench: bench-packages build ## Measures Apus beside nginx, uwsgi and SQLite; BENCH='warm --quick'
 	Tests/Benchmarks/run $(BENCH)
+
+profile: bench-packages ## Records what runs how often, for release builds: packaging/apus.proftext
+	$(INSTRUMENTED) --product apus
+	$(INSTRUMENTED) --product Hello
+	$(INSTRUMENTED) --product Ledger
+	Tests/Benchmarks/profile $(PROFDATA)
+
+# With another profile the compiler would leave what it has compiled as it is: what it compares is the code before that
+# profile comes into play.
+$(PROFILE): packaging/apus.proftext
+	mkdir -p $(@D)
+	rm -rf $(@D)/apus-*.profdata $(@D)/*/release
+	$(PROFDATA) merge --output=$@ $<
 
 format: ## Formats the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
