@@ -12,10 +12,12 @@ SOURCES := Package.swift Runtime Functions Tests
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 # Release builds are optimized for what packaging/apus.proftext says of how often everything runs, by compilers that can
 # (`make profile` records it).
-PROFILE := $(CURDIR)/.build/apus-$(firstword $(shell cksum < packaging/apus.proftext)).profdata
-PROFDATA = $(shell swiftc -print-target-info | sed -n 's|.*"runtimeResourcePath" *: *"\(.*\)/lib/swift".*|\1/bin/llvm-profdata|p')
+PROFILE := .build/apus-$(firstword $(shell cksum < packaging/apus.proftext)).profdata
+PROFDATA = $(shell swiftc -print-target-info \
+	| sed -n 's|.*"runtimeResourcePath" *: *"\(.*\)/lib/swift".*|\1/bin/llvm-profdata|p')
 FRONTEND := -Xswiftc -Xfrontend -Xswiftc
-PROFILED = $(RELEASE) $(if $(shell swiftc -help-hidden | grep -- -ir-profile-use),$(FRONTEND) -ir-profile-use=$(PROFILE))
+PROFILED = $(RELEASE) $(if $(shell swiftc -help-hidden | grep -- -ir-profile-use), \
+	$(FRONTEND) '-ir-profile-use=$(CURDIR)/$(PROFILE)')
 INSTRUMENTED := $(RELEASE) $(FRONTEND) -ir-profile-generate -Xswiftc -Xclang-linker -Xswiftc -fprofile-generate \
 	--scratch-path .build/instrumented
 TEST_PYTHON := .build/test-python
@@ -25,7 +27,8 @@ PIP_INSTALL := pip install --quiet --disable-pip-version-check
 # Where `make install` puts things; the unit files say /usr/local, too.
 PREFIX := /usr/local
 
-.PHONY: help run install build test soak bench profile format lint clean packages test-packages python-packages bench-packages
+.PHONY: help run install build test soak bench profile format lint clean packages test-packages python-packages \
+	bench-packages
 
 help: ## Says what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,7 +80,7 @@ profile: bench-packages ## Records what runs how often, for release builds: pack
 # profile comes into play.
 $(PROFILE): packaging/apus.proftext
 	mkdir -p $(@D)
-	rm -rf $(@D)/apus-*.profdata $(@D)/*/release
+	rm -rf $(@D)/apus-*.profdata $(@D)/*-linux-gnu/release
 	$(PROFDATA) merge --output=$@ $<
 
 format: ## Formats the sources in place
