@@ -17,9 +17,9 @@ def merged(paths, tool):
 
 
 def frequent(text, enough=ENOUGH):
-    """A profile in LLVM's text format without the functions of which no part has run so often, and without those that are
-    named after the path of their object file: that is another one in each clone. Records end with an empty line; the first
-    has the profile's kind before it."""
+    """A profile in LLVM's text format without the functions of which no part has run so often, and without those that
+    are named after the path of their object file: that is another one in each clone. Records end with an empty line;
+    the first has the profile's kind before it."""
     kind, rest = re.match(r"((?:#.*\n)*:.*\n)([\s\S]*)", PATH.sub(";", text)).groups()
     records = (record.strip("\n") + "\n" for record in rest.split("\n\n") if record.strip())
     kept = (record for record in records if not record.startswith(";") and most(record) >= enough)
@@ -32,6 +32,6 @@ def most(record):
 
 
 def readable(record):
-    """With an explicit number of bitmap bytes behind the counts, none: LLVM takes a line that begins with a dollar for that
-    number, as the next record does whose function is in Swift."""
+    """With an explicit number of bitmap bytes behind the counts, none: LLVM takes a line that begins with a dollar for
+    that number, as the next record does whose function is in Swift."""
     return COUNTS.sub(lambda found: f"{found.group()}# Num Bitmap Bytes:\n$0\n", record)

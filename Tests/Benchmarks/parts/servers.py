@@ -174,10 +174,10 @@ def temporary_folder():
         yield pathlib.Path(name)
 
 
-def need(*tools):
+def need(*tools, target="bench"):
     for tool in tools:
         if shutil.which(str(tool)) is None:
-            sys.exit(f"{tool} is missing; run `make bench`")
+            sys.exit(f"{tool} is missing; run `make {target}`")
 
 
 @contextlib.contextmanager
