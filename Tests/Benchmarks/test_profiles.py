@@ -77,6 +77,5 @@ class Frequent(unittest.TestCase):
         self.assertTrue(text.endswith("2\nf:2000\n;$s4Wire4sideyyF:3000\n\n"))
 
 
-
 if __name__ == "__main__":
     unittest.main()

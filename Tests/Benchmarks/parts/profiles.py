@@ -11,9 +11,8 @@ PATH = re.compile(r"^/.*;", re.MULTILINE)
 
 def merged(paths, tool):
     """The sum of raw profiles, as text, without what has hardly run. `tool` is the toolchain's llvm-profdata."""
-    text = subprocess.run(
-        [tool, "merge", "--sparse", "--text", "--output=-", *paths], capture_output=True, text=True, check=True).stdout
-    return frequent(text)
+    command = [tool, "merge", "--sparse", "--text", "--output=-", *paths]
+    return frequent(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def frequent(text, enough=ENOUGH):
