@@ -64,7 +64,8 @@ let package = Package(
             dependencies: ["CTimerfd", "Engine", "Storage", "Manifests", "Schedules", "Events", .lifecycle, .logging],
             path: "Runtime/Triggers"),
         .target(
-            name: "Engine", dependencies: ["Workers", "Storage", "Manifests", "Events", .nio, .logging, .lifecycle],
+            name: "Engine",
+            dependencies: ["Workers", "Storage", "Wire", "Manifests", "Events", .nio, .logging, .lifecycle],
             path: "Runtime/Engine"),
         .target(
             name: "Workers",
@@ -73,14 +74,15 @@ let package = Package(
             ],
             path: "Runtime/Workers"),
         .target(
-            name: "Storage", dependencies: ["CSQLite", "Threads", "Manifests", "Events", .grdb, .sqlite],
+            name: "Storage", dependencies: ["CSQLite", "Threads", "Wire", "Manifests", "Events", .grdb, .sqlite],
             path: "Runtime/Storage"),
         .target(name: "CSQLite", path: "Runtime/CSQLite"),
         .target(name: "Manifests", dependencies: ["Schedules", "Events", .yams], path: "Runtime/Manifests"),
         .target(name: "Schedules", dependencies: ["Events"], path: "Runtime/Schedules"),
         .target(name: "Events", path: "Runtime/Events"),
         .target(name: "Telemetry", dependencies: ["Events", .logging], path: "Runtime/Telemetry"),
-        .target(name: "Wire", path: "Runtime/Wire"),
+        .target(name: "Wire", dependencies: ["CMemory"], path: "Runtime/Wire"),
+        .systemLibrary(name: "CMemory", path: "Runtime/CMemory"),
         .target(name: "Threads", dependencies: ["CSlice"], path: "Runtime/Threads"),
         .systemLibrary(name: "CSlice", path: "Runtime/CSlice"),
         .target(name: "CProcess", path: "Runtime/CProcess"),
@@ -126,7 +128,7 @@ let package = Package(
             ],
             path: "Tests/WorkersTests", exclude: ["Servers"]),
         .testTarget(
-            name: "StorageTests", dependencies: ["Storage", "Manifests", "Events", "Support", .grdb],
+            name: "StorageTests", dependencies: ["Storage", "Wire", "Manifests", "Events", "Support", .grdb],
             path: "Tests/StorageTests"),
         .testTarget(
             name: "EngineTests",

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,25 +31,6 @@ ssize_t apus_send_descriptors(int socket, const void *bytes, size_t size, const 
     do sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
-}
-
-// Since Linux 6.3.
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-
-int apus_shared_memory(size_t size) {
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int descriptor = memfd_create("apus", flags | MFD_NOEXEC_SEAL);
-    if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("apus", flags);
-    if (descriptor < 0) return -errno;
-    if (ftruncate(descriptor, (off_t)size) < 0
-        || fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-        const int error = errno;
-        close(descriptor);
-        return -error;
-    }
-    return descriptor;
 }
 
 int apus_pidfd_open(pid_t pid) {

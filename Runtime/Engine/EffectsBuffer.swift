@@ -56,6 +56,9 @@ package struct EffectsBuffer: Sendable {
         case .list(let prefix, let after, let limit):
             let hidden = effects.writes.count { $0.key.hasPrefix(StateKey(prefix)) }
             return .scan(prefix: prefix, after: after, limit: min(limit, Self.maximumLimit) + hidden)
+        case .found(let key, let value, let version, let isRead):
+            let found = VersionedValue(value: value, version: version)
+            return .none(take(found, of: StateKey(key), isRead: isRead))
         case .send, .abandon: return .none(.success(.done))
         }
     }
@@ -74,7 +77,7 @@ package struct EffectsBuffer: Sendable {
             let key = StateKey(key)
             if let error = remember(value, of: key, isRead: false) { return .failure(error) }
             return increment(key, by: amount, over: value?.value)
-        case .set, .delete, .list, .send, .abandon: return .success(.done)
+        case .set, .delete, .list, .send, .abandon, .found: return .success(.done)
         }
     }
 
@@ -134,6 +137,18 @@ package struct EffectsBuffer: Sendable {
     private mutating func lookup(_ key: String, for operation: StateOperation) -> Lookup {
         guard let known = keys[StateKey(key)]?.found else { return .value(key: key) }
         return .none(found(known, for: operation))
+    }
+
+    /// What the handler has found by itself.
+    private mutating func take(
+        _ value: VersionedValue, of key: StateKey, isRead: Bool
+    ) -> Result<StateResult, StateError> {
+        if isRead, let known = keys[key]?.found, known?.version != value.version {
+            // It has seen both. One is not current, which the commit is to find.
+            if let error = remember(bytes: key.count) { return .failure(error) }
+            effects.reads.append(Effects.Seen(key: key, version: value.version))
+        }
+        return remember(value, of: key, isRead: isRead).map { .failure($0) } ?? .success(.done)
     }
 
     private mutating func remember(_ value: VersionedValue?, of key: StateKey, isRead: Bool) -> StateError? {
@@ -246,7 +261,7 @@ package struct EffectsBuffer: Sendable {
     private static func problem(in operation: StateOperation) -> StateError? {
         switch operation {
         case .get(let key), .delete(let key), .increment(let key, _): problem(inKey: key)
-        case .set(let key, let value):
+        case .set(let key, let value), .found(let key, let value, _, _):
             problem(inKey: key)
                 ?? (value.count > maximumValue
                     ? StateError(.invalid, "a value of \(value.count) bytes; the most is \(maximumValue)") : nil)

@@ -1,6 +1,7 @@
 import Events
 import Storage
 import Synchronization
+import Wire
 import Workers
 
 /// The state that one run of an invocation sees, and what it will commit.
@@ -72,6 +73,8 @@ final class InvocationState: CallState {
         }
     }
 
+    var values: ValueRing? { store.values(of: namespace) }
+
     func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError> {
         switch operation {
         case .abandon where scope == 0:
@@ -80,7 +83,7 @@ final class InvocationState: CallState {
         case .abandon:
             _ = buffers.withLock { $0.close(scope) }
             return .success(.done)
-        case .get, .increment, .list: return perform(scope, operation)
+        case .get, .increment, .list, .found: return perform(scope, operation)
         case .set, .delete: return noting(perform(scope, operation), in: scope)
         case .send(let message): return noting(send(message, in: scope), in: scope)
         }

@@ -10,6 +10,9 @@ package enum StateOperation: Sendable, Hashable {
     case send(OutgoingMessage)
     /// Forgets what the scope has written; in scopes other than the invocation's own, also what it has read.
     case abandon
+    /// The handler has looked this up itself, in memory that the host fills. `isRead`: what it does depends on it; else it is the
+    /// number to which an increment adds.
+    case found(key: String, value: [UInt8], version: Int64, isRead: Bool)
 }
 
 /// A unit of effects within one invocation: `0` is the invocation itself, every other number one block of

@@ -1,5 +1,6 @@
 import Events
 import Synchronization
+import Wire
 
 /// Values of keys that were read from the file or written lately, as a read of the database that begins now would find them:
 /// that takes ten times as long. What another program writes into the file is not noticed.
@@ -13,38 +14,52 @@ final class RecentValues: Sendable {
         case missing(at: Int)
     }
 
-    private struct State: ~Copyable {
-        var values: ValueRing
+    private struct State {
+        var rings: NamespaceRings
         /// Odd while one is under way.
         var commits = 0
         var isClosed = false
 
+        mutating func set(_ value: [UInt8], version: Int64, of key: StateKey, in namespace: String) {
+            guard !isClosed else { return }
+            rings.ring(for: namespace)?.set(value, version: version, of: key.text)
+        }
+
+        func remove(_ key: StateKey, in namespace: String) { rings[namespace]?.remove(key.text) }
+
         mutating func set(_ write: WrittenValues.Entry) {
             if let value = write.value {
-                values.set(value, version: write.version, of: write.key, in: write.namespace)
+                set(value, version: write.version, of: write.key, in: write.namespace)
             } else {
-                values.remove(write.key, in: write.namespace)
+                remove(write.key, in: write.namespace)
             }
         }
     }
 
     private let state: Mutex<State>
 
-    /// - Parameter bytes: what keys and values may take. The system gives memory only as it is written.
-    init(bytes: Int = 8 << 20) { state = Mutex(State(values: ValueRing(bytes: bytes))) }
+    init(_ rings: NamespaceRings = NamespaceRings(most: 16, size: 8 << 20)) { state = Mutex(State(rings: rings)) }
 
     func find(_ key: StateKey, in namespace: String) -> Lookup {
         state.withLock { state in
-            if !state.isClosed, let value = state.values.value(of: key, in: namespace) { return .found(value) }
+            if let ring = state.rings[namespace] {
+                ring.noteUse()
+                if let (value, version) = ring.values.value(of: key.text) {
+                    return .found(VersionedValue(value: value, version: version))
+                }
+            }
             return .missing(at: state.commits)
         }
     }
+
+    /// The values of a namespace; `nil` where none are kept.
+    func ring(of namespace: String) -> ValueRing? { state.withLock { $0.rings[namespace] } }
 
     /// Keeps what was read from the database after `find` found nothing.
     func keep(_ value: VersionedValue, of key: StateKey, in namespace: String, missingAt commits: Int) {
         state.withLock { state in
             guard state.commits == commits, commits.isMultiple(of: 2) else { return }
-            state.values.set(value.value, version: value.version, of: key, in: namespace)
+            state.set(value.value, version: value.version, of: key, in: namespace)
         }
     }
 
@@ -53,7 +68,7 @@ final class RecentValues: Sendable {
         if writes.isEmpty { return try body() }
         state.withLock { state in
             state.commits += 1
-            for write in writes { state.values.remove(write.key, in: write.namespace) }
+            for write in writes { state.remove(write.key, in: write.namespace) }
         }
         defer { state.withLock { $0.commits += 1 } }
         try body()
@@ -66,12 +81,17 @@ final class RecentValues: Sendable {
     /// The next reads of them look into the database.
     func forget(_ keys: [StateKey], in namespace: String) {
         state.withLock { state in
-            for key in keys { state.values.remove(key, in: namespace) }
+            for key in keys { state.remove(key, in: namespace) }
         }
     }
 
     /// Every read looks into the database from now on.
-    func close() { state.withLock { $0.isClosed = true } }
+    func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.rings.removeAll()
+        }
+    }
 }
 
 /// What the open transaction has written to keys. Confined to the writer's thread.

@@ -1,4 +1,5 @@
 import Events
+package import Wire
 
 extension Store {
     /// The value of `key` and its version; `nil` where there is none.
@@ -12,6 +13,10 @@ extension Store {
             return value
         }
     }
+
+    /// Values of a namespace's keys that were read or written lately, in memory that processes of its functions may read. They
+    /// are as a read that begins now would find them. `nil`: there are none now.
+    package func values(of namespace: String) -> ValueRing? { recent.ring(of: namespace) }
 
     /// Keys that begin with `prefix`, greater than `after`, in byte order, at most `limit`.
     ///

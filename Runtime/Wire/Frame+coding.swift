@@ -230,6 +230,12 @@ extension StateRequest {
             writer.write(message.after)
             writer.write(message.attributes)
             writer.write(message.data)
+        case .found(let key, let value, let version, let isRead):
+            writer.write(UInt8(8))
+            writer.write(key)
+            writer.write(value)
+            writer.write(version)
+            writer.write(UInt8(isRead ? 1 : 0))
         }
     }
 }
@@ -410,6 +416,10 @@ extension StateRequest {
                 WireMessage(
                     target: try reader.string(), after: try reader.integer(), attributes: try reader.fields(),
                     data: try reader.data()))
+        case 8:
+            self = .found(
+                key: try reader.string(), value: try reader.data(), version: try reader.integer(),
+                isRead: try reader.integer(UInt8.self) != 0)
         default: throw WireError("unknown state operation \(code)")
         }
     }

@@ -62,6 +62,8 @@ package struct Hello: Sendable, Hashable {
     package static let canFork: UInt16 = 1 << 15
     /// In `triggers`: the worker can share memory with the host.
     package static let canShare: UInt16 = 1 << 14
+    /// In `triggers`, beside `canShare`: the worker can look up values in memory.
+    package static let canLookUp: UInt16 = 1 << 13
 
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16
@@ -173,6 +175,9 @@ package enum StateRequest: Sendable, Hashable {
     case send(WireMessage)
     case commit
     case abandon
+    /// The handler has found it in the memory of values. `isRead`: what it does depends on it; else it is the number to which an
+    /// increment adds.
+    case found(key: String, value: [UInt8], version: Int64, isRead: Bool)
 }
 
 package enum StateReply: Sendable, Hashable {

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// One side's view of the memory through which host and worker send each other their frames: `docs/worker-protocol.md`,
@@ -16,22 +15,19 @@ package final class SharedMemory: @unchecked Sendable {
     /// Bytes of a mapping: a ring for each direction.
     package static let size = 2 * Ring.size
 
-    private let mapping: UnsafeMutableRawPointer
+    private let mapping: Mapping
     private var input: Ring
     private var output: Ring
 
-    /// Maps `descriptor`, which stays its owner's.
-    package init(_ descriptor: CInt, as side: Side) throws(WireError) {
-        let mapped = mmap(nil, Self.size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-        guard let mapped, mapped != MAP_FAILED else {
-            throw WireError("shared memory cannot be mapped: \(String(cString: strerror(errno)))")
+    /// - Parameter mapping: of `size` bytes.
+    package init(_ mapping: Mapping, as side: Side) throws(WireError) {
+        guard mapping.size == Self.size else {
+            throw WireError("\(mapping.size) bytes of shared memory, where there are \(Self.size)")
         }
-        mapping = mapped
-        let (toWorker, toHost) = (Ring(at: mapped), Ring(at: mapped + Ring.size))
+        self.mapping = mapping
+        let (toWorker, toHost) = (Ring(at: mapping.start), Ring(at: mapping.start + Ring.size))
         (input, output) = side == .host ? (toHost, toWorker) : (toWorker, toHost)
     }
-
-    deinit { munmap(mapping, Self.size) }
 
     /// Writes as many of the bytes as there is room for. `rings`: the other side sleeps until something comes; it is to be
     /// woken, which is said once.

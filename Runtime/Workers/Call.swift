@@ -1,5 +1,6 @@
 package import Events
 package import NIOCore
+package import Wire
 
 /// One run of an invocation by a worker.
 ///
@@ -22,6 +23,10 @@ package final class Call: Sendable {
 
 /// State, on behalf of a call's handler. Operations of one call come one after the other, in the handler's order.
 package protocol CallState: AnyObject, Sendable {
+    /// Values in memory that a worker may look up itself, telling with `found` what it has found there; `nil` where there are
+    /// none.
+    var values: ValueRing? { get }
+
     func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError>
 
     /// Commits what a scope other than the invocation's own has gathered.

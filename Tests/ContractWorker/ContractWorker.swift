@@ -160,9 +160,30 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
             let lines = String(repeating: "more\n", count: arguments["lines"] ?? 1)
             return .stream { writer in while true { try await writer.write(lines) } }
         case "immediately": try await state.immediately { try await $0.set(key, "now") }
+        case "steps":
+            var results: [String] = []
+            for step in (arguments.text["steps"] ?? "").split(separator: ",") {
+                results.append(try await take(step, state))
+            }
+            return .text(results.joined(separator: ","))
         default: return nil
         }
         return .text("done\n")
+    }
+
+    /// One of several operations of a call, such as `increment-n`. Returns what it gives.
+    private func take(_ step: Substring, _ state: State) async throws -> String {
+        let (name, key) = (step.prefix { $0 != "-" }, String(step.drop { $0 != "-" }.dropFirst()))
+        switch name {
+        case "get": return try await state.string(key) ?? "none"
+        case "set": try await state.set(key, "own")
+        case "increment": return "\(try await state.increment(key, by: 2))"
+        case "list": return "\(try await state.list(prefix: key).count)"
+        case "aside": return try await state.immediately { try await $0.string(key) ?? "none" }
+        case "child": return try await Task { try await state.string(key) ?? "none" }.value
+        default: throw HTTPError(400, "no step '\(step)'\n")
+        }
+        return "done"
     }
 
     private func send(_ operation: String, _ arguments: Arguments, _ context: Context) async throws -> HTTPResponse? {

@@ -27,6 +27,52 @@ struct EffectsBufferTests {
         #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(bytes("1")))))
     }
 
+    @Test("a key that the handler has found itself is remembered as one that was looked up")
+    mutating func foundByHandler() throws {
+        let found = StateOperation.found(key: "a", value: bytes("1"), version: 7, isRead: true)
+        #expect(buffer.begin(found) == .none(.success(.done)))
+        #expect(buffer.begin(.get(key: "a")) == .none(.success(.value(bytes("1")))))
+        #expect(buffer.begin(found) == .none(.success(.done)))
+        #expect(buffer.effects.reads == [.init(key: "a", version: 7)])
+    }
+
+    @Test("what the handler has found to increment depends on nothing, until it is read")
+    mutating func foundToIncrement() throws {
+        _ = buffer.begin(.found(key: "n", value: bytes("40"), version: 7, isRead: false))
+        #expect(buffer.begin(.increment(key: "n", by: 2)) == .none(.success(.number(42))))
+        #expect(buffer.effects.reads.isEmpty)
+        #expect(buffer.effects.writes == [Effects.KeyWrite("n", .increment(2))])
+        #expect(buffer.begin(.get(key: "n")) == .none(.success(.value(bytes("42")))))
+        #expect(buffer.effects.reads == [.init(key: "n", version: 7)])
+    }
+
+    @Test("a handler that has found two versions of a key depends on both")
+    mutating func foundTwice() throws {
+        _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
+        _ = buffer.begin(.found(key: "a", value: bytes("2"), version: 8, isRead: true))
+        #expect(buffer.effects.reads == [.init(key: "a", version: 7), .init(key: "a", version: 8)])
+    }
+
+    @Test("a handler finds no more, no longer keys and no larger values than it may read")
+    mutating func foundTooMuch() throws {
+        func found(_ key: String, _ size: Int = 1) -> StateOperation {
+            .found(key: key, value: [UInt8](repeating: 1, count: size), version: 7, isRead: true)
+        }
+        for operation in [found(""), found(String(repeating: "k", count: 1025)), found("k", 1 << 20 + 1)] {
+            guard case .none(.failure) = buffer.begin(operation) else {
+                Issue.record("\(operation) was taken")
+                continue
+            }
+        }
+        for number in 0..<EffectsBuffer.maximumReads {
+            #expect(buffer.begin(found("k\(number)")) == .none(.success(.done)))
+        }
+        guard case .none(.failure) = buffer.begin(found("more")) else {
+            Issue.record("more was taken")
+            return
+        }
+    }
+
     @Test("own writes are read without a look-up and without a version")
     mutating func ownWritesAreVisible() {
         #expect(buffer.begin(.set(key: "a", value: bytes("x"))) == .none(.success(.done)))

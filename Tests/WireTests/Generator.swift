@@ -15,7 +15,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 /// Random frames of every type, in turn.
 struct FrameGenerator {
-    static let kinds = 29
+    static let kinds = 30
     var random: SeededGenerator
 
     mutating func frame(_ index: Int) -> Frame { Frame(call: number(), message(index % Self.kinds)) }
@@ -40,6 +40,10 @@ struct FrameGenerator {
         case 15...21: .state(request: number(), scope: number(), request(kind - 15))
         case 27: .fork(number: number(), environment: fields())
         case 28: .forked(number: number(), process: number(), reason: text())
+        case 29:
+            .state(
+                request: number(), scope: number(),
+                .found(key: text(), value: data(), version: number(), isRead: flag()))
         default: .stateReply(request: number(), reply(kind - 22))
         }
     }

@@ -16,8 +16,8 @@ struct SharedMemoryTests {
         defer { fclose(file) }
         let descriptor = fileno(file)
         try #require(ftruncate(descriptor, SharedMemory.size) == 0)
-        host = try SharedMemory(descriptor, as: .host)
-        worker = try SharedMemory(descriptor, as: .worker)
+        host = try SharedMemory(Mapping(descriptor), as: .host)
+        worker = try SharedMemory(Mapping(descriptor), as: .worker)
         let mapped = mmap(nil, SharedMemory.size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         words = try #require(mapped).assumingMemoryBound(to: UInt32.self)
     }
@@ -132,13 +132,13 @@ struct SharedMemoryTests {
 }
 
 /// Runs `body` on a thread of its own.
-private func thread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+func thread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
     }
 }
 
-private struct SplitMix {
+struct SplitMix {
     private var state: UInt64
     init(seed: UInt64) { state = seed }
 

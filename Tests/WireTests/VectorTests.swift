@@ -80,6 +80,9 @@ private let frames: [String: Frame] = [
     "state-increment": Frame(call: 7, .state(request: 2, scope: 0, .increment(key: "n", by: -2))),
     "state-list-first": Frame(call: 7, .state(request: 3, scope: 0, .list(prefix: "", after: nil, limit: 1000))),
     "state-list": Frame(call: 7, .state(request: 3, scope: 0, .list(prefix: "p/", after: "p/1", limit: 100))),
+    "state-found": Frame(
+        call: 7,
+        .state(request: 0, scope: 0, .found(key: "k", value: [UInt8]("text".utf8), version: 5, isRead: true))),
     "state-send": Frame(
         call: 7,
         .state(

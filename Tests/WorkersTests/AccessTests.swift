@@ -3,6 +3,7 @@ import Manifests
 import Support
 import Synchronization
 import Testing
+import Wire
 
 @testable import Workers
 
@@ -105,6 +106,7 @@ struct JoinedCallTests {
     private final class ScriptedState: CallState {
         typealias Outcome = Result<StateResult, StateError>
 
+        let values: ValueRing? = nil
         let onOperation: @Sendable (StateScope, StateOperation) -> Outcome
         let onCommit: @Sendable (StateScope) async -> Outcome
 

@@ -121,12 +121,23 @@ final class Lines: Sendable {
 
 /// State without transactions: enough to see operations arrive, in order.
 final class MemoryState: CallState {
-    private let values = Mutex<[String: [UInt8]]>([:])
+    private let contents: Mutex<[String: [UInt8]]>
     private let log = Mutex<[StateOperation]>([])
     private let commits = Mutex<[StateScope]>([])
     private let beforeCommit: @Sendable () async -> Void
+    private let afterRead: @Sendable () -> Void
+    /// Filled by the test.
+    let values: ValueRing?
 
-    init(beforeCommit: @escaping @Sendable () async -> Void = {}) { self.beforeCommit = beforeCommit }
+    init(
+        _ contents: [String: String] = [:], values: ValueRing? = nil,
+        beforeCommit: @escaping @Sendable () async -> Void = {}, afterRead: @escaping @Sendable () -> Void = {}
+    ) {
+        self.contents = Mutex(contents.mapValues { [UInt8]($0.utf8) })
+        self.values = values
+        self.afterRead = afterRead
+        self.beforeCommit = beforeCommit
+    }
 
     var operations: [StateOperation] { log.withLock { $0 } }
     /// The scopes that were committed.
@@ -140,7 +151,8 @@ final class MemoryState: CallState {
 
     func operate(_ scope: StateScope, _ operation: StateOperation) -> Result<StateResult, StateError> {
         log.withLock { $0.append(operation) }
-        return values.withLock { values in
+        defer { if case .get = operation { afterRead() } }
+        return contents.withLock { values in
             switch operation {
             case .get(let key): return .success(.value(values[key]))
             case .set("forbidden", _): return .failure(StateError(.invalid, "no"))
@@ -153,7 +165,7 @@ final class MemoryState: CallState {
             case .list(let prefix, _, _):
                 let entries = values.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }
                 return .success(.entries(entries.map { StateEntry(key: $0.key, value: $0.value) }, more: false))
-            case .send, .abandon: break
+            case .send, .abandon, .found: break
             }
             return .success(.done)
         }

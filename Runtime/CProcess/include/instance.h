@@ -9,10 +9,6 @@
 /// taken, or -errno; the descriptors have gone with the first.
 ssize_t apus_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, int count);
 
-/// Memory that is all zero, of `size` bytes for ever: whoever gets the descriptor cannot take it away from others who have
-/// mapped it. Close-on-exec. Returns its descriptor, or -errno.
-int apus_shared_memory(size_t size);
-
 /// A descriptor that becomes readable when process `pid`, a child, has ended; close-on-exec. -errno on failure.
 int apus_pidfd_open(pid_t pid);
 

@@ -21,6 +21,10 @@ package protocol CallLink: AnyObject, Sendable {
     /// is waiting already: `operate` then.
     func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool
 
+    /// The value of `key`, where it can be had without asking the host, which then knows that the call has it. `isRead`: what
+    /// the call does depends on it; otherwise it is what an increment adds to.
+    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]?
+
     /// A scope that no other block of `immediately` in this call uses; never 0.
     func newScope() -> UInt32
 

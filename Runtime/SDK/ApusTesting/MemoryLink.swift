@@ -54,6 +54,8 @@ final class MemoryLink: CallLink {
 
     var isInOwnTask: Bool { true }
 
+    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]? { nil }
+
     func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool {
         if case .failed(_, let message) = try perform(operation, in: scope) {
             throw RefusedWrite(description: message)

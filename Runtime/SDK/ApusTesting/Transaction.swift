@@ -30,6 +30,7 @@ struct Transaction {
         case .send(let message):
             messages.append(SentMessage(message))
             return .done
+        case .found: return .failed(code: "invalid", message: "a test has no memory of values")
         case .commit, .abandon: return .failed(code: "invalid", message: "a call commits when its handler returns")
         }
     }

@@ -13,14 +13,10 @@ extension ApusConnection {
 
     /// Sends `welcome` with an offer of memory. `false`: there is none, and nothing was sent.
     func offerMemory(with welcome: Frame) -> Bool {
-        let descriptor = apus_shared_memory(SharedMemory.size)
-        guard descriptor >= 0 else {
-            process.say("debug", "no memory to share with the worker: \(describe(-descriptor))")
-            return false
-        }
-        defer { Glibc.close(descriptor) }
         do {
-            let memory = try SharedMemory(descriptor, as: .host)
+            let (mapping, descriptor) = try Mapping.make(size: SharedMemory.size, for: .readingAndWriting)
+            defer { Glibc.close(descriptor) }
+            let memory = try SharedMemory(mapping, as: .host)
             var writer = ByteWriter()
             welcome.encode(into: &writer)
             // Past the channel, which cannot send descriptors. The socket is empty yet, and takes all or nothing.

@@ -1,8 +1,12 @@
+import CProcess
 import Events
 import Wire
 
 /// State operations of handlers: one after the other within a call, in the handler's order.
 extension ApusConnection {
+    /// Values that a worker asks for until it can look them up.
+    private static let lookupsForOffer = 16
+
     func operate(_ id: UInt32, _ request: UInt32, _ scope: UInt32, _ operation: StateRequest) {
         // The call may have ended meanwhile, by what the handler has left running.
         guard let call = calls[id] else { return refuse(id, request, "the call is over; it has no state any more") }
@@ -20,6 +24,7 @@ extension ApusConnection {
 
     private func perform(_ operation: ApusCall.Operation, of call: ApusCall) {
         if let change = StateOperation(operation.operation) {
+            noteLookup(change, of: call)
             return finish(operation, of: call, call.call.state.operate(operation.scope, change))
         }
         call.isCommitting = true
@@ -29,6 +34,27 @@ extension ApusConnection {
             call.isCommitting = false
             goOn(with: call)
         }
+    }
+
+    /// Lets a worker that asks for values often look them up itself.
+    private func noteLookup(_ operation: StateOperation, of call: ApusCall) {
+        guard canLookUp, memory != nil else { return }
+        switch operation {
+        case .found: offeredValues?.noteUse()
+        case .get, .increment:
+            lookups += 1
+            guard lookups.isMultiple(of: Self.lookupsForOffer) else { return }
+            offerValues(of: call)
+        case .set, .delete, .list, .send, .abandon: break
+        }
+    }
+
+    private func offerValues(of call: ApusCall) {
+        // It finds not all in what it has, or has what is not used any more.
+        guard let ring = call.call.state.values, ring !== offeredValues else { return }
+        var bell = SharedMemory.bell
+        // A full socket takes it another time.
+        if apus_send_descriptors(socket, &bell, 1, [ring.descriptor], 1) == 1 { offeredValues = ring }
     }
 
     /// Does what has waited for a commit, up to the next one.
@@ -81,7 +107,7 @@ extension StateRequest {
     fileprivate var size: Int {
         switch self {
         case .get(let key), .delete(let key), .increment(let key, _): key.utf8.count
-        case .set(let key, let value): key.utf8.count + value.count
+        case .set(let key, let value), .found(let key, let value, _, _): key.utf8.count + value.count
         case .list(let prefix, let after, _): prefix.utf8.count + (after?.utf8.count ?? 0)
         case .send(let message):
             message.target.utf8.count + message.data.count
@@ -108,6 +134,8 @@ extension StateOperation {
                     after: .milliseconds(Int64(clamping: message.after))))
         case .commit: return nil
         case .abandon: self = .abandon
+        case .found(let key, let value, let version, let isRead):
+            self = .found(key: key, value: value, version: version, isRead: isRead)
         }
     }
 }

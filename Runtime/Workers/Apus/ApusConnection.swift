@@ -49,6 +49,10 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     private var output = StraightOutput(nil)
     /// That it shares with the worker, once that can.
     var memory: SharedMemory?
+    /// The worker can look up values in memory; those that it was given, and how often it has asked for one.
+    private(set) var canLookUp = false
+    var offeredValues: ValueRing?
+    var lookups = 0
     /// What was read from there last.
     var fromMemory: ByteBuffer
     /// The lane looks into the memory: the worker need not ring.
@@ -259,6 +263,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         if let missing = TriggerMask(hello.triggers).missing(for: manifest) { return refuse(missing) }
         // What comes over the socket must not be mixed with what comes through memory.
         let canShare = hello.triggers & Hello.canShare != 0
+        canLookUp = canShare && hello.triggers & Hello.canLookUp != 0
         if canShare, !isAlone { return refuse("it sent more than HELLO before it had WELCOME") }
         startTimer?.cancel()
         if hello.triggers & Hello.canFork != 0 { onTemplate?() }

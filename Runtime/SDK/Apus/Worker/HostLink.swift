@@ -7,6 +7,8 @@ import Wire
 struct HostLink: ~Copyable {
     let socket: Int32
     private var memory: SharedMemory?
+    /// Of the state; `nil` until the host has given them.
+    private(set) var values: SharedValues?
     /// What the host has offered and this process has not mapped yet.
     private var offer: Int32 = -1
     /// WELCOME, with which an offer would come, is not there yet.
@@ -25,7 +27,7 @@ struct HostLink: ~Copyable {
             close(offer)
             offer = -1
         }
-        memory = try SharedMemory(offer, as: .worker)
+        memory = try SharedMemory(Mapping(offer), as: .worker)
     }
 
     // MARK: Bytes
@@ -93,8 +95,17 @@ struct HostLink: ~Copyable {
         memory?.wakes()
         guard memory != nil, isReadable else { return }
         var bytes: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        let count = recv(socket, &bytes, MemoryLayout.size(ofValue: bytes), Int32(MSG_DONTWAIT))
-        hasEnded = count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+        var (descriptor, received) = (Int32(-1), Int32(0))
+        let size = MemoryLayout.size(ofValue: bytes)
+        let count = apus_receive(socket, &bytes, size, &descriptor, 1, &received, Int32(MSG_DONTWAIT))
+        hasEnded = count == 0 || count < 0 && count != -Int(EAGAIN) && count != -Int(EINTR)
+        if received > 0 { takeValues(descriptor) }
+    }
+
+    /// Where they cannot be used, the host is asked as before.
+    private mutating func takeValues(_ descriptor: Int32) {
+        values = try? SharedValues(Mapping(descriptor, .reading))
+        close(descriptor)
     }
 
     private func ring() {

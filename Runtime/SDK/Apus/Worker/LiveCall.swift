@@ -8,6 +8,10 @@ final class LiveCall: CallLink {
         var outbound: OutboundWindow
         var phase = CallPhase.running
         var lastScope: UInt32 = 0
+        /// The keys that the call has read, with what it has found itself: it reads the same each time. `nil`: the host knows.
+        var known: [(key: String, value: [UInt8]?)] = []
+        /// The host is asked from here on, which knows what was found, and what is written.
+        var asksHost = false
         /// The state requests without a reply.
         var requests: [(number: UInt32, continuation: UnsafeContinuation<StateReply, any Error>)] = []
         /// Everybody who waits for another change; each looks again when woken.
@@ -15,6 +19,17 @@ final class LiveCall: CallLink {
         var lastWaiter: UInt64 = 0
         /// Counts the changes that somebody may wait for.
         var version: UInt64 = 0
+
+        /// The host is asked for this.
+        mutating func note(_ operation: StateRequest, in scope: UInt32) {
+            guard scope == 0, !asksHost else { return }
+            if case .get(let key) = operation { note(key, nil) } else { asksHost = true }
+        }
+
+        mutating func note(_ key: String, _ value: [UInt8]?) {
+            known.append((key, value))
+            asksHost = known.count == LiveCall.mostKnown
+        }
 
         /// Those who are to look again after a change.
         mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
@@ -40,6 +55,8 @@ final class LiveCall: CallLink {
         }
     }
 
+    /// Keys until a call looks up no more: few beside those that it may read, and few enough to search.
+    private static let mostKnown = 64
     // No text of a handler makes a frame that the host would refuse.
     private static let longestText = 64 << 10
     private static let longestField = 4 << 10
@@ -50,6 +67,7 @@ final class LiveCall: CallLink {
     let received: ReceivedCall
     let arrival: ContinuousClock.Instant
     private let outbox: Outbox
+    private let values: SharedValues?
     private let cancelled = Atomic(false)
     private let ownTask = Atomic(0)
     private let lastRequest = Atomic<UInt32>(0)
@@ -58,12 +76,13 @@ final class LiveCall: CallLink {
     /// - Parameter body: as much of it as came with the call.
     init(
         id: UInt32, _ received: ReceivedCall, body: InboundBody, window: UInt32, arrival: ContinuousClock.Instant,
-        outbox: Outbox
+        outbox: Outbox, values: SharedValues? = nil
     ) {
         self.id = id
         self.received = received
         self.arrival = arrival
         self.outbox = outbox
+        self.values = values
         contents = Mutex(Contents(inbound: body, outbound: OutboundWindow(credit: Int(window))))
     }
 
@@ -182,6 +201,7 @@ final class LiveCall: CallLink {
                 // the request.
                 if isCancelled || Task.isCancelled { throw CancellationError() }
                 contents.requests.append((request, reply))
+                contents.note(operation, in: scope)
                 outbox.add { Frame.encode(call: id, request: request, scope: scope, operation, into: &$0) }
             }
         } catch {
@@ -203,7 +223,26 @@ final class LiveCall: CallLink {
     func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool {
         try contents.withLock { contents in
             try contents.phase.checkState(scope)
+            contents.note(operation, in: scope)
             return outbox.addWhereRoom { Frame.encode(call: id, request: 0, scope: scope, operation, into: &$0) }
+        }
+    }
+
+    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]? {
+        guard scope == 0, let values else { return nil }
+        return contents.withLock { contents in
+            guard case .running = contents.phase, !contents.asksHost, !isCancelled, !Task.isCancelled else {
+                return nil
+            }
+            if let known = contents.known.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) { return known.value }
+            guard let (value, version) = values.value(of: key) else { return nil }
+            let operation = StateRequest.found(key: key, value: value, version: version, isRead: isRead)
+            let isTold = outbox.addWhereRoom {
+                Frame.encode(call: id, request: 0, scope: scope, operation, into: &$0)
+            }
+            guard isTold else { return nil }
+            contents.note(key, value)
+            return value
         }
     }
 

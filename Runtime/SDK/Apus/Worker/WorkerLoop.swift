@@ -52,7 +52,7 @@ package final class WorkerLoop {
     /// - Parameter saidHello: the host has the worker's HELLO.
     package func run(saidHello: Bool = false) -> WorkerEnding {
         if !saidHello {
-            let hello = Hello(triggers: handlers.triggers | Hello.canShare, sdk: Self.sdk)
+            let hello = Hello(triggers: handlers.triggers | Hello.canShare | Hello.canLookUp, sdk: Self.sdk)
             outbox.send(Frame(call: 0, .hello(hello)))
         }
         do {
@@ -200,7 +200,8 @@ package final class WorkerLoop {
             throw WireError("a CALL with the number \(header.call), which is taken")
         }
         let call = LiveCall(
-            id: header.call, received, body: body, window: welcome.window, arrival: arrival, outbox: outbox)
+            id: header.call, received, body: body, window: welcome.window, arrival: arrival, outbox: outbox,
+            values: link.values)
         calls.append(call)
         queue.add(call)
     }
