@@ -177,6 +177,11 @@ class Vectors(unittest.TestCase):
         self.assertEqual(self.start().hello.read.take("I") >> 31, 0)
         self.seen |= {"fork", "forked"}
 
+    def test_values_in_memory_are_left_to_others(self):
+        # Nor is one without bit 13 ever given any.
+        self.assertEqual(self.start().hello.read.take("I") >> 29 & 1, 0)
+        self.seen.add("state-found")
+
     def test_list(self):
         host = self.start()
         host.call(7, "/list")
