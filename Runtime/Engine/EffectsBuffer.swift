@@ -143,10 +143,9 @@ package struct EffectsBuffer: Sendable {
     private mutating func take(
         _ value: VersionedValue, of key: StateKey, isRead: Bool
     ) -> Result<StateResult, StateError> {
-        if isRead, let known = keys[key]?.found, known?.version != value.version {
-            // It has seen both. One is not current, which the commit is to find.
-            if let error = remember(bytes: key.count) { return .failure(error) }
-            effects.reads.append(Effects.Seen(key: key, version: value.version))
+        if let known = keys[key]?.found, known?.version != value.version {
+            return .failure(
+                StateError(.invalid, "a worker has looked up '\(key)', of which its call has another version already"))
         }
         return remember(value, of: key, isRead: isRead).map { .failure($0) } ?? .success(.done)
     }

@@ -31,9 +31,10 @@ struct NamespaceRings {
             ring.noteUse()
             return ring
         }
-        guard rings.count < most || makeRoom(), let ring = try? ValueRing(bytes: size) else { return nil }
-        rings[namespace] = ring
-        return ring
+        guard rings.count < most || makeRoom() else { return nil }
+        // Without memory for it, each read looks into the database.
+        rings[namespace] = try? ValueRing(bytes: size)
+        return rings[namespace]
     }
 
     /// Nobody finds anything in them from here on.

@@ -72,9 +72,13 @@ final class RecentValues: Sendable {
         }
         defer { state.withLock { $0.commits += 1 } }
         try body()
-        // At once, since a key may have been written twice.
+        // Of a key that was written twice the last value alone: a worker that looks it up takes no lock, and must not find what
+        // is older than what another has read.
+        var seen = Set<WrittenValues.Name>()
         state.withLock { state in
-            for write in writes { state.set(write) }
+            for write in writes.reversed() where writes.count == 1 || seen.insert(write.name).inserted {
+                state.set(write)
+            }
         }
     }
 
@@ -102,6 +106,13 @@ final class WrittenValues {
         /// `nil` when it is gone, or what it is is not known.
         var value: [UInt8]?
         var version: Int64
+
+        var name: Name { Name(namespace: namespace, key: key) }
+    }
+
+    struct Name: Hashable {
+        var namespace: String
+        var key: StateKey
     }
 
     /// More take memory only for as long as they are here.

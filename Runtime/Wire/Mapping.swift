@@ -1,7 +1,7 @@
 import CMemory
 import Glibc
 
-/// Memory that processes share, as one of them has mapped it; all zero at first.
+/// Memory that processes may share, as one of them has mapped it; all zero at first.
 ///
 /// Its size stays as it is: whoever has its descriptor cannot take it away from others.
 package final class Mapping: @unchecked Sendable {
@@ -24,6 +24,13 @@ package final class Mapping: @unchecked Sendable {
         let mapped = mmap(nil, Int(status.st_size), protection, MAP_SHARED, descriptor, 0)
         guard let mapped, mapped != MAP_FAILED else { throw .system("shared memory cannot be mapped", errno) }
         (start, size) = (mapped, Int(status.st_size))
+    }
+
+    /// Memory of this process alone.
+    package init(size: Int) throws(WireError) {
+        let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let mapped, mapped != MAP_FAILED else { throw .system("no memory", errno) }
+        (start, self.size) = (mapped, size)
     }
 
     deinit { munmap(start, size) }

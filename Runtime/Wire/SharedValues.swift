@@ -12,7 +12,7 @@ package final class SharedValues: @unchecked Sendable {
     struct Head {
         var hash: UInt64
         var version: Int64
-        /// Odd while the value changes. An `Atomic` where it lies.
+        /// Odd while the value changes, or there is none. An `Atomic` where it lies.
         var sequence: UInt32
         var key: UInt32
         var value: UInt32
@@ -30,6 +30,8 @@ package final class SharedValues: @unchecked Sendable {
     private static let header = 64
 
     let mapping: Mapping
+    /// Bytes of memory.
+    package var size: Int { mapping.size }
     /// Bytes of the ring; a power of two.
     let capacity: Int
     /// Bytes that were ever written to the ring.

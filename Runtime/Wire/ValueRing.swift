@@ -10,20 +10,25 @@ package final class ValueRing: @unchecked Sendable {
 
     /// For reading.
     package let values: SharedValues
-    /// Of the memory, for processes that may read it.
-    package let descriptor: CInt
+    /// Of the memory, for processes that may read it; `nil` where the system gives none that can be shared.
+    package let descriptor: CInt?
     private let used = Atomic(true)
     private var end = 0
 
     /// - Parameter capacity: bytes; a power of two, and many times `SharedValues.longest`. The system gives memory only as it
     ///   is written.
     package init(bytes capacity: Int) throws(WireError) {
-        let memory = try Mapping.make(size: SharedValues.size(for: capacity), for: .reading)
-        descriptor = memory.descriptor
-        values = try SharedValues(memory.mapping)
+        let size = SharedValues.size(for: capacity)
+        guard let shared = try? Mapping.make(size: size, for: .reading) else {
+            descriptor = nil
+            values = try SharedValues(Mapping(size: size))
+            return
+        }
+        descriptor = shared.descriptor
+        values = try SharedValues(shared.mapping)
     }
 
-    deinit { close(descriptor) }
+    deinit { if let descriptor { close(descriptor) } }
 
     /// Somebody uses it. On any thread.
     package func noteUse() { used.store(true, ordering: .relaxed) }
@@ -36,7 +41,7 @@ package final class ValueRing: @unchecked Sendable {
             if let (_, position) = values.place(of: key, hash), value.count <= values.head(at: position).room {
                 return replace(value, version: version, at: position)
             }
-            remove(key, hash)
+            values.place(of: key, hash)?.0.pointee.store(0, ordering: .releasing)
             // Rounded up, so that a head is where a processor wants it.
             let size = (MemoryLayout<SharedValues.Head>.size + key.count + value.count + 7) & ~7
             guard size <= SharedValues.longest else { return }
@@ -45,14 +50,17 @@ package final class ValueRing: @unchecked Sendable {
         }
     }
 
-    package func remove(_ key: String) { values.withKey(key) { remove($0, $1) } }
+    /// Nobody finds it from here on. It keeps its place for the next value.
+    package func remove(_ key: String) {
+        values.withKey(key) { key, hash in
+            guard let (_, position) = values.place(of: key, hash) else { return }
+            let sequence = values.sequence(at: position)
+            sequence.pointee.store(sequence.pointee.load(ordering: .relaxed) | 1, ordering: .releasing)
+        }
+    }
 
     /// Nobody finds anything from here on, also who has mapped it; to be called when no more is to be set.
     package func clear() { advance(to: .max / 2) }
-
-    private func remove(_ key: UnsafeRawBufferPointer, _ hash: UInt64) {
-        values.place(of: key, hash)?.0.pointee.store(0, ordering: .releasing)
-    }
 
     /// The place of what is gone, or went into the ring first.
     private func oldestPlace(for hash: UInt64) -> SharedValues.Place {
@@ -95,7 +103,8 @@ package final class ValueRing: @unchecked Sendable {
     private func replace(_ value: [UInt8], version: Int64, at position: Int) {
         var head = values.head(at: position)
         let sequence = values.sequence(at: position)
-        head.sequence &+= 1
+        // As it is already, if it was removed.
+        head.sequence |= 1
         sequence.pointee.store(head.sequence, ordering: .relaxed)
         atomicMemoryFence(ordering: .releasing)
         head.version = version

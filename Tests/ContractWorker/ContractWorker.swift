@@ -180,6 +180,12 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
         case "increment": return "\(try await state.increment(key, by: 2))"
         case "list": return "\(try await state.list(prefix: key).count)"
         case "aside": return try await state.immediately { try await $0.string(key) ?? "none" }
+        case "both":
+            // Side by side, on threads of their own.
+            async let first = state.increment(key, by: 2)
+            async let second = state.increment(key, by: 2)
+            return try await [first, second].sorted(by: >).map { "\($0)" }.joined(separator: " ")
+        case "fill": while open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0 {}
         case "child": return try await Task { try await state.string(key) ?? "none" }.value
         default: throw HTTPError(400, "no step '\(step)'\n")
         }

@@ -46,11 +46,16 @@ struct EffectsBufferTests {
         #expect(buffer.effects.reads == [.init(key: "n", version: 7)])
     }
 
-    @Test("a handler that has found two versions of a key depends on both")
+    @Test("a handler does not find another version of a key than it has seen before")
     mutating func foundTwice() throws {
         _ = buffer.found(VersionedValue(value: bytes("1"), version: 7), for: .get(key: "a"))
-        _ = buffer.begin(.found(key: "a", value: bytes("2"), version: 8, isRead: true))
-        #expect(buffer.effects.reads == [.init(key: "a", version: 7), .init(key: "a", version: 8)])
+        let other = StateOperation.found(key: "a", value: [], version: 8, isRead: true)
+        guard case .none(.failure(let error)) = buffer.begin(other) else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(error.code == .invalid)
+        #expect(buffer.effects.reads == [.init(key: "a", version: 7)])
     }
 
     @Test("a handler finds no more, no longer keys and no larger values than it may read")

@@ -3,6 +3,7 @@ import GRDB
 import Support
 import Synchronization
 import Testing
+import Wire
 
 @testable import Storage
 
@@ -58,6 +59,37 @@ struct RecentValuesTests {
         #expect(read() == [3] && read("b") == [4])
         recent.committing([entry([5], version: 5), entry(nil)]) {}
         #expect(read() == nil && read("b") == [4])
+    }
+
+    @Test("whoever looks while values change finds none that was overwritten in the same commit")
+    func lastOfCommit() async throws {
+        recent.committing([entry([0])]) {}
+        let values = try #require(recent.ring(of: "n")).values
+        let isOver = Flag()
+        let look = Task.detached {
+            var odd = 0
+            while !isOver.isSet.load(ordering: .relaxed) {
+                for key in ["a", "b"] {
+                    if let value = values.value(of: key)?.value, value[0] % 2 == 1 { odd += 1 }
+                }
+            }
+            return odd
+        }
+        for version in Int64(1)...20_000 {
+            let last = UInt8(truncatingIfNeeded: version * 2)
+            recent.committing([
+                entry([last | 1], version: version), entry([last | 1], "b", version: version),
+                entry([last], version: version), entry(nil, "b", version: version),
+            ]) {}
+        }
+        isOver.isSet.store(true, ordering: .relaxed)
+        let count = await look.value
+        #expect(count == 0)
+        #expect(read("b") == nil)
+    }
+
+    private final class Flag: Sendable {
+        let isSet = Atomic(false)
     }
 
     @Test("after a commit that failed the database is asked, and what is found there is kept")

@@ -86,7 +86,24 @@ struct LookUpTests {
                     .found(key: "n", value: [UInt8]("40".utf8), version: 8, isRead: false), .increment(key: "n", by: 2),
                 ])
             // What is no number is for the host to refuse.
-            #expect(try await take("increment-a", in: world).operations.last == .increment(key: "a", by: 2))
+            let refused = try await take("increment-a", in: world).operations
+            #expect(refused == [.increment(key: "a", by: 2)])
+        }
+    }
+
+    @Test("are incremented once by a call, which asks the host to add more")
+    func incrementTwice() async throws {
+        try await with { world in
+            for _ in 0..<20 {
+                let (text, operations) = try await take("both-n", in: world)
+                // 40 in memory and 2; 1 at the host, which has added 2 by then, and 2.
+                #expect(text == "42 5")
+                #expect(operations.count == 3)
+            }
+            // What it has read, the host is asked to add to.
+            let operations = try await take("get-n,increment-n", in: world).operations
+            #expect(operations.last == .increment(key: "n", by: 2))
+            #expect(operations.count == 2)
         }
     }
 
@@ -99,6 +116,42 @@ struct LookUpTests {
             #expect(operations.count == 70)
             #expect(operations[63] == .found(key: "k63", value: [0x31], version: 1, isRead: true))
             #expect(operations[64] == .get(key: "k64"))
+        }
+    }
+
+    @Test("end with the 64th look, too, so that others of the worker's calls get their turn")
+    func again() async throws {
+        try await with { world in
+            let steps = (0..<70).map { _ in "get-a" }.joined(separator: ",")
+            let operations = try await take(steps, in: world).operations
+            #expect(operations == [foundA] + (0..<6).map { _ in .get(key: "a") })
+        }
+    }
+
+    @Test("are not for a worker whose memory is bounded to little more", arguments: [true, false])
+    func bounded(_ isRetirement: Bool) async throws {
+        let manifest = Handlers.contractWorker {
+            if isRetirement { $0.workers.retireMemory = 32 << 20 } else { $0.limits.memory = 32 << 20 }
+        }
+        let large = try ValueRing(bytes: 8 << 20)
+        large.set([1], version: 1, of: "a")
+        try await World.with(manifest) { world in
+            for _ in 0..<40 {
+                let operations = try await take("get-a", in: world, values: large).operations
+                #expect(operations == [.get(key: "a")])
+            }
+        }
+    }
+
+    @Test("are asked for by a worker that can have no more descriptors, which goes on")
+    func noDescriptors() async throws {
+        try await World.with(Handlers.contractWorker()) { world in
+            _ = try await take("fill", in: world)
+            for _ in 0..<100 {
+                let operations = try await take("get-a", in: world).operations
+                #expect(operations == [.get(key: "a")])
+            }
+            #expect(world.pool.snapshot.workers.map(\.invocations) == [101])
         }
     }
 

@@ -17,13 +17,15 @@ package protocol CallLink: AnyObject, Sendable {
     /// Whether nobody but the host cancels the current task.
     var isInOwnTask: Bool { get }
 
-    /// Hands over a `set` or `delete` whose reply nobody waits for: where it fails, the call fails. `false` when too much
+    /// Hands over an operation, such as `set` or `delete`, whose reply nobody waits for: where it fails, the call fails. `false` when too much
     /// is waiting already: `operate` then.
     func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool
 
-    /// The value of `key`, where it can be had without asking the host, which then knows that the call has it. `isRead`: what
-    /// the call does depends on it; otherwise it is what an increment adds to.
-    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]?
+    /// The value of `key`, where it can be had without asking the host, which then knows that the call has it.
+    func lookUp(_ key: String, in scope: UInt32) -> [UInt8]?
+
+    /// Increments `key` where its value can be had like that; hands the operation over as `submit` does, and returns the sum.
+    func increment(_ key: String, by amount: Int, in scope: UInt32) -> Int?
 
     /// A scope that no other block of `immediately` in this call uses; never 0.
     func newScope() -> UInt32

@@ -32,7 +32,7 @@ public struct State: Sendable {
     @inline(__always)
     public nonisolated(nonsending) func get(_ key: String) async throws -> [UInt8]? {
         let key = try checked(key)
-        if let value = link.lookUp(key, in: scope, isRead: true) { return value }
+        if let value = link.lookUp(key, in: scope) { return value }
         switch try await operate(.get(key: key)) {
         case .value(let value): return value
         case .absent: return nil
@@ -72,12 +72,8 @@ public struct State: Sendable {
     @discardableResult
     public nonisolated(nonsending) func increment(_ key: String, by amount: Int = 1) async throws -> Int {
         let key = try checked(key)
-        let increment = StateRequest.increment(key: key, by: Int64(amount))
-        if let value = link.lookUp(key, in: scope, isRead: false), let sum = Self.sum(value, amount) {
-            try await link.hand(over: increment, in: scope)
-            return sum
-        }
-        switch try await operate(increment) {
+        if let sum = link.increment(key, by: amount, in: scope) { return sum }
+        switch try await operate(.increment(key: key, by: Int64(amount))) {
         case .number(let number): return Int(number)
         case let reply: throw unexpected(reply)
         }
@@ -147,13 +143,6 @@ public struct State: Sendable {
         let reply = try await link.operate(scope, operation)
         guard case .failed(let code, let message) = reply else { return reply }
         throw StateError(StateError.Code(rawValue: code) ?? .unavailable, message)
-    }
-
-    /// `nil` where the host has an error for it.
-    private static func sum(_ value: [UInt8], _ amount: Int) -> Int? {
-        guard let number = Int(String(decoding: value, as: UTF8.self)) else { return nil }
-        let (sum, overflows) = number.addingReportingOverflow(amount)
-        return overflows ? nil : sum
     }
 
     private func checked(_ key: String) throws -> String {

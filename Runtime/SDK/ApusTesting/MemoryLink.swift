@@ -54,7 +54,9 @@ final class MemoryLink: CallLink {
 
     var isInOwnTask: Bool { true }
 
-    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]? { nil }
+    func lookUp(_ key: String, in scope: UInt32) -> [UInt8]? { nil }
+
+    func increment(_ key: String, by amount: Int, in scope: UInt32) -> Int? { nil }
 
     func submit(_ scope: UInt32, _ operation: StateRequest) throws -> Bool {
         if case .failed(_, let message) = try perform(operation, in: scope) {

@@ -98,4 +98,11 @@ extension ApusConnection {
         var byte = SharedMemory.bell
         _ = Glibc.send(socket, &byte, 1, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
     }
+
+    /// Wakes the worker and gives it `descriptor`. `false`: it has not got it, and may another time.
+    func ring(with descriptor: CInt) -> Bool {
+        guard let context = channelContext, context.channel.isActive else { return false }
+        var byte = SharedMemory.bell
+        return apus_send_descriptors(socket, &byte, 1, [descriptor], 1) == 1
+    }
 }

@@ -1,5 +1,5 @@
-import CProcess
 import Events
+import Manifests
 import Wire
 
 /// State operations of handlers: one after the other within a call, in the handler's order.
@@ -51,10 +51,10 @@ extension ApusConnection {
 
     private func offerValues(of call: ApusCall) {
         // It finds not all in what it has, or has what is not used any more.
-        guard let ring = call.call.state.values, ring !== offeredValues else { return }
-        var bell = SharedMemory.bell
-        // A full socket takes it another time.
-        if apus_send_descriptors(socket, &bell, 1, [ring.descriptor], 1) == 1 { offeredValues = ring }
+        guard let ring = call.call.state.values, ring !== offeredValues, let descriptor = ring.descriptor,
+            ring.values.size <= process.manifest.mostSharedValues
+        else { return }
+        if self.ring(with: descriptor) { offeredValues = ring }
     }
 
     /// Does what has waited for a commit, up to the next one.
@@ -79,6 +79,11 @@ extension ApusConnection {
         guard request != 0 else { return }
         send(Frame(call: id, .stateReply(request: request, .failed(code: "invalid", message: message))))
     }
+}
+
+extension Manifest {
+    /// Bytes of values for a worker to look into: where its memory is watched, what it has looked at counts as its own.
+    fileprivate var mostSharedValues: Int64 { min(limits.memory, workers.retireMemory ?? .max) / 4 }
 }
 
 /// State operations that wait for a commit. Their values count as well, since what is wrong with one is found when its turn

@@ -199,6 +199,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         lookIntoMemory()
         channelContext = nil
         memory = nil
+        offeredValues = nil
         close()
         // A process without its socket is of no use, but usually it is about to end, and its exit says more.
         loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [process] in

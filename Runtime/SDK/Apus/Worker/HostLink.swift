@@ -98,7 +98,8 @@ struct HostLink: ~Copyable {
         var (descriptor, received) = (Int32(-1), Int32(0))
         let size = MemoryLayout.size(ofValue: bytes)
         let count = apus_receive(socket, &bytes, size, &descriptor, 1, &received, Int32(MSG_DONTWAIT))
-        hasEnded = count == 0 || count < 0 && count != -Int(EAGAIN) && count != -Int(EINTR)
+        // Where this process can have no more descriptors, it has heard the bell all the same.
+        hasEnded = count == 0 || count < 0 && ![EAGAIN, EINTR, EMFILE].contains(Int32(-count))
         if received > 0 { takeValues(descriptor) }
     }
 

@@ -10,8 +10,9 @@ final class LiveCall: CallLink {
         var lastScope: UInt32 = 0
         /// The keys that the call has read, with what it has found itself: it reads the same each time. `nil`: the host knows.
         var known: [(key: String, value: [UInt8]?)] = []
-        /// The host is asked from here on, which knows what was found, and what is written.
-        var asksHost = false
+        /// How often the call may look itself. From then on the host is asked, which knows what was found, and what is
+        /// written.
+        var looks = LiveCall.mostLooks
         /// The state requests without a reply.
         var requests: [(number: UInt32, continuation: UnsafeContinuation<StateReply, any Error>)] = []
         /// Everybody who waits for another change; each looks again when woken.
@@ -22,13 +23,8 @@ final class LiveCall: CallLink {
 
         /// The host is asked for this.
         mutating func note(_ operation: StateRequest, in scope: UInt32) {
-            guard scope == 0, !asksHost else { return }
-            if case .get(let key) = operation { note(key, nil) } else { asksHost = true }
-        }
-
-        mutating func note(_ key: String, _ value: [UInt8]?) {
-            known.append((key, value))
-            asksHost = known.count == LiveCall.mostKnown
+            guard scope == 0, looks > 0 else { return }
+            if case .get(let key) = operation { known.append((key, nil)) } else { looks = 0 }
         }
 
         /// Those who are to look again after a change.
@@ -55,8 +51,9 @@ final class LiveCall: CallLink {
         }
     }
 
-    /// Keys until a call looks up no more: few beside those that it may read, and few enough to search.
-    private static let mostKnown = 64
+    /// Few beside the keys that a call may read, and few enough to search; and a handler that looks again and again comes to
+    /// wait for the host, so that others get their turn.
+    private static let mostLooks = 64
     // No text of a handler makes a frame that the host would refuse.
     private static let longestText = 64 << 10
     private static let longestField = 4 << 10
@@ -228,22 +225,59 @@ final class LiveCall: CallLink {
         }
     }
 
-    func lookUp(_ key: String, in scope: UInt32, isRead: Bool) -> [UInt8]? {
-        guard scope == 0, let values else { return nil }
-        return contents.withLock { contents in
-            guard case .running = contents.phase, !contents.asksHost, !isCancelled, !Task.isCancelled else {
-                return nil
-            }
+    func lookUp(_ key: String, in scope: UInt32) -> [UInt8]? {
+        look(in: scope) { contents, values in
             if let known = contents.known.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) { return known.value }
             guard let (value, version) = values.value(of: key) else { return nil }
-            let operation = StateRequest.found(key: key, value: value, version: version, isRead: isRead)
-            let isTold = outbox.addWhereRoom {
-                Frame.encode(call: id, request: 0, scope: scope, operation, into: &$0)
-            }
-            guard isTold else { return nil }
-            contents.note(key, value)
+            guard tell([.found(key: key, value: value, version: version, isRead: true)]) else { return nil }
+            contents.known.append((key, value))
             return value
         }
+    }
+
+    func increment(_ key: String, by amount: Int, in scope: UInt32) -> Int? {
+        look(in: scope) { contents, values in
+            // What the call has read already, the host is asked to add to.
+            guard !contents.known.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }),
+                let (value, version) = values.value(of: key), let sum = Self.sum(value, amount),
+                tell([
+                    .found(key: key, value: value, version: version, isRead: false),
+                    .increment(key: key, by: Int64(amount)),
+                ])
+            else { return nil }
+            contents.looks = 0
+            return sum
+        }
+    }
+
+    /// Looks among the values in memory; `nil` where there are none for the call, or no more.
+    private func look<Found>(
+        in scope: UInt32, _ find: (inout Contents, SharedValues) -> Found?
+    ) -> Found? {
+        guard scope == 0, let values else { return nil }
+        return contents.withLock { contents in
+            guard case .running = contents.phase, contents.looks > 0, !isCancelled, !Task.isCancelled else {
+                return nil
+            }
+            contents.looks -= 1
+            return find(&contents, values)
+        }
+    }
+
+    /// `false`, with nothing said, where too much waits already.
+    private func tell(_ operations: [StateRequest]) -> Bool {
+        outbox.addWhereRoom { writer in
+            for operation in operations {
+                Frame.encode(call: id, request: 0, scope: 0, operation, into: &writer)
+            }
+        }
+    }
+
+    /// `nil` where the host has an error for it.
+    private static func sum(_ value: [UInt8], _ amount: Int) -> Int? {
+        guard let number = Int(String(decoding: value, as: UTF8.self)) else { return nil }
+        let (sum, overflows) = number.addingReportingOverflow(amount)
+        return overflows ? nil : sum
     }
 
     func newScope() -> UInt32 {
