@@ -133,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Workers", "Storage", "Manifests", "Events", "Support", "ContractWorker", .nio, .nioPosix,
-                .logging, .lifecycle,
+                "Engine", "Workers", "Storage", "Wire", "Manifests", "Events", "Support", "ContractWorker", .nio,
+                .nioPosix, .logging, .lifecycle,
             ],
             path: "Tests/EngineTests"),
         .testTarget(

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import Synchronization
 import Testing
 
 @Suite("An invocation is a transaction")
@@ -30,6 +31,58 @@ struct TransactionTests {
             #expect(statuses.allSatisfy { $0 == 200 || $0 == 409 })
             #expect(try Self.count(host) == succeeded)
         }
+    }
+
+    @Test("nobody is told what is older than what anybody was told before he asked, whichever worker answers")
+    func order() async throws {
+        try await ApusHost.with(["counter": Self.counter]) { host in
+            let (port, progress) = (host.port, Progress())
+            async let written: [Void] = onThreads(3) { writer in
+                defer { progress.isOver.store(true, ordering: .relaxed) }
+                let connection = try HTTPConnection(port: port)
+                for _ in 0..<500 {
+                    let response = try connection.request("POST", "/add?key=n\(writer)")
+                    try #require(response.status == 200)
+                    progress.note(Self.number(response), of: writer)
+                }
+            }
+            async let read: [Int] = onThreads(4) { _ in
+                let connection = try HTTPConnection(port: port)
+                var count = 0
+                while !progress.isOver.load(ordering: .relaxed) {
+                    for writer in 0..<3 {
+                        let least = progress.number(of: writer)
+                        let number = Self.number(try connection.request("GET", "/get?key=n\(writer)"))
+                        guard number >= least else { throw GoneBack(from: least, to: number) }
+                        progress.note(number, of: writer)
+                        count += 1
+                    }
+                }
+                return count
+            }
+            _ = try await written
+            let reads = try await read
+            #expect(reads.allSatisfy { $0 > 0 })
+        }
+    }
+
+    private static func number(_ response: HTTPConnection.Response) -> Int {
+        Int(response.text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+    }
+
+    private struct GoneBack: Error {
+        var from: Int
+        var to: Int
+    }
+
+    /// How far each writer is known to be.
+    private final class Progress: Sendable {
+        let isOver = Atomic(false)
+        private let numbers = Mutex([Int](repeating: 0, count: 3))
+
+        func number(of writer: Int) -> Int { numbers.withLock { $0[writer] } }
+
+        func note(_ number: Int, of writer: Int) { numbers.withLock { $0[writer] = max($0[writer], number) } }
     }
 
     @Test("a killed worker costs its call, nothing of which is applied; the next call succeeds")

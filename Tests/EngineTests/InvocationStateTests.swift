@@ -3,6 +3,7 @@ import Logging
 import Storage
 import Support
 import Testing
+import Wire
 
 @testable import Engine
 
@@ -34,6 +35,28 @@ struct InvocationStateTests {
             _ = try state.operate(1, .set(key: "a", value: [2])).get()
             #expect(await state.commit(1) == .success(.done))
             #expect(try store.value("a", in: "n")?.value == [2])
+        }
+    }
+
+    @Test("what a worker looks up is what its namespace holds, and is checked at the commit")
+    func lookUp() async throws {
+        try await with { state, store async throws in
+            func write(_ value: UInt8, in namespace: String = "n") async throws {
+                var effects = Effects(namespace: namespace)
+                effects.writes.append(Effects.KeyWrite("a", .set([value])))
+                _ = try await store.commit(Commit(effects: effects))
+            }
+            #expect(state.values == nil)
+            try await write(1, in: "other")
+            #expect(state.values == nil)
+            try await write(2)
+            let (value, version) = try #require(state.values?.values.value(of: "a"))
+            #expect(value == [2])
+            _ = try state.operate(1, .found(key: "a", value: value, version: version, isRead: true)).get()
+            _ = try state.operate(1, .set(key: "a", value: [3])).get()
+            try await write(4)
+            #expect(await state.commit(1) == .success(.conflict))
+            #expect(try store.value("a", in: "n")?.value == [4])
         }
     }
 
