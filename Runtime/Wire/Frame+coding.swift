@@ -20,6 +20,8 @@ package enum FrameType: UInt8 {
 
 /// Bit 0 of the flags: the sender's body is complete with this frame.
 private let endFlag: UInt8 = 0x01
+/// Bit 1, of a CALL: it is not the worker's yet, but whoever takes it first.
+private let aheadFlag: UInt8 = 0x02
 
 // MARK: Encoding
 
@@ -34,11 +36,13 @@ extension Frame {
     /// - Parameters:
     ///   - head: without what `content` appends: the request, or the event's attributes.
     ///   - body: bytes that the sender puts behind it.
+    ///   - isAhead: it is sent ahead of its turn, and to be taken.
     package static func encode(
-        call: UInt32, _ head: CallHead, body: Int, end: Bool, into writer: inout ByteWriter,
+        call: UInt32, _ head: CallHead, body: Int, end: Bool, isAhead: Bool = false, into writer: inout ByteWriter,
         content: (inout ByteWriter) -> Void
     ) {
-        encode(.call, call, end: end, body: body, into: &writer) { writer in
+        let flags = (end ? endFlag : 0) | (isAhead ? aheadFlag : 0)
+        encode(.call, call, flags: flags, body: body, into: &writer) { writer in
             head.encodeStart(into: &writer)
             content(&writer)
         }
@@ -68,13 +72,19 @@ extension Frame {
     }
 
     private static func encode(
-        _ type: FrameType, _ call: UInt32, end: Bool, body: Int = 0, into writer: inout ByteWriter,
+        _ type: FrameType, _ call: UInt32, end: Bool, into writer: inout ByteWriter, payload: (inout ByteWriter) -> Void
+    ) {
+        encode(type, call, flags: end ? endFlag : 0, into: &writer, payload: payload)
+    }
+
+    private static func encode(
+        _ type: FrameType, _ call: UInt32, flags: UInt8, body: Int = 0, into writer: inout ByteWriter,
         payload: (inout ByteWriter) -> Void
     ) {
         let start = writer.count
         writer.write(UInt32(0))
         writer.write(type.rawValue)
-        writer.write(end ? endFlag : 0)
+        writer.write(flags)
         writer.write(UInt16(0))
         writer.write(call)
         payload(&writer)
@@ -292,6 +302,8 @@ package struct FrameHeader: Sendable {
     package var type: FrameType
     /// The sender's body is complete with this frame.
     package var isEnd: Bool
+    /// A call that is sent ahead of its turn.
+    package var isAhead: Bool
     package var call: UInt32
     /// Where its payload is in what was decoded.
     package var payload: Range<Int>
@@ -316,7 +328,9 @@ package struct FrameHeader: Sendable {
         let call = try header.integer(UInt32.self)
         guard input.count - start >= length else { return nil }
         offset = start + length
-        return FrameHeader(type: type, isEnd: flags & endFlag != 0, call: call, payload: start..<offset)
+        return FrameHeader(
+            type: type, isEnd: flags & endFlag != 0, isAhead: flags & aheadFlag != 0, call: call,
+            payload: start..<offset)
     }
 }
 

@@ -64,6 +64,8 @@ package struct Hello: Sendable, Hashable {
     package static let canShare: UInt16 = 1 << 14
     /// In `triggers`, beside `canShare`: the worker can look up values in memory.
     package static let canLookUp: UInt16 = 1 << 13
+    /// In `triggers`, beside `canShare`: the worker takes calls ahead of their turn.
+    package static let canTakeAhead: UInt16 = 1 << 12
 
     /// Bit n stands for `CallHead.Kind` n.
     package var triggers: UInt16

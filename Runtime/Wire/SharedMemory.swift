@@ -18,6 +18,8 @@ package final class SharedMemory: @unchecked Sendable {
     private let mapping: Mapping
     private var input: Ring
     private var output: Ring
+    /// The calls that the host has sent ahead of their turn.
+    package let callsAhead: CallsAhead
 
     /// - Parameter mapping: of `size` bytes.
     package init(_ mapping: Mapping, as side: Side) throws(WireError) {
@@ -27,6 +29,7 @@ package final class SharedMemory: @unchecked Sendable {
         self.mapping = mapping
         let (toWorker, toHost) = (Ring(at: mapping.start), Ring(at: mapping.start + Ring.size))
         (input, output) = side == .host ? (toHost, toWorker) : (toWorker, toHost)
+        callsAhead = CallsAhead(at: mapping.start + CallsAhead.offset)
     }
 
     /// Writes as many of the bytes as there is room for. `rings`: the other side sleeps until something comes; it is to be
@@ -66,6 +69,41 @@ package final class SharedMemory: @unchecked Sendable {
         input.readerWakes()
         output.writerWakes()
     }
+}
+
+/// Calls that the host has sent a worker ahead of their turn: whoever takes one first has it, the worker to run it, or the
+/// host to give it to another.
+///
+/// It has words in the memory that both share, and must not outlive it.
+package struct CallsAhead: @unchecked Sendable {
+    // `@unchecked`: a pointer to atomic words, which any thread may use.
+
+    /// Calls whose numbers are the same modulo this have the same place.
+    private static let capacity: UInt32 = 8
+    /// Between the words of the host's ring and its bytes.
+    fileprivate static let offset = 224
+
+    private typealias Word = UnsafeMutablePointer<Atomic<UInt32>>
+    private let words: Word
+
+    fileprivate init(at memory: UnsafeMutableRawPointer) {
+        words = memory.assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+
+    /// For the host, before it sends the call. `false`: its place is taken, and it cannot be sent ahead.
+    package func put(_ call: UInt32) -> Bool {
+        word(call).pointee.compareExchange(expected: 0, desired: call, ordering: .acquiringAndReleasing).exchanged
+    }
+
+    /// Whether nobody has taken it before.
+    package func take(_ call: UInt32) -> Bool {
+        word(call).pointee.compareExchange(expected: call, desired: 0, ordering: .acquiringAndReleasing).exchanged
+    }
+
+    /// Whether nobody has taken it.
+    package func contains(_ call: UInt32) -> Bool { word(call).pointee.load(ordering: .acquiring) == call }
+
+    private func word(_ call: UInt32) -> Word { words + Int(call % Self.capacity) }
 }
 
 /// One direction, seen from one of its ends.

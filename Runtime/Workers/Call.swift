@@ -19,6 +19,15 @@ package final class Call: Sendable {
         self.time = time
         self.state = state
     }
+
+    /// Whether its body is there, and goes to a worker at once.
+    var isWhole: Bool {
+        switch (invocation.cause, body) {
+        case (.event(_, let event), _): event.data.count <= Upload.largestChunk
+        case (.request, .bytes(let bytes)): bytes.readableBytes <= Upload.largestChunk
+        case (.request, .stream): false
+        }
+    }
 }
 
 /// State, on behalf of a call's handler. Operations of one call come one after the other, in the handler's order.

@@ -16,6 +16,9 @@ protocol Worker: AnyObject, Sendable {
     /// A call for it, which the pool has counted. `released` says when it has ended, its response body included.
     func run(_ call: Call) -> any CallRun
 
+    /// Gives back the calls that it was given ahead of their turn and has not begun: each ends with `nil`.
+    func recall()
+
     /// Ends it in an orderly way, by force if that takes too long. It runs no call.
     func stop(because reason: String)
 
@@ -23,8 +26,13 @@ protocol Worker: AnyObject, Sendable {
     func kill(because reason: String)
 }
 
-/// How a call of a worker ended for its caller: with an answer, or with why there is none; `nil` when the worker had gone
-/// before it could take the call, so that another may.
+extension Worker {
+    /// It is given none.
+    func recall() {}
+}
+
+/// How a call of a worker ended for its caller: with an answer, or with why there is none; `nil` when the worker has not
+/// begun it and will not, so that another may.
 package typealias CallEnd = @Sendable (Result<Answer, CallFailure>?) -> Void
 
 /// One call on its way through a worker. Its methods may be called on any thread.
@@ -38,9 +46,12 @@ package protocol CallRun: AnyObject, Sendable {
 
 /// What a worker tells its pool.
 struct WorkerReports: Sendable {
-    let ready: @Sendable () -> Void
+    /// It takes so many calls ahead of their turn, besides those that it runs.
+    let ready: @Sendable (_ ahead: Int) -> Void
     /// A call has ended.
     let released: @Sendable () -> Void
+    /// A call that was given ahead of its turn goes back.
+    let returned: @Sendable () -> Void
     /// It takes no more calls and will end.
     let closing: @Sendable () -> Void
     /// It is gone, for this reason. The last report.

@@ -98,6 +98,12 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
         case "shell":
             let script = try await request.body.collect(upTo: 64 << 10)
             return .text(output(of: String(decoding: script, as: UTF8.self)))
+        // How many calls run in this worker, this one among them.
+        case "running":
+            defer { Memory.running.subtract(1, ordering: .relaxed) }
+            let running = Memory.running.add(1, ordering: .relaxed).newValue
+            try await Task.sleep(for: .microseconds(arguments["us"] ?? 100))
+            return .text("\(running)")
         // A function that keeps something between calls.
         case "remember":
             return .text("{\"calls\": \(Memory.calls.add(1, ordering: .relaxed).newValue), \"name\": \"f\"}")
@@ -235,6 +241,7 @@ struct ContractWorker: HTTPFunction, TimerFunction, MessageFunction, StateFuncti
 
 private enum Memory {
     static let calls = Atomic<Int>(0)
+    static let running = Atomic<Int>(0)
     static let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 10 << 20)
 }
 

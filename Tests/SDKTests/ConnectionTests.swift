@@ -9,7 +9,8 @@ struct ConnectionTests {
     func hello() async {
         let host = FakeHost { Probe() }
         let hello = await host.greet()
-        #expect(hello == Hello(version: 1, triggers: 0b111 | Hello.canShare | Hello.canLookUp, sdk: "apus-swift/1"))
+        let abilities = Hello.canShare | Hello.canLookUp | Hello.canTakeAhead
+        #expect(hello == Hello(version: 1, triggers: 0b111 | abilities, sdk: "apus-swift/1"))
     }
 
     @Test("ends when the host says goodbye, after the calls that run")

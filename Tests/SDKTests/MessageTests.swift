@@ -84,7 +84,7 @@ struct MessageTests {
     @Test("travel as a state operation, whose refusal the handler can catch")
     func frames() async {
         let host = FakeHost { Postman() }
-        #expect(await host.greet()?.triggers == 0b1001 | Hello.canShare | Hello.canLookUp)
+        #expect(await host.greet()?.triggers == 0b1001 | Hello.canShare | Hello.canLookUp | Hello.canTakeAhead)
         host.get("/bytes")
         let message = WireMessage(
             target: "raw",

@@ -51,7 +51,7 @@ struct StateFunctionTests {
     @Test("say so in their first frame, and get a change as a call with the value in its body")
     func frames() async {
         let host = FakeHost { Mirror() }
-        #expect(await host.greet()?.triggers == 0b10000 | Hello.canShare | Hello.canLookUp)
+        #expect(await host.greet()?.triggers == 0b10000 | Hello.canShare | Hello.canLookUp | Hello.canTakeAhead)
         let head = CallHead(
             kind: .state, invocation: WireID(high: 1, low: 2), attempt: 1, time: 10_000_000,
             attributes: [

@@ -48,6 +48,34 @@ struct SharedMemoryTests {
         #expect(received == bytes)
     }
 
+    @Test("gives each call that is ahead to one side")
+    func callsAhead() {
+        #expect(host.callsAhead.put(1))
+        #expect(!host.callsAhead.put(9), "its place is taken")
+        #expect(!worker.callsAhead.take(9))
+        #expect(host.callsAhead.contains(1))
+        #expect(worker.callsAhead.take(1))
+        #expect(!host.callsAhead.take(1))
+        #expect(!host.callsAhead.contains(1))
+        #expect(host.callsAhead.put(9))
+        #expect(host.callsAhead.take(9))
+        #expect(!worker.callsAhead.take(9))
+    }
+
+    @Test("gives each call that is ahead to one side, also when both take it at once")
+    func callsTakenAtOnce() async {
+        let (ours, theirs) = (host.callsAhead, worker.callsAhead)
+        for first in stride(from: UInt32(1), to: 40_000, by: 8) {
+            let calls = first..<first + 8
+            for call in calls { #expect(ours.put(call)) }
+            // From both ends, so that they meet.
+            async let back = calls.reversed().count { ours.take($0) }
+            async let begun = calls.count { theirs.take($0) }
+            let taken = await back + begun
+            #expect(taken == 8)
+        }
+    }
+
     @Test("says once that the other side is to be woken, and only when it sleeps")
     func bells() throws {
         #expect(try !host.rings(sending: [1]))

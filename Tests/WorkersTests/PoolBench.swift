@@ -24,11 +24,13 @@ struct PoolBench {
     }
 
     /// A call comes: the worker that it gets at once, or its number in line.
-    mutating func call(lane: Int = 0) -> (worker: Int?, waiter: UInt64) {
+    mutating func call(lane: Int = 0, mayGoAhead: Bool = true) -> (worker: Int?, waiter: UInt64) {
         lastWaiter += 1
         if let worker = state.takeFree(lane: lane) { return (worker, lastWaiter) }
-        if isQuick, state.waitQuietly(lastWaiter, lane: lane, now: now) { return (nil, lastWaiter) }
-        note(state.wait(lastWaiter, lane: lane, now: now))
+        if isQuick, state.waitQuietly(lastWaiter, lane: lane, mayGoAhead: mayGoAhead, now: now) {
+            return (nil, lastWaiter)
+        }
+        note(state.wait(lastWaiter, lane: lane, mayGoAhead: mayGoAhead, now: now))
         return (nil, lastWaiter)
     }
 
@@ -40,7 +42,7 @@ struct PoolBench {
             case .setTimer(let instant): timer = instant
             case .releaseSlot: slots -= 1
             case .withdrawSlots, .roomGrew: break
-            case .start, .hurry, .give, .fail, .stop, .weigh, .drained: seen.append(action)
+            case .start, .hurry, .give, .fail, .stop, .recall, .weigh, .drained: seen.append(action)
             }
         }
     }
@@ -50,7 +52,7 @@ struct PoolBench {
         note(state.slotGranted(now))
     }
 
-    mutating func ready(_ worker: Int) { note(state.workerReady(worker, now: now)) }
+    mutating func ready(_ worker: Int, ahead: Int = 0) { note(state.workerReady(worker, ahead: ahead, now: now)) }
 
     mutating func exits(_ worker: Int, _ reason: String = "exit status 1") {
         note(state.workerExited(worker, reason: reason, now: now))
@@ -59,7 +61,11 @@ struct PoolBench {
     /// A call ends.
     mutating func release(_ worker: Int, surrenders: Bool = false) {
         if isQuick, !surrenders {
-            if let waiter = state.passOn(worker, now: now) { return seen.append(.give(worker, to: waiter)) }
+            if let waiter = state.passOn(worker, now: now) {
+                seen.append(.give(worker, to: waiter))
+                if let next = state.takeAhead(worker, now: now) { seen.append(.give(worker, to: next)) }
+                return
+            }
             if state.releaseQuietly(worker, now: now) { return }
         }
         note(state.release(worker, surrenders: surrenders, now: now))

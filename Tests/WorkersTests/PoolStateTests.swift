@@ -477,7 +477,7 @@ struct PoolStateTests {
 }
 
 extension PoolBench {
-    fileprivate func failures() -> [(UInt64, CallFailure)] {
+    func failures() -> [(UInt64, CallFailure)] {
         seen.compactMap { if case .fail(let waiter, let failure) = $0 { (waiter, failure) } else { nil } }
     }
 }

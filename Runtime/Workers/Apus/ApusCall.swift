@@ -15,8 +15,11 @@ final class ApusCall: CallRun, @unchecked Sendable {
 
     let call: Call
     private let connection: ApusConnection
-    let deadline: NIODeadline
+    /// Of no meaning while the call is ahead.
+    var deadline: NIODeadline
     var id: UInt32 = 0
+    /// The worker was sent it ahead of its turn, and may not have begun it.
+    var isAhead = false
     /// Who waits for the answer; `nil` once it is given.
     var end: CallEnd?
     /// The caller has had its answer, or has gone: what the handler still does is of no interest.
@@ -56,13 +59,18 @@ final class ApusCall: CallRun, @unchecked Sendable {
 
     /// Tells the caller, unless it has heard already.
     ///
-    /// None is forgotten: a call is either turned away by `begin`, or in `calls` until `end`, `processEnded` or
+    /// None is forgotten: a call is either turned away by `begin`, or in `calls` until `end`, `recall`, `processEnded` or
     /// `breakContract` tells it.
-    func answer(_ answer: Result<Answer, CallFailure>) {
+    ///
+    /// - Parameter answer: `nil`: the worker has not begun it, and will not.
+    func answer(_ answer: Result<Answer, CallFailure>?) {
         let end = self.end
         self.end = nil
         end?(answer)
     }
+
+    /// Whether its time limit counts.
+    var isTimed: Bool { !isAbandoned && !isAhead }
 
     /// Ends the call for the caller, who may be reading the response's body already.
     func fail(_ failure: CallFailure) {

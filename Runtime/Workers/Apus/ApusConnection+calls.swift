@@ -22,13 +22,20 @@ extension ApusConnection {
             reports.released()
             return end(.failure(call.call.body.cancellation))
         }
-        call.end = end
         repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
         call.id = lastCall
+        if hasTurnsTaken {
+            guard putAhead(call) else {
+                reports.returned()
+                return end(nil)
+            }
+        } else {
+            watch(call.deadline)
+        }
+        call.end = end
         calls[lastCall] = call
         let (body, end) = call.upload.next() ?? (nothing, false)
         send(call, body: body, end: end)
-        watch(call.deadline)
         if call.upload.stream != nil { pump(call) } else { sendUpload(of: call) }
     }
 
@@ -133,6 +140,7 @@ extension ApusConnection {
         calls[call.id] = nil
         if calls.isEmpty { lastEnded = (call.call.invocation.id, .now()) }
         stopUpload(of: call)
+        if !ahead.isEmpty { passTurn(of: call) }
         reports.released()
         stopIfAbandoned()
     }
@@ -141,6 +149,7 @@ extension ApusConnection {
     func cancel(_ call: ApusCall) {
         call.isCancelled = true
         guard calls[call.id] === call, !call.isAbandoned else { return }
+        if takeBack(call) { return call.fail(call.call.body.cancellation) }
         leave(call, call.call.body.cancellation)
     }
 
@@ -153,7 +162,7 @@ extension ApusConnection {
     }
 
     /// Watches for `deadline`, unless an earlier one is being watched.
-    private func watch(_ deadline: NIODeadline) {
+    func watch(_ deadline: NIODeadline) {
         if let alarm, alarm.deadline <= deadline { return }
         alarm?.timer.cancel()
         let timer = loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
@@ -166,11 +175,12 @@ extension ApusConnection {
     }
 
     private func expire(_ now: NIODeadline) {
-        for call in calls.values where call.deadline <= now && !call.isAbandoned { expire(call) }
-        if let next = calls.values.lazy.filter({ !$0.isAbandoned }).map(\.deadline).min() { watch(next) }
+        for call in calls.values where call.deadline <= now && call.isTimed { expire(call) }
+        if let next = calls.values.lazy.filter(\.isTimed).map(\.deadline).min() { watch(next) }
     }
 
     private func expire(_ call: ApusCall) {
+        recall()
         let limit = "ran past its time limit of \(call.call.time) (limits.time)"
         call.fail(CallFailure(.timedOut, "the handler \(limit)"))
         send(Frame(call: call.id, .cancel))
@@ -206,7 +216,9 @@ extension ApusConnection {
 
     /// The invocation that what the worker prints now belongs to, when that is certain.
     var currentInvocation: InvocationID? {
-        if let only = calls.first?.value { return calls.count == 1 ? only.call.invocation.id : nil }
+        if let only = calls.values.first(where: { !$0.isAhead }) {
+            return calls.count - ahead.count == 1 && !hasBegunAhead ? only.call.invocation.id : nil
+        }
         guard let lastEnded, .now() - lastEnded.at < Self.lateLine else { return nil }
         return lastEnded.invocation
     }

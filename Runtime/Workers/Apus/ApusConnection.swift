@@ -11,6 +11,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Calls that a worker which runs one at a time is sent ahead of their turn.
+    private static let mostAhead = 3
     /// Body bytes that either side may send in a call before the other grants more.
     static let window = 256 << 10
     /// What a worker gets from its start to its first frame.
@@ -34,6 +36,8 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var phase = Phase.starting
     var calls: [UInt32: ApusCall] = [:]
     var lastCall: UInt32 = 0
+    /// Those of `calls` that the worker was sent ahead of their turn, in their order, and that it may not have begun.
+    var ahead: [ApusCall] = []
     /// The earliest deadline, which is being watched.
     var alarm: (deadline: NIODeadline, timer: Scheduled<Void>)?
     /// Of all calls.
@@ -106,6 +110,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         let how = process.describe(exit)
         let ended = calls.values
         calls = [:]
+        ahead = []
         for call in ended {
             call.fail(CallFailure(.workerDied, "the worker ended in the middle of the call: \(how)"))
             stopUpload(of: call)
@@ -134,6 +139,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         guard phase != .ended, phase != .broken else { return }
         if phase == .starting { return refuse(what) }
         process.say("error", "worker killed: it broke the contract: \(what)")
+        recall()
         for call in calls.values { call.fail(CallFailure(.contractBroken, "the worker broke the contract: \(what)")) }
         close()
         phase = .broken
@@ -144,6 +150,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     func close() {
         guard phase == .ready else { return }
         phase = .closing
+        recall()
         reports.closing()
     }
 
@@ -197,6 +204,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         // What the worker has written before its end counts.
         isPaused = false
         lookIntoMemory()
+        recall()
         channelContext = nil
         memory = nil
         offeredValues = nil
@@ -265,6 +273,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         // What comes over the socket must not be mixed with what comes through memory.
         let canShare = hello.triggers & Hello.canShare != 0
         canLookUp = canShare && hello.triggers & Hello.canLookUp != 0
+        let takesAhead = hello.triggers & Hello.canTakeAhead != 0
         if canShare, !isAlone { return refuse("it sent more than HELLO before it had WELCOME") }
         startTimer?.cancel()
         if hello.triggers & Hello.canFork != 0 { onTemplate?() }
@@ -279,7 +288,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
         let shares = canShare && manifest.workers.instance == .reuse && offerMemory(with: welcome)
         if !shares { send(welcome) }
         phase = .ready
-        reports.ready()
+        reports.ready(shares && takesAhead && manifest.workers.concurrency == 1 ? Self.mostAhead : 0)
     }
 
     // MARK: Frames out
@@ -295,14 +304,15 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     func send(_ call: ApusCall, body: ByteBuffer, end: Bool) {
         guard let context = channelContext else { return }
         let head = CallHead(startOf: call.call)
-        Frame.encode(call: call.id, head, body: body.readableBytes, end: end, into: &outbox) { writer in
+        let bytes = body.readableBytes
+        Frame.encode(call: call.id, head, body: bytes, end: end, isAhead: call.isAhead, into: &outbox) { writer in
             switch call.call.invocation.cause {
             case .request(let request): writer.write(request)
             case .event(_, let event): writer.write(event.attributes)
             }
         }
         // With all of it, and all the calls that the worker may have, nothing is about to follow but other calls' bodies.
-        add(body, context, isLast: end && calls.count == manifest.workers.concurrency)
+        add(body, context, isLast: end && calls.count >= manifest.workers.concurrency)
     }
 
     /// Adds a frame that carries an empty body, with `body` in its place.

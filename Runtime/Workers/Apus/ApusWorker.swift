@@ -67,6 +67,8 @@ final class ApusWorker: Worker {
 
     func run(_ call: Call) -> any CallRun { ApusCall(call, on: connection) }
 
+    func recall() { lane.run { [connection] in connection.recall() } }
+
     func stop(because reason: String) {
         lane.run { [self] in
             process.noteReason(reason)

@@ -74,7 +74,7 @@ extension UpstreamServer {
         guard phase == .starting else { return }
         phase = .ready
         if let connection { keep(connection, timeout: timeout) }
-        reports.ready()
+        reports.ready(0)
     }
 
     private func refuse() {

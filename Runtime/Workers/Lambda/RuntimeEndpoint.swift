@@ -168,7 +168,7 @@ final class RuntimeEndpoint: @unchecked Sendable {
         }
         guard wasStarting, state.isReady else { return }
         startTimer?.cancel()
-        reports.ready()
+        reports.ready(0)
     }
 
     func complete(_ post: RuntimePost, _ trailers: HTTPHeaders?, on connection: RuntimeConnection) {

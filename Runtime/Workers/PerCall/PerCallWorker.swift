@@ -36,7 +36,7 @@ final class PerCallWorker: Worker {
     var pid: Int32 { contents.withLock { $0.current }?.process.pid ?? 0 }
 
     // It has no process to be started before a call.
-    func start(calmly: Bool) { reports.ready() }
+    func start(calmly: Bool) { reports.ready(0) }
 
     func hurry() {}
 

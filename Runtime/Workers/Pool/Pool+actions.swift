@@ -54,6 +54,9 @@ extension Pool {
                 if reason == .surrendered { budget.noteSurrender() }
                 worker.stop(because: reason.rawValue)
             }
+        case .recall(let id):
+            guard let worker = contents.workers[id] else { return nil }
+            return { worker.recall() }
         case .weigh(let id, let time):
             guard let worker = contents.workers[id] else { return nil }
             let delay = TimeAmount.nanoseconds(max(0, (time - now).nanoseconds))
@@ -90,8 +93,9 @@ extension Pool {
 
     private func makeWorker(_ id: PoolState.WorkerID, lane: Lane, access: WorkerAccess?) -> (any Worker)? {
         let reports = WorkerReports(
-            ready: { self.change { $0.state.workerReady(id, now: $1) } },
+            ready: { ahead in self.change { $0.state.workerReady(id, ahead: ahead, now: $1) } },
             released: { self.released(id) },
+            returned: { self.contents.withLock { $0.state.returned(id) } },
             closing: { self.change { $0.state.workerCloses(id, now: $1) } },
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) },
@@ -156,7 +160,7 @@ extension Pool {
 
     private enum Release {
         case alone(room: Contents.Listener?)
-        case passedOn(Lease?)
+        case passedOn(Lease?, ahead: Lease?)
     }
 
     /// The common ways, which do without a list of actions.
@@ -164,14 +168,17 @@ extension Pool {
         let now = PoolState.Instant.now
         let release = contents.withLock { contents -> Release? in
             if let waiter = contents.state.passOn(id, now: now) {
-                return .passedOn(contents.lease(id, to: waiter, now))
+                let lease = contents.lease(id, to: waiter, now)
+                let next = contents.state.takeAhead(id, now: now)
+                return .passedOn(lease, ahead: next.flatMap { contents.lease(id, to: $0, now) })
             }
             return contents.state.releaseQuietly(id, now: now) ? .alone(room: contents.onRoom) : nil
         }
         switch release {
         case .alone(let listener): listener?.notify()
-        case .passedOn(let lease?): begin(lease)
-        case .passedOn(nil): break
+        case .passedOn(let lease, let ahead):
+            if let lease { begin(lease) }
+            if let ahead { begin(ahead) }
         case nil: return false
         }
         return true

@@ -190,15 +190,19 @@ package final class Pool: Sendable {
         let now = call.since
         let isQuiet = contents.withLock { contents in
             // One that is cancelled from here on finds itself in line.
-            let isQuiet = !call.isCancelled && contents.state.waitQuietly(call.id, lane: call.lane, now: now)
+            let isQuiet =
+                !call.isCancelled
+                && contents.state.waitQuietly(call.id, lane: call.lane, mayGoAhead: call.mayGoAhead, now: now)
             if isQuiet { contents.waiters[call.id] = call }
             return isQuiet
         }
         if isQuiet { return }
-        place(call) { state, now in state.wait(call.id, lane: call.lane, now: now) }
+        place(call) { state, now in
+            state.wait(call.id, lane: call.lane, mayGoAhead: call.mayGoAhead, now: now)
+        }
     }
 
-    /// The call's worker had gone before it began: it has its place in line again.
+    /// The call's worker has not begun it, and will not: it has its place in line again.
     ///
     /// - Parameter waited: how long it has stood in line already.
     func standAgain(_ call: WaitingCall, after waited: Duration) {

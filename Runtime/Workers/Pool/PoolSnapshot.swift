@@ -1,4 +1,5 @@
 import Events
+import Manifests
 
 /// A pool at one moment, for people.
 package struct PoolSnapshot: Sendable, Codable {
@@ -24,16 +25,16 @@ package struct PoolSnapshot: Sendable, Codable {
 
 extension PoolState {
     /// - Parameter pid: of a worker, 0 for one that has no process now and is left out.
-    func snapshot(_ now: Instant, pid: (WorkerID) -> Int32) -> PoolSnapshot {
+    package func snapshot(_ now: Instant, pid: (WorkerID) -> Int32) -> PoolSnapshot {
         let all = workers.sorted { $0.key < $1.key }.compactMap { id, record -> PoolSnapshot.WorkerSnapshot? in
             let pid = pid(id)
             guard pid != 0 else { return nil }
             return PoolSnapshot.WorkerSnapshot(
-                pid: pid, state: record.description, running: record.running, invocations: record.invocations,
-                ageSeconds: Double((now - record.started).milliseconds) / 1000)
+                pid: pid, state: record.description, running: min(record.running, policy.concurrency),
+                invocations: record.invocations, ageSeconds: Double((now - record.started).milliseconds) / 1000)
         }
         return PoolSnapshot(
-            workers: all, waiting: waiting.count, running: running, started: started,
+            workers: all, waiting: unserved, running: running, started: started,
             backingOff: backoff.isActive(now) ? backoff.reason : nil)
     }
 }

@@ -12,6 +12,9 @@ extension PoolState {
     /// It has all the workers that it may have: who comes and goes makes no difference to how many are missing.
     var isSaturated: Bool { workers.count >= policy.max && requested == 0 && !isDraining }
 
+    /// Calls that wait, in line or behind another in a worker.
+    var unserved: Int { waiting.count + ahead }
+
     /// Workers with room.
     var ready: Int { free.reduce(0) { $0 + $1.count } }
 
@@ -29,7 +32,7 @@ extension PoolState {
         return max(0, room - waiting.count)
     }
 
-    var running: Int { workers.values.reduce(0) { $0 + $1.running } }
+    var running: Int { workers.values.reduce(0) { $0 + $1.running } - ahead }
 
     /// The worker that has run nothing for longest.
     var oldestIdle: (id: WorkerID, since: Instant)? {
@@ -91,7 +94,7 @@ extension PoolState {
         if let failure = unavailability(now) { return failure }
         let starting = workers.values.count { $0.phase == .starting }
         let coming = (starting + policy.max - workers.count) * policy.concurrency
-        guard waiting.count >= limits.waiting + coming else { return nil }
+        guard unserved >= limits.waiting + coming else { return nil }
         let message = "\(limits.waiting) calls wait for a worker already (limits.waiting)"
         return CallFailure(.queueFull, message, retryAfter: .seconds(1))
     }

@@ -7,7 +7,7 @@ import Manifests
 /// can be started beside it, or that takes too long, does it go first.
 extension PoolState {
     /// How long a worker that is to go waits for its successor.
-    private static let patience = Duration.seconds(10)
+    private static let successorLimit = Duration.seconds(10)
     /// At least this much lies between two looks at a worker's memory.
     private static let weighInterval = Duration.milliseconds(100)
 
@@ -68,7 +68,7 @@ extension PoolState {
 
     /// Whether it goes before its successor is there.
     func mustGo(_ retirement: Record.Retirement, _ now: Instant) -> Bool {
-        if policy.instance == .fresh || now - retirement.since >= Self.patience { return true }
+        if policy.instance == .fresh || now - retirement.since >= Self.successorLimit { return true }
         return workers.count >= policy.max && !workers.values.contains { $0.phase == .starting }
     }
 
@@ -103,6 +103,6 @@ extension PoolState {
 
     /// When `retireIdle` has something to do for an idle worker.
     func retirementDeadline(of record: Record) -> Instant {
-        record.retirement.map { $0.since + Self.patience } ?? record.started + policy.retireAge
+        record.retirement.map { $0.since + Self.successorLimit } ?? record.started + policy.retireAge
     }
 }

@@ -16,6 +16,7 @@ extension PoolState {
             waiting.remove(next)
             actions.append(.give(worker, to: next))
         }
+        if ahead > 0 { recall(now, &actions) }
         let wanted = missingWorkers(now)
         if wanted > requested { actions.append(.requestSlots(wanted - requested)) }
         if wanted < requested { actions.append(.withdrawSlots(requested - wanted)) }
@@ -27,9 +28,9 @@ extension PoolState {
     func missingWorkers(_ now: Instant) -> Int {
         guard !isDraining, !backoff.isActive(now) else { return 0 }
         let starting = workers.values.count { $0.phase == .starting }
-        let ahead = isFresh ? spares.target - ready : 0
-        let unserved = waiting.count + max(0, ahead) - starting * policy.concurrency
-        let forCalls = unserved <= 0 ? 0 : (unserved + policy.concurrency - 1) / policy.concurrency
+        let forSpares = isFresh ? max(0, spares.target - ready) : 0
+        let missing = unserved + forSpares - starting * policy.concurrency
+        let forCalls = missing <= 0 ? 0 : (missing + policy.concurrency - 1) / policy.concurrency
         let forMinimum = keepsMinimum ? policy.min - live : 0
         let forLane = crowdingLane == nil ? 0 : 1
         let forRetirement = retiring - starting
@@ -52,6 +53,7 @@ extension PoolState {
             consider(retirementDeadline(of: record))
         }
         if let until = backoff.until { consider(until) }
+        if ahead > 0 || isCrowded { consider(now + Self.patience) }
         return next
     }
 

@@ -19,6 +19,8 @@ package struct PoolState: Sendable {
         case fail(WaiterID, CallFailure)
         /// Ask the worker to end; it runs no call.
         case stop(WorkerID, StopReason)
+        /// Ask the worker for the calls that it was given ahead of their turn and has not begun; `returned` tells of each.
+        case recall(WorkerID)
         /// Find out at that time how much memory the worker has, and tell `weighed`; `weighs` comes first.
         case weigh(WorkerID, at: Instant)
         /// Ask the budget for slots, take the question back, or give a slot back.
@@ -63,8 +65,14 @@ package struct PoolState: Sendable {
         /// It has run a call since it was weighed, and will be again.
         var weighsSoon = false
         var weighed: Instant?
+        /// Those that it was given ahead of their turn among them.
         var running = 0
         var invocations = 0
+        /// Calls that it takes ahead of their turn.
+        var mostAhead = 0
+        /// When a call of it has ended for the last time while others waited, and whether that one was short.
+        var turn: Instant?
+        var isQuick = false
         let started: Instant
         var idleSince: Instant
 
@@ -80,6 +88,9 @@ package struct PoolState: Sendable {
     /// before the next gets a call and those that are not needed grow old.
     var free: [[WorkerID]]
     var waiting: WaitingLine
+    /// Calls that workers were given ahead of their turn, and whether they take any.
+    package internal(set) var ahead = 0
+    var takesAhead = false
     /// A lane without a worker, whose calls crowd a worker of another: each of them hops to that lane and back.
     private(set) var crowdingLane: Int?
     /// Slots that the budget was asked for and has not granted.
@@ -136,7 +147,11 @@ package struct PoolState: Sendable {
     }
 
     /// A call that found no free worker stands in line, or is turned away.
-    package mutating func wait(_ waiter: WaiterID, lane: Int, now: Instant) -> [Action] {
+    ///
+    /// - Parameter mayGoAhead: a worker may be given it ahead of its turn.
+    package mutating func wait(
+        _ waiter: WaiterID, lane: Int, mayGoAhead: Bool = false, now: Instant
+    ) -> [Action] {
         var actions: [Action] = []
         if let failure = refusal(now) {
             actions.append(.fail(waiter, failure))
@@ -144,14 +159,20 @@ package struct PoolState: Sendable {
             actions.append(.give(worker, to: waiter))
         } else {
             if isFresh { spares.called(ready: 0, most: policy.max, now: now) }
-            waiting.append(waiter, .init(lane: lane, since: now, deadline: now + limits.wait))
+            append(waiter, lane: lane, mayGoAhead: mayGoAhead, now: now)
             hurryAll(&actions)
             settle(now, &actions)
         }
         return actions
     }
 
-    /// A call that has been given a worker which had gone before it began has its place in line again.
+    private mutating func append(_ waiter: WaiterID, lane: Int, mayGoAhead: Bool, now: Instant) {
+        waiting.append(
+            waiter, .init(lane: lane, since: now, deadline: now + limits.wait, mayGoAhead: mayGoAhead))
+    }
+
+    /// A call whose worker has not begun it has its place in line again: the worker had gone, or was needed for longer by the
+    /// call before.
     ///
     /// - Parameter waited: how long it has stood there already; the time with the worker does not count.
     package mutating func waitAgain(
@@ -162,7 +183,8 @@ package struct PoolState: Sendable {
             actions.append(.fail(waiter, failure))
         } else {
             let since = now + (.zero - waited)
-            waiting.putBack(waiter, .init(lane: lane, since: since, deadline: since + limits.wait))
+            waiting.putBack(
+                waiter, .init(lane: lane, since: since, deadline: since + limits.wait, mayGoAhead: false))
             hurryAll(&actions)
             settle(now, &actions)
         }
@@ -171,11 +193,13 @@ package struct PoolState: Sendable {
 
     /// The common way to stand in line, behind others and with no worker that could be added: there is nothing else to be
     /// done. `false`, with nothing changed, for any other: `wait` decides.
-    package mutating func waitQuietly(_ waiter: WaiterID, lane: Int, now: Instant) -> Bool {
-        guard isSaturated, !isFresh, !waiting.isEmpty, waiting.count < limits.waiting, !backoff.isActive(now) else {
+    package mutating func waitQuietly(
+        _ waiter: WaiterID, lane: Int, mayGoAhead: Bool = false, now: Instant
+    ) -> Bool {
+        guard isSaturated, !isFresh, !waiting.isEmpty, unserved < limits.waiting, !backoff.isActive(now) else {
             return false
         }
-        waiting.append(waiter, .init(lane: lane, since: now, deadline: now + limits.wait))
+        append(waiter, lane: lane, mayGoAhead: mayGoAhead, now: now)
         return true
     }
 
@@ -187,14 +211,16 @@ package struct PoolState: Sendable {
         return (true, actions)
     }
 
-    /// The common end of a call, of a worker that goes on, with nobody waiting: there is room, and nothing else to be done.
-    /// `false`, with nothing changed, for any other: `release` decides.
+    /// The common end of a call, of a worker that goes on, with nobody waiting for its place: there is room, or it has its
+    /// next call already, and nothing else is to be done. `false`, with nothing changed, for any other: `release` decides.
     package mutating func releaseQuietly(_ id: WorkerID, now: Instant) -> Bool {
-        guard waiting.isEmpty, !isDraining, var record = workers[id], staysReady(record, now) else { return false }
+        guard !isDraining, var record = workers[id], staysReady(record, now),
+            hasAhead(record) || waiting.isEmpty && ahead == 0
+        else { return false }
         // The last call makes the worker idle, which the timer must know of.
         if record.running == 1, timer.map({ now + policy.idle < $0 }) ?? true { return false }
-        if record.running >= policy.concurrency { free[record.lane].append(id) }
-        record.running -= 1
+        removeCall(of: id, &record)
+        passTurn(&record, now)
         record.invocations += 1
         record.idleSince = now
         backoff.succeeded()
@@ -205,11 +231,14 @@ package struct PoolState: Sendable {
     /// The common end of a call, of a worker that goes on, while others wait and no worker could be added: whoever is the
     /// first of them near it has the place now. `nil`, with nothing changed, for any other: `release` decides.
     package mutating func passOn(_ id: WorkerID, now: Instant) -> WaiterID? {
-        guard isSaturated, var record = workers[id], staysReady(record, now),
+        guard isSaturated, var record = workers[id], staysReady(record, now), !wantsWatch(now),
             let first = waiting.first(near: record.lane, now: now)
         else { return nil }
-        waiting.remove(first)
+        passTurn(&record, now)
         record.invocations += 1
+        // Its next call is one that it has already; this one comes ahead of its turn.
+        if hasAhead(record), !mayGoAhead(first, to: record, instead: 1) { return nil }
+        waiting.remove(first)
         backoff.succeeded()
         workers[id] = record
         return first
@@ -220,8 +249,8 @@ package struct PoolState: Sendable {
     /// - Parameter surrenders: it is stopped for others even if calls wait here.
     package mutating func release(_ id: WorkerID, surrenders: Bool = false, now: Instant) -> [Action] {
         guard var record = workers[id] else { return [] }
-        let wasFull = record.running >= policy.concurrency
-        record.running -= 1
+        passTurn(&record, now)
+        removeCall(of: id, &record)
         record.invocations += 1
         record.idleSince = now
         backoff.succeeded()
@@ -229,7 +258,7 @@ package struct PoolState: Sendable {
         noteRetirement(of: id, &record, now, &actions)
         if record.phase == .ready, let retirement = record.retirement, mustGo(retirement, now) {
             record.phase = .closing
-            if !wasFull { removeFree(id, lane: record.lane) }
+            removeFree(id, lane: record.lane)
         }
         workers[id] = record
         switch record.phase {
@@ -239,8 +268,7 @@ package struct PoolState: Sendable {
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
         case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
         case .ready:
-            if wasFull { free[record.lane].append(id) }
-            if waiting.isEmpty, record.retirement == nil {
+            if waiting.isEmpty, ahead == 0, record.retirement == nil {
                 if record.running == 0 { arm(now + policy.idle, &actions) }
                 actions.append(.roomGrew)
                 return actions
@@ -272,9 +300,12 @@ package struct PoolState: Sendable {
         return [.start(lastWorker, lane: lane, calmly: isCalm)] + settled(now)
     }
 
-    package mutating func workerReady(_ id: WorkerID, now: Instant) -> [Action] {
+    /// - Parameter ahead: so many calls it takes ahead of their turn.
+    package mutating func workerReady(_ id: WorkerID, ahead: Int = 0, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
+        workers[id]?.mostAhead = ahead
+        takesAhead = ahead > 0
         workers[id]?.idleSince = now
         headStart = 0
         backoff.started()
@@ -312,6 +343,7 @@ package struct PoolState: Sendable {
     ) -> [Action] {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
+        ahead -= max(0, record.running - policy.concurrency)
         var actions: [Action] = [.releaseSlot]
         let diedUnused = record.phase == .ready && record.isUnused
         if record.phase == .starting || diedUnused || couldNotStart {

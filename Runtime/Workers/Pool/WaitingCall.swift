@@ -22,6 +22,8 @@ final class WaitingCall: CallRun {
     let lane: Int
     /// When it came.
     let since: PoolState.Instant
+    /// A worker may be given it ahead of its turn.
+    let mayGoAhead: Bool
     private let call: Call
     private let pool: Pool
     private let contents: Mutex<Contents>
@@ -31,6 +33,7 @@ final class WaitingCall: CallRun {
         self.pool = pool
         self.lane = lane
         since = .now
+        mayGoAhead = call.isWhole
         contents = Mutex(Contents(placed: since))
     }
 

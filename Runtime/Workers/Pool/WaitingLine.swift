@@ -9,6 +9,8 @@ struct WaitingLine: Sendable {
         let lane: Int
         let since: Instant
         let deadline: Instant
+        /// A worker may be given it ahead of its turn.
+        let mayGoAhead: Bool
         /// It has its place again, so that its deadline may come after those of others behind it.
         fileprivate(set) var isBack = false
     }

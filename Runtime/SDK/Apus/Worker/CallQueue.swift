@@ -24,6 +24,29 @@ final class CallQueue: Sendable {
         var runners: [Runner] = []
         var idle: [Int] = []
         var isClosed = false
+        /// Calls that run, and how many may.
+        var running = 0
+        var concurrency = Int.max
+
+        var hasNext: Bool { first < calls.count && running < concurrency }
+
+        mutating func next() -> LiveCall {
+            let call = calls[first]
+            first += 1
+            if first == calls.count {
+                calls.removeAll(keepingCapacity: true)
+                first = 0
+            }
+            return call
+        }
+
+        /// The runner's call has ended. Returns whether it had one.
+        mutating func endCall(of runner: Int) -> Bool {
+            guard runners[runner].call != nil else { return false }
+            runners[runner].call = nil
+            running -= 1
+            return true
+        }
     }
 
     private let contents = Mutex(Contents())
@@ -32,10 +55,16 @@ final class CallQueue: Sendable {
 
     func add(_ call: LiveCall) { contents.withLock { $0.calls.append(call) } }
 
-    /// Wakes a task that waits, or makes one, if a call waits. Returns whether one does.
-    func start(_ makeTask: (Int) -> Task<Void, Never>) -> Bool {
+    /// From here on, no more than so many calls run at once.
+    func bound(_ concurrency: Int) { contents.withLock { $0.concurrency = concurrency } }
+
+    /// Whether a call may begin.
+    var hasNext: Bool { contents.withLock { $0.hasNext } }
+
+    /// Wakes a task that waits, or makes one, if a call may begin.
+    func start(_ makeTask: (Int) -> Task<Void, Never>) {
         contents.withLock { contents in
-            guard contents.first < contents.calls.count else { return false }
+            guard contents.hasNext else { return }
             if let runner = contents.idle.popLast() {
                 contents.runners[runner].continuation.take()?.resume(returning: true)
             } else if let runner = contents.runners.firstIndex(where: { $0.task == nil }) {
@@ -43,7 +72,6 @@ final class CallQueue: Sendable {
             } else {
                 contents.runners.append(Runner(task: makeTask(contents.runners.count)))
             }
-            return true
         }
     }
 
@@ -68,19 +96,20 @@ final class CallQueue: Sendable {
         withUnsafeCurrentTask { unsafeBitCast($0, to: Int.self) }
     }
 
-    /// The next call for `runner`; `nil` where none waits, or it is cancelled.
+    /// The next call for `runner`, whose last one is over; `nil` where none may begin, or it is cancelled.
     func take(for runner: Int) -> LiveCall? {
         contents.withLock { contents in
-            guard contents.first < contents.calls.count, !Task.isCancelled else { return nil }
-            let call = contents.calls[contents.first]
-            contents.first += 1
-            if contents.first == contents.calls.count {
-                contents.calls.removeAll(keepingCapacity: true)
-                contents.first = 0
+            // Where calls run one after the other, an answer goes out before the next, which may take long.
+            if contents.endCall(of: runner), contents.concurrency == 1 { return nil }
+            while contents.hasNext, !Task.isCancelled {
+                let call = contents.next()
+                guard call.begins() else { continue }
+                contents.running += 1
+                contents.runners[runner].call = call.id
+                if call.isCancelled { contents.runners[runner].task?.cancel() }
+                return call
             }
-            contents.runners[runner].call = call.id
-            if call.isCancelled { contents.runners[runner].task?.cancel() }
-            return call
+            return nil
         }
     }
 
@@ -88,7 +117,6 @@ final class CallQueue: Sendable {
     nonisolated(nonsending) func waits(_ runner: Int) async -> Bool {
         await withUnsafeContinuation { continuation in
             contents.withLock { contents in
-                contents.runners[runner].call = nil
                 guard !contents.isClosed, !Task.isCancelled, contents.idle.count < Self.mostIdle else {
                     contents.runners[runner].task = nil
                     return continuation.resume(returning: false)

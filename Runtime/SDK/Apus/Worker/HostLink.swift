@@ -80,6 +80,9 @@ struct HostLink: ~Copyable {
     /// Whether it goes through memory.
     var isShared: Bool { memory != nil }
 
+    /// Of which one is to be taken before it is run.
+    var callsAhead: CallsAhead? { memory?.callsAhead }
+
     /// Something has come through memory.
     var hasInput: Bool { memory?.hasInput ?? false }
 

@@ -62,7 +62,9 @@ final class LiveCall: CallLink {
     let id: UInt32
     /// What the host has said of it.
     let received: ReceivedCall
-    let arrival: ContinuousClock.Instant
+    private let arrival: ContinuousClock.Instant
+    /// It was sent ahead of its turn, and is among these until it is taken.
+    private let ahead: CallsAhead?
     private let outbox: Outbox
     private let values: SharedValues?
     private let cancelled = Atomic(false)
@@ -70,14 +72,17 @@ final class LiveCall: CallLink {
     private let lastRequest = Atomic<UInt32>(0)
     private let contents: Mutex<Contents>
 
-    /// - Parameter body: as much of it as came with the call.
+    /// - Parameters:
+    ///   - body: as much of it as came with the call.
+    ///   - ahead: where it is to be taken from before it runs.
     init(
         id: UInt32, _ received: ReceivedCall, body: InboundBody, window: UInt32, arrival: ContinuousClock.Instant,
-        outbox: Outbox, values: SharedValues? = nil
+        outbox: Outbox, values: SharedValues? = nil, ahead: CallsAhead? = nil
     ) {
         self.id = id
         self.received = received
         self.arrival = arrival
+        self.ahead = ahead
         self.outbox = outbox
         self.values = values
         contents = Mutex(Contents(inbound: body, outbound: OutboundWindow(credit: Int(window))))
@@ -107,10 +112,22 @@ final class LiveCall: CallLink {
 
     // MARK: What the handler has done
 
+    /// Whether it was sent ahead of its turn.
+    var isAhead: Bool { ahead != nil }
+
+    /// `false`: the host has taken it back, and it is over.
+    func begins() -> Bool {
+        guard let ahead, !ahead.take(id) else { return true }
+        outbox.forget(id)
+        return false
+    }
+
     /// Runs the handler in the current task, which has the number `task`, and sends what it makes of the call.
     nonisolated(nonsending) func run(by handlers: Handlers, function: String, task: Int) async {
         ownTask.store(task, ordering: .relaxed)
-        let context = Context(function: function, call: received, arrival: arrival, link: self)
+        // The time that it stood behind others does not count.
+        let start = isAhead ? .now : arrival
+        let context = Context(function: function, call: received, arrival: start, link: self)
         if let rest = finish(with: await handlers.answer(received.content, in: context, self)) { await write(rest) }
     }
 

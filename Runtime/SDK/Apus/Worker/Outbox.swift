@@ -35,6 +35,9 @@ final class Outbox: Sendable {
         alarm.ringFromElsewhere()
     }
 
+    /// A call is over without a frame.
+    func forget(_ call: UInt32) { contents.withLock { $0.ended.append(call) } }
+
     /// Adds the frame that `encode` writes, unless too much is waiting. Returns whether it did.
     func addWhereRoom(_ encode: (inout ByteWriter) -> Void) -> Bool {
         let added = contents.withLock { contents in

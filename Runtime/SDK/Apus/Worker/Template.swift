@@ -33,7 +33,7 @@ struct Template {
     /// happens once for each.
     static func begin(on socket: Int32, triggers: UInt16) throws -> Role {
         var template = Template(socket: socket)
-        let abilities = Hello.canFork | Hello.canShare | Hello.canLookUp
+        let abilities = WorkerLoop.abilities | Hello.canFork
         try template.send(.hello(Hello(triggers: triggers | abilities, sdk: WorkerLoop.sdk)))
         guard try template.isFork() else { return .worker }
         // What `init` has printed must not be printed by each copy.

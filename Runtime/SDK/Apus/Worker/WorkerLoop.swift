@@ -43,6 +43,7 @@ package final class WorkerLoop {
     }
 
     static let sdk = "apus-swift/1"
+    static let abilities = Hello.canShare | Hello.canLookUp | Hello.canTakeAhead
     /// How often others get the processor before the thread sleeps, where memory is shared: for the host to wake it costs
     /// more than to look once more.
     private static let yields = 3
@@ -52,13 +53,12 @@ package final class WorkerLoop {
     /// - Parameter saidHello: the host has the worker's HELLO.
     package func run(saidHello: Bool = false) -> WorkerEnding {
         if !saidHello {
-            let hello = Hello(triggers: handlers.triggers | Hello.canShare | Hello.canLookUp, sdk: Self.sdk)
+            let hello = Hello(triggers: handlers.triggers | Self.abilities, sdk: Self.sdk)
             outbox.send(Frame(call: 0, .hello(hello)))
         }
         do {
             while true {
-                let busy = runCalls()
-                let blocked = try outbox.flush(remove) { try link.send($0) }
+                let (busy, blocked) = try runCalls()
                 if leaving, calls.isEmpty, !blocked {
                     queue.close()
                     _ = executor.runJobs(&jobs)
@@ -75,15 +75,15 @@ package final class WorkerLoop {
         }
     }
 
-    /// Runs the calls until each has ended or waits for something. Returns whether something is left.
-    private func runCalls() -> Bool {
-        var isBusy: Bool
-        var hasStarted: Bool
-        repeat {
-            hasStarted = queue.start(makeTask)
-            isBusy = executor.runJobs(&jobs)
-        } while hasStarted && !isBusy
-        return isBusy
+    /// Runs the calls until each has ended or waits for something, and sends what they give. Returns whether something is
+    /// left to run, and to send.
+    private func runCalls() throws -> (isBusy: Bool, isBlocked: Bool) {
+        while true {
+            queue.start(makeTask)
+            let isBusy = executor.runJobs(&jobs)
+            let isBlocked = try outbox.flush(remove) { try link.send($0) }
+            if isBusy || !queue.hasNext { return (isBusy, isBlocked) }
+        }
     }
 
     /// Unstructured, because the loop must go on while calls run; `queue` holds it until it has ended.
@@ -180,6 +180,7 @@ package final class WorkerLoop {
         }
         guard welcome.window > 0 else { throw WireError("a window of 0 bytes") }
         self.welcome = welcome
+        queue.bound(Int(welcome.concurrency))
         try link.isWelcome()
     }
 
@@ -189,7 +190,8 @@ package final class WorkerLoop {
     ) throws(WireError) {
         let received = try ReceivedCall(from: &payload)
         guard let welcome else { throw WireError("a CALL before WELCOME") }
-        guard calls.count < Int(welcome.concurrency) else {
+        let ahead = header.isAhead ? link.callsAhead : nil
+        guard ahead != nil || calls.count(where: { !$0.isAhead }) < Int(welcome.concurrency) else {
             throw WireError("more than \(welcome.concurrency) calls at once")
         }
         var body = InboundBody(window: Int(welcome.window))
@@ -201,7 +203,7 @@ package final class WorkerLoop {
         }
         let call = LiveCall(
             id: header.call, received, body: body, window: welcome.window, arrival: arrival, outbox: outbox,
-            values: link.values)
+            values: link.values, ahead: ahead)
         calls.append(call)
         queue.add(call)
     }

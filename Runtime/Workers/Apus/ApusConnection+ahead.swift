@@ -1,0 +1,53 @@
+import Events
+import Manifests
+import NIOCore
+import Wire
+
+/// Calls that a worker is sent while it runs as many as it may, so that it finds the next one without a wait. It does not
+/// have them until it takes them: meanwhile they can be given to another.
+extension ApusConnection {
+    /// The worker runs as many calls as it may.
+    var hasTurnsTaken: Bool { calls.count >= process.manifest.workers.concurrency }
+
+    /// `false`: it cannot be sent ahead, and is to be given back.
+    func putAhead(_ call: ApusCall) -> Bool {
+        guard let memory, memory.callsAhead.put(call.id) else { return false }
+        call.isAhead = true
+        ahead.append(call)
+        return true
+    }
+
+    /// A call has ended: it is the next one's turn.
+    func passTurn(of call: ApusCall) {
+        // The worker has begun it before its turn, if it was one of them.
+        let next = ahead.remove(at: ahead.firstIndex { $0 === call } ?? 0)
+        next.isAhead = false
+        guard next !== call else { return }
+        next.deadline = .now() + .nanoseconds(next.call.time.nanoseconds)
+        watch(next.deadline)
+    }
+
+    /// Whether the worker has begun one of them, of which the host learns by the answer to the one before.
+    var hasBegunAhead: Bool {
+        guard let next = ahead.first, let memory else { return false }
+        return !memory.callsAhead.contains(next.id)
+    }
+
+    /// Gives back those that the worker has not begun.
+    func recall() {
+        for call in ahead where takeBack(call) {
+            // Soon: this connection may be in the middle of something.
+            loop.execute { call.answer(nil) }
+        }
+    }
+
+    /// `false`: it is not ahead, or the worker has begun it. Otherwise the connection knows it no more.
+    func takeBack(_ call: ApusCall) -> Bool {
+        guard call.isAhead, let memory, memory.callsAhead.take(call.id) else { return false }
+        call.isAhead = false
+        ahead.removeAll { $0 === call }
+        calls[call.id] = nil
+        reports.returned()
+        return true
+    }
+}
