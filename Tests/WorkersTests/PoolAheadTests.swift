@@ -64,7 +64,7 @@ struct PoolAheadTests {
         for _ in 0..<3 { bench.release(2) }
         #expect(bench.takeSeen() == [.give(2, to: waiting[4]), .give(2, to: waiting[5]), .recall(1)])
         for call in waiting[2..<4] {
-            bench.state.returned(1)
+            bench.note(bench.state.returned(1))
             bench.note(bench.state.waitAgain(call, lane: 0, after: .zero, now: bench.now))
         }
         #expect(bench.takeSeen() == [.give(2, to: waiting[2])])
@@ -82,7 +82,7 @@ struct PoolAheadTests {
         bench.pass(.milliseconds(1))
         #expect(bench.takeSeen() == [.recall(1)])
         for call in waiting[2..<4] {
-            bench.state.returned(1)
+            bench.note(bench.state.returned(1))
             bench.note(bench.state.waitAgain(call, lane: 0, after: .zero, now: bench.now))
         }
         #expect(bench.state.ahead == 0)
@@ -147,7 +147,7 @@ struct PoolAheadTests {
                         let back = held[worker, default: []].dropFirst(begun)
                         held[worker]?.removeLast(back.count)
                         for waiter in back {
-                            bench.state.returned(worker)
+                            bench.note(bench.state.returned(worker))
                             waiting.insert(waiter)
                             bench.note(bench.state.waitAgain(waiter, lane: turn % 2, after: .zero, now: bench.now))
                         }

@@ -59,8 +59,8 @@ final class ApusCall: CallRun, @unchecked Sendable {
 
     /// Tells the caller, unless it has heard already.
     ///
-    /// None is forgotten: a call is either turned away by `begin`, or in `calls` until `end`, `recall`, `processEnded` or
-    /// `breakContract` tells it.
+    /// None is forgotten: a call is either turned away by `begin`, or in `calls` until `end`, `recall`, `cancel`, `processEnded`
+    /// or `breakContract` tells it.
     ///
     /// - Parameter answer: `nil`: the worker has not begun it, and will not.
     func answer(_ answer: Result<Answer, CallFailure>?) {

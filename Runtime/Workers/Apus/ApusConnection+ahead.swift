@@ -18,13 +18,22 @@ extension ApusConnection {
     }
 
     /// A call has ended: it is the next one's turn.
-    func passTurn(of call: ApusCall) {
-        // The worker has begun it before its turn, if it was one of them.
-        let next = ahead.remove(at: ahead.firstIndex { $0 === call } ?? 0)
-        next.isAhead = false
-        guard next !== call else { return }
-        next.deadline = .now() + .nanoseconds(next.call.time.nanoseconds)
-        watch(next.deadline)
+    func passTurn() {
+        while calls.count - ahead.count < process.manifest.workers.concurrency, let next = ahead.first { begins(next) }
+    }
+
+    /// The worker says something of the call, and must have taken it. `false`: it has not.
+    func noteBegun(_ call: ApusCall) -> Bool {
+        guard let memory, !memory.callsAhead.contains(call.id) else { return false }
+        begins(call)
+        return true
+    }
+
+    private func begins(_ call: ApusCall) {
+        ahead.removeAll { $0 === call }
+        call.isAhead = false
+        call.deadline = .now() + .nanoseconds(call.call.time.nanoseconds)
+        watch(call.deadline)
     }
 
     /// Whether the worker has begun one of them, of which the host learns by the answer to the one before.
@@ -33,9 +42,13 @@ extension ApusConnection {
         return !memory.callsAhead.contains(next.id)
     }
 
-    /// Gives back those that the worker has not begun.
+    /// Gives back those that the worker has not begun. None is ahead then.
     func recall() {
-        for call in ahead where takeBack(call) {
+        for call in ahead {
+            guard takeBack(call) else {
+                begins(call)
+                continue
+            }
             // Soon: this connection may be in the middle of something.
             loop.execute { call.answer(nil) }
         }

@@ -15,18 +15,18 @@ extension ApusConnection {
 
     func begin(_ call: ApusCall, _ end: @escaping CallEnd) {
         guard phase == .ready else {
-            reports.released()
+            noteNotBegun()
             return end(nil)
         }
         guard !call.isCancelled else {
-            reports.released()
+            noteNotBegun()
             return end(.failure(call.call.body.cancellation))
         }
         repeat { lastCall &+= 1 } while lastCall == 0 || calls[lastCall] != nil
         call.id = lastCall
         if hasTurnsTaken {
             guard putAhead(call) else {
-                reports.returned()
+                noteNotBegun()
                 return end(nil)
             }
         } else {
@@ -38,6 +38,8 @@ extension ApusConnection {
         send(call, body: body, end: end)
         if call.upload.stream != nil { pump(call) } else { sendUpload(of: call) }
     }
+
+    private func noteNotBegun() { if hasTurnsTaken { reports.returned() } else { reports.released() } }
 
     // MARK: Answer
 
@@ -140,7 +142,7 @@ extension ApusConnection {
         calls[call.id] = nil
         if calls.isEmpty { lastEnded = (call.call.invocation.id, .now()) }
         stopUpload(of: call)
-        if !ahead.isEmpty { passTurn(of: call) }
+        if !ahead.isEmpty { passTurn() }
         reports.released()
         stopIfAbandoned()
     }
@@ -175,7 +177,8 @@ extension ApusConnection {
     }
 
     private func expire(_ now: NIODeadline) {
-        for call in calls.values where call.deadline <= now && call.isTimed { expire(call) }
+        let late = calls.values.filter { $0.deadline <= now && $0.isTimed }
+        for call in late { expire(call) }
         if let next = calls.values.lazy.filter(\.isTimed).map(\.deadline).min() { watch(next) }
     }
 
@@ -233,7 +236,7 @@ extension ApusConnection {
 
     /// The call with this number, without which the frame makes no sense.
     private func known(_ id: UInt32, _ frame: String) -> ApusCall? {
-        if let call = calls[id] { return call }
+        if let call = calls[id], !call.isAhead || noteBegun(call) { return call }
         breakContract("\(frame) for call \(id), which is not running")
         return nil
     }

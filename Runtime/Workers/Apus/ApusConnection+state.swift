@@ -10,6 +10,9 @@ extension ApusConnection {
     func operate(_ id: UInt32, _ request: UInt32, _ scope: UInt32, _ operation: StateRequest) {
         // The call may have ended meanwhile, by what the handler has left running.
         guard let call = calls[id] else { return refuse(id, request, "the call is over; it has no state any more") }
+        guard !call.isAhead || noteBegun(call) else {
+            return breakContract("a STATE for call \(id), which it has not taken")
+        }
         if scope == 0, call.answer != nil || call.download.stream != nil {
             return refuse(id, request, "the effects of this call are complete; use 'state.immediately' in a stream")
         }

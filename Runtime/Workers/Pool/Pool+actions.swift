@@ -95,7 +95,7 @@ extension Pool {
         let reports = WorkerReports(
             ready: { ahead in self.change { $0.state.workerReady(id, ahead: ahead, now: $1) } },
             released: { self.released(id) },
-            returned: { self.contents.withLock { $0.state.returned(id) } },
+            returned: { self.change { contents, _ in contents.state.returned(id) } },
             closing: { self.change { $0.state.workerCloses(id, now: $1) } },
             exited: { self.exited(id, $0) },
             couldNotStart: { self.exited(id, $0, couldNotStart: true) },

@@ -42,11 +42,13 @@ extension PoolState {
         return first
     }
 
-    /// The worker gives back a call that it was given ahead of its turn, which then stands in line again.
-    package mutating func returned(_ id: WorkerID) {
-        guard var record = workers[id] else { return }
+    /// The worker gives back a call that it was given ahead of its turn, which then stands in line again, unless its caller
+    /// has gone.
+    package mutating func returned(_ id: WorkerID) -> [Action] {
+        guard var record = workers[id] else { return [] }
         removeCall(of: id, &record)
         workers[id] = record
+        return [.roomGrew]
     }
 
     /// A call of the worker is over.

@@ -16,7 +16,7 @@ extension PoolState {
 
     /// Whether a worker that starts now is there for those that are to go alone: they serve on, and nobody waits for it.
     var needsOnlySuccessors: Bool {
-        waiting.isEmpty && crowdingLane == nil && retiring > 0 && live >= (keepsMinimum ? policy.min : 0)
+        unserved == 0 && crowdingLane == nil && retiring > 0 && live >= (keepsMinimum ? policy.min : 0)
     }
 
     /// Somebody waits for the workers that start.

@@ -70,7 +70,7 @@ package struct PoolState: Sendable {
         var invocations = 0
         /// Calls that it takes ahead of their turn.
         var mostAhead = 0
-        /// When a call of it has ended for the last time while others waited, and whether that one was short.
+        /// When a call of it has ended for the last time, and whether that was soon after the one before.
         var turn: Instant?
         var isQuick = false
         let started: Instant
@@ -268,9 +268,9 @@ package struct PoolState: Sendable {
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
         case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
         case .ready:
+            if waiting.isEmpty { actions.append(.roomGrew) }
             if waiting.isEmpty, ahead == 0, record.retirement == nil {
                 if record.running == 0 { arm(now + policy.idle, &actions) }
-                actions.append(.roomGrew)
                 return actions
             }
         case .starting, .closing, .stopping: break

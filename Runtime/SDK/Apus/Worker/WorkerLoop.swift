@@ -30,6 +30,8 @@ package final class WorkerLoop {
     private var calls: [LiveCall] = []
     private var welcome: Welcome?
     private var leaving = false
+    /// What the calls gave waits for room.
+    private var isBlocked = false
     private var courtesy = Courtesy()
 
     /// Serves `function` over `socket`, which it does not close. To be used on the thread that creates it.
@@ -58,13 +60,13 @@ package final class WorkerLoop {
         }
         do {
             while true {
-                let (busy, blocked) = try runCalls()
-                if leaving, calls.isEmpty, !blocked {
+                let busy = try runCalls()
+                if leaving, calls.isEmpty, !isBlocked {
                     queue.close()
                     _ = executor.runJobs(&jobs)
                     return .goodbye
                 }
-                guard try sleep(busy: busy, blocked: blocked) else { continue }
+                guard try sleep(busy: busy, blocked: isBlocked) else { continue }
                 guard try readFrames() else { return .hostGone }
             }
         } catch let error as WireError {
@@ -76,15 +78,22 @@ package final class WorkerLoop {
     }
 
     /// Runs the calls until each has ended or waits for something, and sends what they give. Returns whether something is
-    /// left to run, and to send.
-    private func runCalls() throws -> (isBusy: Bool, isBlocked: Bool) {
+    /// left to run.
+    private func runCalls() throws -> Bool {
+        // Where calls run one after the other, an answer goes out before the next, which may take long.
+        let isOrdered = welcome?.concurrency == 1
+        if isBlocked { try flush() }
         while true {
+            if isBlocked && isOrdered { return executor.runJobs(&jobs) }
             queue.start(makeTask)
             let isBusy = executor.runJobs(&jobs)
-            let isBlocked = try outbox.flush(remove) { try link.send($0) }
-            if isBusy || !queue.hasNext { return (isBusy, isBlocked) }
+            let isLast = isBusy || !queue.hasNext
+            if isLast || isOrdered { try flush() }
+            if isLast { return isBusy }
         }
     }
+
+    private func flush() throws { isBlocked = try outbox.flush(remove) { try link.send($0) } }
 
     /// Unstructured, because the loop must go on while calls run; `queue` holds it until it has ended.
     private func makeTask(for runner: Int) -> Task<Void, Never> {
