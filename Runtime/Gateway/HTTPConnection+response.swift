@@ -181,6 +181,8 @@ extension HTTPConnection {
             if case .untilClose = plan.framing { state.accepted(keepsAlive: false) }
             let keepsAlive = state.responding()
             send(try text(of: plan, keepsAlive: keepsAlive, body: nil), context)
+            // To write is to learn that the client has gone, and then the exchange is another, here and below.
+            guard number == exchange.number else { return nil }
             exchange.writing = OpenResponse(plan.framing)
             if case .upgrade = plan.framing { receiveUpgraded() }
             return plan.framing
@@ -210,6 +212,7 @@ extension HTTPConnection {
             }
             send(buffer, context)
         }
+        guard number == exchange.number else { return continuation.resume(returning: false) }
         if context.channel.isWritable { continuation.resume(returning: true) } else { writing.wait(continuation) }
     }
 
@@ -221,6 +224,7 @@ extension HTTPConnection {
             buffer.writeLastChunk(exchange.response.takesTrailers ? trailers : [])
             send(buffer, context)
         }
+        guard number == exchange.number else { return }
         ended()
         proceed()
     }

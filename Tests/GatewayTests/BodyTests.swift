@@ -239,6 +239,36 @@ import Workers
         }
     }
 
+    @Test(
+        "a client that leaves while it is written to ends the stream", .timeLimit(.minutes(1)),
+        arguments: [true, false])
+    func leaves(beforeHead: Bool) async throws {
+        let (begun, cancelled) = (Moment(), Moment())
+        let stream = BodyStream(onCancel: { cancelled.happen() })
+        let leave = Mutex<@Sendable () -> Void>({})
+        let respond: Responder = { _, _, _, _, lane async throws(Problem) in
+            if beforeHead {
+                leave.withLock { $0 }()
+            } else {
+                stream.write(ByteBuffer(string: "four"))
+                // The lane does not look at its sockets between the two.
+                lane.loop.execute {
+                    leave.withLock { $0 }()
+                    stream.write(ByteBuffer(repeating: 0x62, count: 1 << 20))
+                }
+            }
+            begun.happen()
+            return Reply(head: ResponseHead(status: 200), body: .stream(stream))
+        }
+        try await withGateway(respond: respond) { world in
+            let client = try world.client()
+            leave.withLock { $0 = { client.reset() } }
+            try await client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await begun.wait()
+            try await cancelled.wait()
+        }
+    }
+
     @Test("an answer before the body's end leaves a short rest unread and keeps the connection")
     func unreadBody() async throws {
         let respond: Responder = { _, body, _, _, _ async throws(Problem) in

@@ -89,6 +89,13 @@ final class Client: Sendable {
 
     func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// Leaves at once: the other side's next write fails.
+    func reset() {
+        var nowhere = sockaddr()
+        nowhere.sa_family = sa_family_t(AF_UNSPEC)
+        connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+    }
+
     // MARK: Receiving
 
     /// The next response.
