@@ -25,10 +25,10 @@ package struct Courtesy: Sendable {
 
     /// To be called when the thread is about to sleep.
     package mutating func yield() {
-        let start = Self.now
+        let start = steadyNanoseconds()
         guard isDue(start) else { return }
         sched_yield()
-        hasYielded(since: start, until: Self.now)
+        hasYielded(since: start, until: steadyNanoseconds())
     }
 
     /// Times are in nanoseconds, of any clock that only goes forward.
@@ -42,11 +42,5 @@ package struct Courtesy: Sendable {
         }
         debt = min(debt + Self.price, Self.mostDebt)
         if debt > Self.credit { rest = end + debt * min(time, Self.mostCounted) }
-    }
-
-    private static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

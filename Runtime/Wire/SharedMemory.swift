@@ -29,7 +29,7 @@ package final class SharedMemory: @unchecked Sendable {
         self.mapping = mapping
         let (toWorker, toHost) = (Ring(at: mapping.start), Ring(at: mapping.start + Ring.size))
         (input, output) = side == .host ? (toHost, toWorker) : (toWorker, toHost)
-        callsAhead = CallsAhead(at: mapping.start + CallsAhead.offset)
+        callsAhead = CallsAhead(in: mapping)
     }
 
     /// Writes as many of the bytes as there is room for. `rings`: the other side sleeps until something comes; it is to be
@@ -76,18 +76,26 @@ package final class SharedMemory: @unchecked Sendable {
 ///
 /// It has words in the memory that both share, and must not outlive it.
 package struct CallsAhead: @unchecked Sendable {
-    // `@unchecked`: a pointer to atomic words, which any thread may use.
+    // `@unchecked`: pointers to atomic words, which any thread may use.
 
     /// Calls whose numbers are the same modulo this have the same place.
     private static let capacity: UInt32 = 8
-    /// Between the words of the host's ring and its bytes.
-    fileprivate static let offset = 224
+    /// Between the words of a ring and its bytes.
+    private static let offset = 224
+    /// Of so many calls, about, is the mean of what they took.
+    private static let calls: Int64 = 128
 
     private typealias Word = UnsafeMutablePointer<Atomic<UInt32>>
+    /// In the host's ring.
     private let words: Word
+    /// In the worker's.
+    private let mean: Word
 
-    fileprivate init(at memory: UnsafeMutableRawPointer) {
-        words = memory.assumingMemoryBound(to: Atomic<UInt32>.self)
+    fileprivate init(in mapping: Mapping) {
+        func word(_ start: UnsafeMutableRawPointer) -> Word {
+            (start + Self.offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+        }
+        (words, mean) = (word(mapping.start), word(mapping.start + Ring.size))
     }
 
     /// For the host, before it sends the call. `false`: its place is taken, and it cannot be sent ahead.
@@ -104,6 +112,18 @@ package struct CallsAhead: @unchecked Sendable {
     package func contains(_ call: UInt32) -> Bool { word(call).pointee.load(ordering: .acquiring) == call }
 
     private func word(_ call: UInt32) -> Word { words + Int(call % Self.capacity) }
+
+    /// For the worker: one of them is over.
+    ///
+    /// - Parameter time: from when it was taken, in nanoseconds.
+    package func ended(after time: Int64) {
+        let before = Int64(mean.pointee.load(ordering: .relaxed))
+        let now = before == 0 ? time : before + (time - before) / Self.calls
+        mean.pointee.store(UInt32(clamping: max(1, now)), ordering: .relaxed)
+    }
+
+    /// What they take, in nanoseconds, the later ones counting more; 0 as long as the worker has not said so.
+    package var meanTime: UInt32 { mean.pointee.load(ordering: .relaxed) }
 }
 
 /// One direction, seen from one of its ends.

@@ -19,6 +19,9 @@ protocol Worker: AnyObject, Sendable {
     /// Gives back the calls that it was given ahead of their turn and has not begun: each ends with `nil`.
     func recall()
 
+    /// What its calls take that it is given ahead of their turn, as it says; `nil` as long as it has not.
+    var callTime: Duration? { get }
+
     /// Ends it in an orderly way, by force if that takes too long. It runs no call.
     func stop(because reason: String)
 
@@ -27,8 +30,9 @@ protocol Worker: AnyObject, Sendable {
 }
 
 extension Worker {
-    /// It is given none.
+    // It is given none.
     func recall() {}
+    var callTime: Duration? { nil }
 }
 
 /// How a call of a worker ended for its caller: with an answer, or with why there is none; `nil` when the worker has not

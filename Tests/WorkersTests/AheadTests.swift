@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import Manifests
 import Support
 import Testing
@@ -99,6 +100,25 @@ struct AheadTests {
             for (number, outcome) in outcomes.enumerated() {
                 #expect(outcome == (number % 50 == 49 ? .failed(.workerDied) : .alone))
             }
+        }
+    }
+
+    /// With the `Hello` that `make test` has built: without optimization, no call is brief.
+    @Test("run in as many workers as the processors can, and one, where they are brief")
+    func brief() async throws {
+        let hello = Handlers.products.deletingLastPathComponent().appendingPathComponent("release/Hello").path
+        let manifest = Handlers.contractWorker {
+            $0.handler.command = [hello]
+            ($0.workers.max, $0.workers.retireInvocations, $0.limits.waiting) = (6, 1_000_000, 20_000)
+        }
+        try await World.with(manifest, processors: 1) { world in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20_000 { group.addTask { _ = try await world.request("/hello/Ada", method: "GET") } }
+                try await group.waitForAll()
+            }
+            let invocations = world.pool.snapshot.workers.map(\.invocations).sorted(by: >)
+            #expect(invocations.reduce(0, +) == 20_000)
+            #expect(invocations[0] + invocations[1] > 12_000, "of six workers, or of two: \(invocations)")
         }
     }
 

@@ -14,13 +14,15 @@ struct PoolBench {
     var slots = 0
     /// Takes the common ways where there are any, as the shell does.
     var isQuick = true
+    /// What the workers' calls take, as they say.
+    var callTimes: [Int: Duration] = [:]
     private var lastWaiter: UInt64 = 0
 
-    init(lanes: Int = 1, _ adjust: (inout WorkerPolicy, inout Limits) -> Void = { _, _ in }) {
+    init(lanes: Int = 1, processors: Int = 2, _ adjust: (inout WorkerPolicy, inout Limits) -> Void = { _, _ in }) {
         var policy = WorkerPolicy()
         var limits = Limits()
         adjust(&policy, &limits)
-        state = PoolState(policy: policy, limits: limits, laneCount: lanes)
+        state = PoolState(policy: policy, limits: limits, laneCount: lanes, processors: processors)
     }
 
     /// A call comes: the worker that it gets at once, or its number in line.
@@ -77,7 +79,7 @@ struct PoolBench {
         while let due = timer, due <= end {
             timer = nil
             now = max(now, due)
-            note(state.tick(now))
+            note(state.tick(now) { [callTimes] in callTimes[$0] })
         }
         now = end
     }

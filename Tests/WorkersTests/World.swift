@@ -20,10 +20,10 @@ struct World: Sendable {
     /// Runs `body` with a pool whose workers are gone afterwards.
     static func with<Result>(
         _ manifest: Manifest, budget: WorkerBudget = WorkerBudget(limit: 64), lanes: [Lane] = World.lanes,
-        _ body: (World) async throws -> Result
+        processors: Int = 2, _ body: (World) async throws -> Result
     ) async throws -> Result {
         let lines = Lines()
-        let pool = Pool(manifest: manifest, lanes: lanes, budget: budget) { lines.add($0) }
+        let pool = Pool(manifest: manifest, lanes: lanes, budget: budget, processors: processors) { lines.add($0) }
         let world = World(pool: pool, lines: lines, lane: lanes[0])
         do {
             let result = try await body(world)

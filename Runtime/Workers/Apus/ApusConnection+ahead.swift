@@ -1,6 +1,7 @@
 import Events
 import Manifests
 import NIOCore
+import Synchronization
 import Wire
 
 /// Calls that a worker is sent while it runs as many as it may, so that it finds the next one without a wait. It does not
@@ -34,6 +35,10 @@ extension ApusConnection {
         call.isAhead = false
         call.deadline = .now() + .nanoseconds(call.call.time.nanoseconds)
         watch(call.deadline)
+    }
+
+    func noteCallTime() {
+        if let memory { callTime.store(memory.callsAhead.meanTime, ordering: .relaxed) }
     }
 
     /// Whether the worker has begun one of them, of which the host learns by the answer to the one before.

@@ -143,6 +143,7 @@ extension ApusConnection {
         if calls.isEmpty { lastEnded = (call.call.invocation.id, .now()) }
         stopUpload(of: call)
         if !ahead.isEmpty { passTurn() }
+        noteCallTime()
         reports.released()
         stopIfAbandoned()
     }

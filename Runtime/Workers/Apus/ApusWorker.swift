@@ -2,6 +2,7 @@ import Events
 import Manifests
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// A worker that speaks the `apus` contract: a process and the connection to it.
 ///
@@ -68,6 +69,11 @@ final class ApusWorker: Worker {
     func run(_ call: Call) -> any CallRun { ApusCall(call, on: connection) }
 
     func recall() { lane.run { [connection] in connection.recall() } }
+
+    var callTime: Duration? {
+        let time = connection.callTime.load(ordering: .relaxed)
+        return time == 0 ? nil : .nanoseconds(Int64(time))
+    }
 
     func stop(because reason: String) {
         lane.run { [self] in

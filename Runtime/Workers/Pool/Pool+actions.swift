@@ -70,7 +70,7 @@ extension Pool {
             contents.timer?.cancel()
             let delay = TimeAmount.nanoseconds(max(0, (deadline - now).nanoseconds))
             contents.timer = lanes[0].loop.scheduleTask(in: delay) { [weak self] in
-                self?.change { $0.state.tick($1) }
+                self?.tick()
             }
             return nil
         case .roomGrew: return contents.onRoom?.notify
@@ -79,6 +79,13 @@ extension Pool {
             contents.spectators = [:]
             contents.timer?.cancel()
             return { for spectator in spectators.values { spectator.resume() } }
+        }
+    }
+
+    private func tick() {
+        change { contents, now in
+            let workers = contents.workers
+            return contents.state.tick(now) { workers[$0]?.callTime }
         }
     }
 

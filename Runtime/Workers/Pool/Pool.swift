@@ -70,10 +70,11 @@ package final class Pool: Sendable {
     ///   - budget: the machine-wide bound on workers, shared by all pools.
     ///   - directory: lets its workers use the worker API; `nil` where there is none.
     ///   - copies: workers that are fresh for each call may be copies of a loaded one.
+    ///   - processors: that workers run on.
     ///   - output: gets every line that a worker logs or prints.
     package init(
         manifest: Manifest, lanes: [Lane], budget: WorkerBudget, directory: AccessDirectory? = nil,
-        copies: Bool = true, output: @escaping WorkerOutput
+        copies: Bool = true, processors: Int = System.coreCount, output: @escaping WorkerOutput
     ) {
         precondition(!lanes.isEmpty, "a pool needs a lane to live on")
         self.manifest = manifest
@@ -83,7 +84,7 @@ package final class Pool: Sendable {
         self.output = output
         let state = PoolState(
             policy: manifest.handler.contract.adjusted(manifest.workers), limits: manifest.limits,
-            laneCount: lanes.count)
+            laneCount: lanes.count, processors: processors)
         contents = Mutex(Contents(state: state))
         let isCopied = copies && manifest.handler.contract == .apus && manifest.workers.instance == .fresh
         templates = isCopied ? Templates(manifest, lane: lanes[0], output: output) : nil

@@ -10,7 +10,7 @@ extension PoolState {
     static let patience = Duration.milliseconds(10)
 
     /// Workers take calls ahead, and more wait than there may be workers.
-    var isCrowded: Bool { takesAhead && waiting.count > policy.max / 2 }
+    var isCrowded: Bool { takesAhead && waiting.count > mostAtWork / 2 }
 
     /// Whether the worker has calls that it was given ahead of their turn.
     func hasAhead(_ record: Record) -> Bool { record.running > policy.concurrency }
@@ -32,7 +32,7 @@ extension PoolState {
     /// The call that the worker, to which one was just passed on, is given ahead of its turn.
     package mutating func takeAhead(_ id: WorkerID, now: Instant) -> WaiterID? {
         guard isCrowded, var record = workers[id], record.running < policy.concurrency + record.mostAhead,
-            isSaturated, staysReady(record, now),
+            isSaturated, staysReady(record, now), mayGoOn(on: record.lane),
             let first = waiting.first(near: record.lane, now: now), mayGoAhead(first, to: record)
         else { return nil }
         waiting.remove(first)
@@ -69,7 +69,7 @@ extension PoolState {
 
     /// Asks for calls that need not wait, or that wait for one which takes long.
     mutating func recall(_ now: Instant, _ actions: inout [Action]) {
-        let hasRoom = free.contains { !$0.isEmpty }
+        let hasRoom = free.indices.contains { !free[$0].isEmpty && mayBegin(for: $0) }
         for (id, record) in workers where hasAhead(record) {
             let isLate = record.turn.map { now - $0 >= Self.patience } ?? true
             if hasRoom || isLate { actions.append(.recall(id)) }

@@ -10,7 +10,7 @@ extension PoolState {
     var isFresh: Bool { policy.instance == .fresh }
 
     /// It has all the workers that it may have: who comes and goes makes no difference to how many are missing.
-    var isSaturated: Bool { workers.count >= policy.max && requested == 0 && !isDraining }
+    var isSaturated: Bool { workers.count >= mostAtWork && requested == 0 && !isDraining }
 
     /// Calls that wait, in line or behind another in a worker.
     var unserved: Int { waiting.count + ahead }

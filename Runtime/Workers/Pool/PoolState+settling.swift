@@ -11,6 +11,7 @@ extension PoolState {
 
     /// Restores what must hold after every change: free workers serve who waits, and as many start as are missing.
     mutating func settle(_ now: Instant, _ actions: inout [Action]) {
+        noteServing()
         while let oldest = waiting.first, let waiter = waiting[oldest], let worker = takeFree(lane: waiter.lane) {
             let next = workers[worker].flatMap { waiting.first(near: $0.lane, now: now) } ?? oldest
             waiting.remove(next)
@@ -30,7 +31,8 @@ extension PoolState {
         let starting = workers.values.count { $0.phase == .starting }
         let forSpares = isFresh ? max(0, spares.target - ready) : 0
         let missing = unserved + forSpares - starting * policy.concurrency
-        let forCalls = missing <= 0 ? 0 : (missing + policy.concurrency - 1) / policy.concurrency
+        let most = isGathered ? mostAtWork - live : missing
+        let forCalls = missing <= 0 ? 0 : min(most, (missing + policy.concurrency - 1) / policy.concurrency)
         let forMinimum = keepsMinimum ? policy.min - live : 0
         let forLane = crowdingLane == nil ? 0 : 1
         let forRetirement = retiring - starting
@@ -53,7 +55,7 @@ extension PoolState {
             consider(retirementDeadline(of: record))
         }
         if let until = backoff.until { consider(until) }
-        if ahead > 0 || isCrowded { consider(now + Self.patience) }
+        if ahead > 0 || isCrowded || isGathered { consider(now + Self.patience) }
         return next
     }
 

@@ -4,7 +4,7 @@ package import Manifests
 /// What a pool decides: who runs what, who waits, when workers come and go. Knows no processes, threads or clocks; the
 /// time is an argument, and what is to be done comes back as actions.
 ///
-/// Invariant after each mutation: nobody waits while a worker has room.
+/// Invariant after each mutation: nobody waits while a worker has room, unless as many are at work as the processors can run.
 package struct PoolState: Sendable {
     package typealias Instant = SteadyTime
     package typealias WorkerID = Int
@@ -73,6 +73,8 @@ package struct PoolState: Sendable {
         /// When a call of it has ended for the last time, and whether that was soon after the one before.
         var turn: Instant?
         var isQuick = false
+        /// How many it had run at the last look at what calls take, if it was at work.
+        var seen: Int?
         let started: Instant
         var idleSince: Instant
 
@@ -82,6 +84,8 @@ package struct PoolState: Sendable {
     let policy: WorkerPolicy
     let limits: Limits
     let laneCount: Int
+    /// Of the machine.
+    let processors: Int
 
     var workers: [WorkerID: Record] = [:]
     /// Ready workers with room for a call, by lane; the last is the one that has been used last, so that one fills up
@@ -91,6 +95,10 @@ package struct PoolState: Sendable {
     /// Calls that workers were given ahead of their turn, and whether they take any.
     package internal(set) var ahead = 0
     var takesAhead = false
+    /// No more workers are at work than the processors can run, since calls are so short.
+    var isGathered = false
+    /// Workers that take calls, by lane.
+    var serving: [Int]
     /// A lane without a worker, whose calls crowd a worker of another: each of them hops to that lane and back.
     private(set) var crowdingLane: Int?
     /// Slots that the budget was asked for and has not granted.
@@ -106,10 +114,12 @@ package struct PoolState: Sendable {
     private var lastWorker = 0
     var timer: Instant?
 
-    package init(policy: WorkerPolicy, limits: Limits, laneCount: Int) {
+    package init(policy: WorkerPolicy, limits: Limits, laneCount: Int, processors: Int) {
         self.policy = policy
         self.limits = limits
         self.laneCount = laneCount
+        self.processors = processors
+        serving = Array(repeating: 0, count: laneCount)
         free = Array(repeating: [], count: laneCount)
         waiting = WaitingLine(laneCount: laneCount)
     }
@@ -118,6 +128,7 @@ package struct PoolState: Sendable {
 
     /// A worker with room, at once, one on `lane` where there is one. The common way, which does nothing else.
     package mutating func takeFree(lane: Int) -> WorkerID? {
+        guard mayBegin(for: lane) else { return nil }
         if let id = takeLast(of: lane) { return id }
         for other in free.indices where other != lane {
             if let id = takeLast(of: other) {
@@ -232,7 +243,7 @@ package struct PoolState: Sendable {
     /// first of them near it has the place now. `nil`, with nothing changed, for any other: `release` decides.
     package mutating func passOn(_ id: WorkerID, now: Instant) -> WaiterID? {
         guard isSaturated, var record = workers[id], staysReady(record, now), !wantsWatch(now),
-            let first = waiting.first(near: record.lane, now: now)
+            mayGoOn(on: record.lane), let first = waiting.first(near: record.lane, now: now)
         else { return nil }
         passTurn(&record, now)
         record.invocations += 1
@@ -377,8 +388,10 @@ package struct PoolState: Sendable {
 
     // MARK: Time and the end
 
-    package mutating func tick(_ now: Instant) -> [Action] {
+    /// - Parameter callTime: what a worker's calls take, if it has said so.
+    package mutating func tick(_ now: Instant, callTime: (WorkerID) -> Duration? = { _ in nil }) -> [Action] {
         timer = nil
+        gather(callTime)
         var actions: [Action] = []
         while let late = waiting.firstToExpire, late.deadline <= now {
             waiting.remove(late.id)

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 import Wire
 
 /// One call of the host while it runs: where its handler meets the frames.
@@ -125,10 +126,12 @@ final class LiveCall: CallLink {
     /// Runs the handler in the current task, which has the number `task`, and sends what it makes of the call.
     nonisolated(nonsending) func run(by handlers: Handlers, function: String, task: Int) async {
         ownTask.store(task, ordering: .relaxed)
+        let taken = isAhead ? steadyNanoseconds() : 0
         // The time that it stood behind others does not count.
         let start = isAhead ? .now : arrival
         let context = Context(function: function, call: received, arrival: start, link: self)
         if let rest = finish(with: await handlers.answer(received.content, in: context, self)) { await write(rest) }
+        ahead?.ended(after: steadyNanoseconds() - taken)
     }
 
     /// Sends what the handler made of the call. Returns what is to be written yet; otherwise the call is over then.
