@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the admin API is served; it has no password.", valueName: "host:port"))
     var admin = ListenAddress(port: 8081)
 
-    @Option(help: ArgumentHelp("Most worker processes of all functions together.", valueName: "n"))
+    @Option(help: ArgumentHelp("Most worker processes of all functions together, which take turns.", valueName: "n"))
     var maxWorkers: Int?
 
     @Option(help: ArgumentHelp("Event loops; default: one for each processor.", valueName: "n"))

@@ -1,3 +1,4 @@
+import Events
 import Manifests
 import NIOCore
 import Support
@@ -6,54 +7,96 @@ import Workers
 
 @Suite("The budget of workers", .serialized)
 struct BudgetTests {
+    private static let start = SteadyTime(nanoseconds: 1_000_000_000)
+
     @Test("grants what is free, and keeps the rest of the question")
     func free() {
         var budget = BudgetState<String>(limit: 3)
-        #expect(budget.request(2, for: "a") == 2)
-        #expect(budget.request(2, for: "b") == 1)
+        #expect(budget.request(2, for: "a", now: Self.start) == 2)
+        #expect(budget.request(2, for: "b", now: Self.start) == 1)
         #expect(budget.wanted == 1)
-        #expect(budget.release(from: "a") == "b")
+        #expect(budget.release(from: "a", now: Self.start) == "b")
         #expect(budget.wanted == 0)
-        #expect(budget.release(from: "a") == nil)
+        #expect(budget.release(from: "a", now: Self.start) == nil)
     }
 
     @Test("gives a slot to the pool that has the fewest, the first that asked among equals")
     func fewest() {
         var budget = BudgetState<String>(limit: 5)
-        _ = budget.request(4, for: "rich")
-        _ = budget.request(1, for: "poor")
-        _ = budget.request(1, for: "rich")
-        _ = budget.request(1, for: "poor")
-        _ = budget.request(1, for: "first")
-        _ = budget.request(1, for: "second")
-        #expect(budget.release(from: "rich") == "first")
-        #expect(budget.release(from: "rich") == "second")
+        _ = budget.request(4, for: "rich", now: Self.start)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        _ = budget.request(1, for: "rich", now: Self.start)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        _ = budget.request(1, for: "first", now: Self.start)
+        _ = budget.request(1, for: "second", now: Self.start)
+        #expect(budget.release(from: "rich", now: Self.start) == "first")
+        #expect(budget.release(from: "rich", now: Self.start) == "second")
     }
 
     @Test("forgets a question that was taken back")
     func withdrawn() {
         var budget = BudgetState<String>(limit: 1)
-        _ = budget.request(1, for: "a")
-        _ = budget.request(1, for: "b")
+        _ = budget.request(1, for: "a", now: Self.start)
+        _ = budget.request(1, for: "b", now: Self.start)
         budget.withdraw(1, for: "b")
-        #expect(budget.release(from: "a") == nil)
-        #expect(budget.request(1, for: "c") == 1)
+        #expect(budget.release(from: "a", now: Self.start) == nil)
+        #expect(budget.request(1, for: "c", now: Self.start) == 1)
     }
 
     @Test("presses a pool that has more than its share, and every idle one, only while others wait")
     func pressure() {
         var budget = BudgetState<String>(limit: 4)
-        _ = budget.request(3, for: "rich")
-        _ = budget.request(1, for: "poor")
-        #expect(budget.pressure(on: "rich") == .none)
-        _ = budget.request(1, for: "poor")
-        #expect(budget.pressure(on: "rich") == .surplus)
-        #expect(budget.pressure(on: "poor") == .none)
+        _ = budget.request(3, for: "rich", now: Self.start)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .none)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .surplus)
+        #expect(budget.pressure(on: "poor", now: Self.start) == .none)
         budget.surrenders()
-        #expect(budget.pressure(on: "rich") == .none)
-        #expect(budget.release(from: "rich") == "poor")
-        _ = budget.request(1, for: "poor")
-        #expect(budget.pressure(on: "rich") == .idle)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .none)
+        #expect(budget.release(from: "rich", now: Self.start) == "poor")
+        _ = budget.request(1, for: "poor", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
+    }
+
+    @Test("presses pools that have one each when another has had none for a while")
+    func turn() {
+        var budget = BudgetState<String>(limit: 2)
+        _ = budget.request(2, for: "first", now: Self.start)
+        #expect(budget.release(from: "first", now: Self.start) == nil)
+        _ = budget.request(1, for: "second", now: Self.start)
+        _ = budget.request(1, for: "none", now: Self.start)
+        let (before, then) = (Self.start + .milliseconds(249), Self.start + .milliseconds(250))
+        #expect(budget.pressure(on: "first", now: before) == .idle)
+        #expect(budget.pressure(on: "first", now: then) == .turn)
+        #expect(budget.pressure(on: "second", now: then) == .turn)
+        #expect(budget.pressure(on: "none", now: then) == .none)
+        budget.surrenders()
+        #expect(budget.pressure(on: "second", now: then) == .none)
+        budget.keeps()
+        #expect(budget.pressure(on: "second", now: then) == .turn)
+        budget.surrenders()
+        _ = budget.request(1, for: "second", now: then)
+        #expect(budget.release(from: "second", now: then) == "none")
+        #expect(budget.pressure(on: "first", now: then) == .idle, "another waits since now")
+    }
+
+    @Test("keeps a pool's turn when it asks for more")
+    func keepsTurn() {
+        var budget = BudgetState<String>(limit: 1)
+        _ = budget.request(1, for: "one", now: Self.start)
+        for pool in ["first", "second", "first"] { _ = budget.request(1, for: pool, now: Self.start) }
+        #expect(budget.release(from: "one", now: Self.start) == "first")
+    }
+
+    @Test("lets a pool that has given a slot back wait for its next turn")
+    func takesTurns() {
+        var budget = BudgetState<String>(limit: 1)
+        _ = budget.request(3, for: "first", now: Self.start)
+        _ = budget.request(3, for: "second", now: Self.start)
+        for pools in [("first", "second"), ("second", "first"), ("first", "second")] {
+            #expect(budget.release(from: pools.0, now: Self.start) == pools.1)
+        }
     }
 
     @Test("lets an idle pool give its worker to one that needs it", .timeLimit(.minutes(1)))
@@ -81,6 +124,35 @@ struct BudgetTests {
                         group.addTask { _ = try await second.request("/sleep", query: "ms=20") }
                     }
                     try await group.waitForAll()
+                }
+            }
+        }
+    }
+
+    @Test(
+        "gives each of three pools a turn, for which there are two workers, none of them ever idle",
+        .timeLimit(.minutes(2)), arguments: [1, 64])
+    func threePools(concurrency: Int) async throws {
+        let budget = WorkerBudget(limit: 2)
+        let manifest = Handlers.contractWorker {
+            ($0.workers.concurrency, $0.limits.waiting) = (concurrency, 1000)
+        }
+        try await World.with(manifest, budget: budget) { first in
+            try await World.with(manifest, budget: budget) { second in
+                try await World.with(manifest, budget: budget) { third in
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        let callers = [first, second].flatMap { Array(repeating: $0, count: 40) }
+                        for caller in callers {
+                            group.addTask {
+                                while !Task.isCancelled { _ = try? await caller.request("/sleep", query: "ms=2") }
+                            }
+                        }
+                        #expect(
+                            await eventually { first.pool.snapshot.running > 0 && second.pool.snapshot.running > 0 })
+                        for _ in 0..<5 { #expect(try await third.request("/pid").text() != "") }
+                        group.cancelAll()
+                        try await group.waitForAll()
+                    }
                 }
             }
         }

@@ -12,6 +12,8 @@ struct PoolBench {
     var timer: SteadyTime?
     var grantsSlots = true
     var slots = 0
+    /// Slots that are about to be free for others.
+    var surrendered = 0
     /// Takes the common ways where there are any, as the shell does.
     var isQuick = true
     /// What the workers' calls take, as they say.
@@ -43,6 +45,8 @@ struct PoolBench {
                 for _ in 0..<(grantsSlots ? count : 0) { grant() }
             case .setTimer(let instant): timer = instant
             case .releaseSlot: slots -= 1
+            case .surrenderSlot: surrendered += 1
+            case .keepSlot: surrendered -= 1
             case .withdrawSlots, .roomGrew: break
             case .start, .hurry, .give, .fail, .stop, .recall, .weigh, .drained: seen.append(action)
             }
@@ -61,8 +65,8 @@ struct PoolBench {
     }
 
     /// A call ends.
-    mutating func release(_ worker: Int, surrenders: Bool = false) {
-        if isQuick, !surrenders {
+    mutating func release(_ worker: Int, pressure: BudgetPressure = .none) {
+        if isQuick, pressure == .none {
             if let waiter = state.passOn(worker, now: now) {
                 seen.append(.give(worker, to: waiter))
                 if let next = state.takeAhead(worker, now: now) { seen.append(.give(worker, to: next)) }
@@ -70,7 +74,7 @@ struct PoolBench {
             }
             if state.releaseQuietly(worker, now: now) { return }
         }
-        note(state.release(worker, surrenders: surrenders, now: now))
+        note(state.release(worker, pressure: pressure, now: now))
     }
 
     /// Lets time pass, firing the timer on the way.

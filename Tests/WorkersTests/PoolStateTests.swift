@@ -358,7 +358,74 @@ struct PoolStateTests {
         bench.note(bench.state.surrender(bench.now))
         #expect(bench.takeSeen() == [.give(1, to: waiter)])
         _ = bench.call()
-        bench.release(1, surrenders: true)
+        bench.release(1, pressure: .surplus)
+        #expect(bench.takeSeen() == [.stop(1, .surrendered)])
+        #expect(bench.surrendered == 1)
+    }
+
+    @Test("surrenders a worker that has calls after a turn of 250 ms, and a minimum never")
+    func turn() {
+        for (minimum, expected) in [(0, [PoolState.Action.stop(1, .surrendered)]), (1, [])] {
+            var bench = PoolBench { policy, _ in (policy.max, policy.min) = (1, minimum) }
+            for _ in 0..<9 { _ = bench.call() }
+            bench.ready(1)
+            bench.pass(.milliseconds(249))
+            bench.release(1, pressure: .turn)
+            bench.pass(.milliseconds(1))
+            #expect(bench.takeGiven().count == 2)
+            bench.release(1, pressure: .turn)
+            #expect(bench.takeSeen().filter { if case .give = $0 { false } else { true } } == expected)
+        }
+    }
+
+    @Test("lets the calls of a worker end that others wait for, if that takes no more than 50 ms")
+    func yielding() {
+        var bench = PoolBench { policy, _ in (policy.max, policy.concurrency) = (1, 4) }
+        for _ in 0..<9 { _ = bench.call() }
+        bench.ready(1)
+        bench.pass(.milliseconds(250))
+        bench.release(1, pressure: .turn)
+        #expect(bench.takeGiven().count == 4)
+        #expect(bench.surrendered == 1)
+        bench.release(1)
+        bench.pass(.milliseconds(49))
+        #expect(bench.takeSeen().isEmpty)
+        bench.pass(.milliseconds(1))
+        #expect(bench.takeGiven().count == 2, "its places are given again")
+        #expect(bench.surrendered == 0)
+
+        bench.pass(.milliseconds(249))
+        bench.release(1, pressure: .turn)
+        #expect(bench.takeGiven().count == 1, "it has another turn first")
+        bench.pass(.milliseconds(1))
+        for _ in 0..<3 { bench.release(1, pressure: .turn) }
+        #expect(bench.takeSeen().isEmpty)
+        bench.release(1)
+        #expect(bench.takeSeen() == [.stop(1, .surrendered)])
+        #expect(bench.surrendered == 1)
+        bench.exits(1, "")
+        #expect(bench.takeSeen() == [.start(2, lane: 0)])
+    }
+
+    @Test("asks for calls that are ahead in a worker that others wait for")
+    func yieldingAhead() {
+        var bench = PoolBench { policy, limits in (policy.max, limits.waiting) = (1, 100) }
+        for _ in 0..<20 { _ = bench.call() }
+        bench.ready(1, ahead: 3)
+        for _ in 0..<4 { bench.release(1) }
+        bench.pass(.milliseconds(5))
+        #expect(bench.state.ahead > 0)
+        for _ in 0..<64 {
+            bench.pass(.milliseconds(4))
+            bench.release(1)
+            _ = bench.call()
+        }
+        bench.seen = []
+        let ahead = bench.state.ahead
+        bench.release(1, pressure: .turn)
+        #expect(bench.takeSeen() == [.recall(1)])
+        for _ in 0..<ahead - 1 { bench.note(bench.state.returned(1)) }
+        bench.release(1)
         #expect(bench.takeSeen() == [.stop(1, .surrendered)])
     }
 

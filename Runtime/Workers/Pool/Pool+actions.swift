@@ -50,10 +50,7 @@ extension Pool {
             return { call.fail(failure) }
         case .stop(let id, let reason):
             guard let worker = contents.workers[id] else { return nil }
-            return { [budget] in
-                if reason == .surrendered { budget.noteSurrender() }
-                worker.stop(because: reason.rawValue)
-            }
+            return { worker.stop(because: reason.rawValue) }
         case .recall(let id):
             guard let worker = contents.workers[id] else { return nil }
             return { worker.recall() }
@@ -65,6 +62,8 @@ extension Pool {
             }
         case .requestSlots(let count): return { [budget, identity] in budget.request(count, for: identity) }
         case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
+        case .surrenderSlot: return { [budget] in budget.noteSurrender() }
+        case .keepSlot: return { [budget] in budget.noteKept() }
         case .releaseSlot: return { [budget, identity] in budget.release(from: identity) }
         case .setTimer(let deadline):
             contents.timer?.cancel()
@@ -159,8 +158,9 @@ extension Pool {
     }
 
     private func released(_ id: PoolState.WorkerID) {
-        let hasSurplus = budget.pressure(on: identity) == .surplus
-        if hasSurplus || !releaseQuietly(id) { change { $0.state.release(id, surrenders: hasSurplus, now: $1) } }
+        let pressure = budget.pressure(on: identity)
+        let isPressed = pressure == .surplus || pressure == .turn
+        if isPressed || !releaseQuietly(id) { change { $0.state.release(id, pressure: pressure, now: $1) } }
         // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
         if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
     }

@@ -44,6 +44,7 @@ extension PoolState.Record {
         switch phase {
         case .starting: "starting"
         case .ready: running == 0 ? "idle" : "busy"
+        case .yielding: "busy"
         case .closing, .stopping: "stopping"
         }
     }

@@ -54,6 +54,9 @@ extension PoolState {
             if mayStop { consider(idleDeadline(of: record.idleSince)) }
             consider(retirementDeadline(of: record))
         }
+        for record in workers.values {
+            if case .yielding(let until) = record.phase { consider(until) }
+        }
         if let until = backoff.until { consider(until) }
         if ahead > 0 || isCrowded || isGathered { consider(now + Self.patience) }
         return next

@@ -27,6 +27,9 @@ package struct PoolState: Sendable {
         case requestSlots(Int)
         case withdrawSlots(Int)
         case releaseSlot
+        /// Tell the budget that a slot is about to be free for others, or that it will not be.
+        case surrenderSlot
+        case keepSlot
         /// Call `tick` then; replaces the timer before.
         case setTimer(Instant)
         /// `room` may have grown.
@@ -44,8 +47,10 @@ package struct PoolState: Sendable {
     }
 
     struct Record: Sendable {
-        enum Phase: Sendable {
+        enum Phase: Sendable, Equatable {
             case starting, ready
+            /// Makes way for another function if what it runs ends by then, and takes no more until then.
+            case yielding(until: Instant)
             /// Runs what it has and takes no more.
             case closing
             case stopping
@@ -76,6 +81,8 @@ package struct PoolState: Sendable {
         /// How many it had run at the last look at what calls take, if it was at work.
         var seen: Int?
         let started: Instant
+        /// When it has begun to take calls, the last time.
+        var ready: Instant?
         var idleSince: Instant
 
         var isUnused: Bool { running == 0 && invocations == 0 }
@@ -257,8 +264,8 @@ package struct PoolState: Sendable {
 
     /// A call of worker `id` has ended.
     ///
-    /// - Parameter surrenders: it is stopped for others even if calls wait here.
-    package mutating func release(_ id: WorkerID, surrenders: Bool = false, now: Instant) -> [Action] {
+    /// - Parameter pressure: others want its place.
+    package mutating func release(_ id: WorkerID, pressure: BudgetPressure = .none, now: Instant) -> [Action] {
         guard var record = workers[id] else { return [] }
         passTurn(&record, now)
         removeCall(of: id, &record)
@@ -277,14 +284,15 @@ package struct PoolState: Sendable {
             // One without a reason of ours ends by itself.
             if let reason = record.retirement?.reason { stop(id, reason, &actions) }
         case .ready where record.running == 0 && isDraining: stop(id, .draining, &actions)
-        case .ready where record.running == 0 && surrenders && live > policy.min: stop(id, .surrendered, &actions)
+        case .ready where makesWay(record, pressure, now): makeWay(id, now, &actions)
+        case .yielding where record.running == 0: stop(id, isDraining ? .draining : .surrendered, &actions)
         case .ready:
             if waiting.isEmpty { actions.append(.roomGrew) }
             if waiting.isEmpty, ahead == 0, record.retirement == nil {
                 if record.running == 0 { arm(now + policy.idle, &actions) }
                 return actions
             }
-        case .starting, .closing, .stopping: break
+        case .starting, .yielding, .closing, .stopping: break
         }
         settle(now, &actions)
         return actions
@@ -315,6 +323,7 @@ package struct PoolState: Sendable {
     package mutating func workerReady(_ id: WorkerID, ahead: Int = 0, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
+        workers[id]?.ready = now
         workers[id]?.mostAhead = ahead
         takesAhead = ahead > 0
         workers[id]?.idleSince = now
@@ -335,7 +344,7 @@ package struct PoolState: Sendable {
 
     /// The worker runs what it has and takes no more calls; it ends by itself.
     package mutating func workerCloses(_ id: WorkerID, now: Instant) -> [Action] {
-        guard let record = workers[id], record.phase == .starting || record.phase == .ready else { return [] }
+        guard let record = workers[id], record.phase != .closing, record.phase != .stopping else { return [] }
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .closing
         // Its exit will say more.
@@ -368,24 +377,6 @@ package struct PoolState: Sendable {
         return actions
     }
 
-    /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
-    package mutating func surrender(_ now: Instant) -> [Action] {
-        guard live > policy.min, let id = oldestIdle?.id else { return [] }
-        // Otherwise another would be started in its place.
-        spares.forgo()
-        var actions: [Action] = []
-        stop(id, .surrendered, &actions)
-        settle(now, &actions)
-        return actions
-    }
-
-    /// The budget has nothing left: those that were asked for to be ready ahead are not worth another pool's workers.
-    package mutating func slotsAreScarce(_ now: Instant) -> [Action] {
-        guard isFresh, spares.target > 0 else { return [] }
-        spares.forgo()
-        return settled(now)
-    }
-
     // MARK: Time and the end
 
     /// - Parameter callTime: what a worker's calls take, if it has said so.
@@ -398,6 +389,7 @@ package struct PoolState: Sendable {
             actions.append(.fail(late.id, waitedTooLong))
         }
         stopOld(now, &actions)
+        goOn(now, &actions)
         settle(now, &actions)
         if !backoff.isActive(now), backoff.until != nil {
             backoff.started()

@@ -40,7 +40,8 @@ package final class WorkerBudget: Sendable {
 
     /// Asks for slots; each comes as one `grant`, now or later.
     func request(_ count: Int, for id: ObjectIdentifier) {
-        let (granted, member) = change { ($0.state.request(count, for: id), $0.members[id]) }
+        let now = SteadyTime.now
+        let (granted, member) = change { ($0.state.request(count, for: id, now: now), $0.members[id]) }
         for _ in 0..<granted { member?.grant() }
         guard granted < count else { return }
         member?.scarce()
@@ -53,19 +54,23 @@ package final class WorkerBudget: Sendable {
     func withdraw(_ count: Int, for id: ObjectIdentifier) { change { $0.state.withdraw(count, for: id) } }
 
     func release(from id: ObjectIdentifier) {
-        let next = change { contents in contents.state.release(from: id).map { ($0, contents.members[$0]) } }
+        let now = SteadyTime.now
+        let next = change { contents in contents.state.release(from: id, now: now).map { ($0, contents.members[$0]) } }
         guard let (nextID, member) = next else { return }
         // A pool that is gone has no use for it.
         if let member { member.grant() } else { release(from: nextID) }
     }
 
-    func pressure(on id: ObjectIdentifier) -> BudgetState<ObjectIdentifier>.Pressure {
+    func pressure(on id: ObjectIdentifier) -> BudgetPressure {
         guard isContended.load(ordering: .relaxed) else { return .none }
-        return contents.withLock { $0.state.pressure(on: id) }
+        return contents.withLock { $0.state.pressure(on: id, now: .now) }
     }
 
-    /// A pool is about to stop an idle worker for others.
+    /// A pool is about to stop a worker for others.
     func noteSurrender() { change { $0.state.surrenders() } }
+
+    /// It was about to, and does not.
+    func noteKept() { change { $0.state.keeps() } }
 
     /// Lets the pools with the longest idle workers give some up.
     private func makeRoom(for id: ObjectIdentifier) {

@@ -1,0 +1,56 @@
+import Events
+import Manifests
+
+/// How workers make way for those of other functions, which have fewer, when the budget has nothing left.
+extension PoolState {
+    /// What a worker that others wait for has before it makes way while it has calls.
+    private static let turn = Duration.milliseconds(250)
+    /// What the calls of such a worker get to end. One that runs several at a time would hardly ever be idle.
+    private static let yieldLimit = Duration.milliseconds(50)
+
+    /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
+    package mutating func surrender(_ now: Instant) -> [Action] {
+        guard live > policy.min, let id = oldestIdle?.id else { return [] }
+        // Otherwise another would be started in its place.
+        spares.forgo()
+        var actions: [Action] = []
+        makeWay(id, now, &actions)
+        settle(now, &actions)
+        return actions
+    }
+
+    /// The budget has nothing left: those that were asked for to be ready ahead are not worth another pool's workers.
+    package mutating func slotsAreScarce(_ now: Instant) -> [Action] {
+        guard isFresh, spares.target > 0 else { return [] }
+        spares.forgo()
+        return settled(now)
+    }
+
+    /// Whether a worker, a call of which has just ended, makes way though calls wait for it.
+    func makesWay(_ record: Record, _ pressure: BudgetPressure, _ now: Instant) -> Bool {
+        guard pressure == .surplus || pressure == .turn, live > policy.min else { return false }
+        let hadTurn = record.ready.map { now - $0 >= Self.turn } ?? false
+        return hadTurn || pressure == .surplus && record.running == 0
+    }
+
+    /// It stops; one that runs calls does when they end soon.
+    mutating func makeWay(_ id: WorkerID, _ now: Instant, _ actions: inout [Action]) {
+        guard let record = workers[id] else { return }
+        actions.append(.surrenderSlot)
+        guard record.running > 0 else { return stop(id, .surrendered, &actions) }
+        removeFree(id, lane: record.lane)
+        workers[id]?.phase = .yielding(until: now + Self.yieldLimit)
+        if hasAhead(record) { actions.append(.recall(id)) }
+    }
+
+    /// Those whose calls did not end serve on.
+    mutating func goOn(_ now: Instant, _ actions: inout [Action]) {
+        for (id, record) in workers {
+            guard case .yielding(let until) = record.phase, until <= now else { continue }
+            workers[id]?.phase = .ready
+            workers[id]?.ready = now
+            if record.running < policy.concurrency { free[record.lane].append(id) }
+            actions.append(.keepSlot)
+        }
+    }
+}
