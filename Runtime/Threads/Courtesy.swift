@@ -25,10 +25,10 @@ package struct Courtesy: Sendable {
 
     /// To be called when the thread is about to sleep.
     package mutating func yield() {
-        let start = steadyNanoseconds()
+        let start = SteadyClock.now
         guard isDue(start) else { return }
         sched_yield()
-        hasYielded(since: start, until: steadyNanoseconds())
+        hasYielded(since: start, until: SteadyClock.now)
     }
 
     /// Times are in nanoseconds, of any clock that only goes forward.

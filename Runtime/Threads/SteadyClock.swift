@@ -1,8 +1,11 @@
 import Glibc
 
-/// Nanoseconds of the clock that only goes forward (`CLOCK_MONOTONIC`), since some moment before the system's start.
-package func steadyNanoseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+/// The clock that only goes forward (`CLOCK_MONOTONIC`).
+package enum SteadyClock {
+    /// Nanoseconds since some moment before the system's start.
+    package static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
 }

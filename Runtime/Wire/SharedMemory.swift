@@ -20,6 +20,8 @@ package final class SharedMemory: @unchecked Sendable {
     private var output: Ring
     /// The calls that the host has sent ahead of their turn.
     package let callsAhead: CallsAhead
+    /// What the worker's calls take.
+    package let callTimes: CallTimes
 
     /// - Parameter mapping: of `size` bytes.
     package init(_ mapping: Mapping, as side: Side) throws(WireError) {
@@ -29,7 +31,8 @@ package final class SharedMemory: @unchecked Sendable {
         self.mapping = mapping
         let (toWorker, toHost) = (Ring(at: mapping.start), Ring(at: mapping.start + Ring.size))
         (input, output) = side == .host ? (toHost, toWorker) : (toWorker, toHost)
-        callsAhead = CallsAhead(in: mapping)
+        callsAhead = CallsAhead(at: mapping.start + Ring.spare)
+        callTimes = CallTimes(at: mapping.start + Ring.size + Ring.spare)
     }
 
     /// Writes as many of the bytes as there is room for. `rings`: the other side sleeps until something comes; it is to be
@@ -76,26 +79,16 @@ package final class SharedMemory: @unchecked Sendable {
 ///
 /// It has words in the memory that both share, and must not outlive it.
 package struct CallsAhead: @unchecked Sendable {
-    // `@unchecked`: pointers to atomic words, which any thread may use.
+    // `@unchecked`: a pointer to atomic words, which any thread may use.
 
     /// Calls whose numbers are the same modulo this have the same place.
     private static let capacity: UInt32 = 8
-    /// Between the words of a ring and its bytes.
-    private static let offset = 224
-    /// Of so many calls, about, is the mean of what they took.
-    private static let calls: Int64 = 128
 
     private typealias Word = UnsafeMutablePointer<Atomic<UInt32>>
-    /// In the host's ring.
     private let words: Word
-    /// In the worker's.
-    private let mean: Word
 
-    fileprivate init(in mapping: Mapping) {
-        func word(_ start: UnsafeMutableRawPointer) -> Word {
-            (start + Self.offset).assumingMemoryBound(to: Atomic<UInt32>.self)
-        }
-        (words, mean) = (word(mapping.start), word(mapping.start + Ring.size))
+    fileprivate init(at memory: UnsafeMutableRawPointer) {
+        words = memory.assumingMemoryBound(to: Atomic<UInt32>.self)
     }
 
     /// For the host, before it sends the call. `false`: its place is taken, and it cannot be sent ahead.
@@ -112,18 +105,33 @@ package struct CallsAhead: @unchecked Sendable {
     package func contains(_ call: UInt32) -> Bool { word(call).pointee.load(ordering: .acquiring) == call }
 
     private func word(_ call: UInt32) -> Word { words + Int(call % Self.capacity) }
+}
 
-    /// For the worker: one of them is over.
-    ///
-    /// - Parameter time: from when it was taken, in nanoseconds.
-    package func ended(after time: Int64) {
-        let before = Int64(mean.pointee.load(ordering: .relaxed))
-        let now = before == 0 ? time : before + (time - before) / Self.calls
-        mean.pointee.store(UInt32(clamping: max(1, now)), ordering: .relaxed)
+/// What the calls of a worker take that runs one at a time, as it says.
+///
+/// It has a word in the memory that both share, and must not outlive it.
+package struct CallTimes: @unchecked Sendable {
+    // `@unchecked`: a pointer to an atomic word, which any thread may use.
+
+    /// Of so many calls, about, is the mean.
+    private static let calls: Int64 = 128
+
+    private let word: UnsafeMutablePointer<Atomic<UInt32>>
+
+    fileprivate init(at memory: UnsafeMutableRawPointer) {
+        word = memory.assumingMemoryBound(to: Atomic<UInt32>.self)
     }
 
-    /// What they take, in nanoseconds, the later ones counting more; 0 as long as the worker has not said so.
-    package var meanTime: UInt32 { mean.pointee.load(ordering: .relaxed) }
+    /// For the worker: a call is over that took so many nanoseconds.
+    package func add(_ time: Int64) {
+        let before = Int64(mean)
+        let now = before == 0 ? time : before + (time - before) / Self.calls
+        // The host reads the line beside it for each call.
+        if now != before { word.pointee.store(UInt32(clamping: max(1, now)), ordering: .relaxed) }
+    }
+
+    /// In nanoseconds, the later calls counting more; 0 as long as the worker has not said so.
+    package var mean: UInt32 { word.pointee.load(ordering: .relaxed) }
 }
 
 /// One direction, seen from one of its ends.
@@ -133,6 +141,8 @@ private struct Ring {
     /// Each word has a cache line of its own.
     private static let line = 64
     private static let header = 4 * line
+    /// Where 32 bytes are that it does not use, in the line of the last word.
+    static let spare = header - 32
     static let size = header + Int(capacity)
 
     private typealias Word = UnsafeMutablePointer<Atomic<UInt32>>

@@ -19,7 +19,7 @@ protocol Worker: AnyObject, Sendable {
     /// Gives back the calls that it was given ahead of their turn and has not begun: each ends with `nil`.
     func recall()
 
-    /// What its calls take that it is given ahead of their turn, as it says; `nil` as long as it has not.
+    /// What its calls take, as it says; `nil` as long as it has not.
     var callTime: Duration? { get }
 
     /// Ends it in an orderly way, by force if that takes too long. It runs no call.

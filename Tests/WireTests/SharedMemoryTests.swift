@@ -48,17 +48,17 @@ struct SharedMemoryTests {
         #expect(received == bytes)
     }
 
-    @Test("tells the host what calls that are ahead take, of which the later count more")
+    @Test("tells the host what calls take, of which the later count more")
     func callTimes() {
-        #expect(host.callsAhead.meanTime == 0)
-        worker.callsAhead.ended(after: 0)
-        #expect(host.callsAhead.meanTime == 1, "0 would say nothing")
-        for _ in 0..<2000 { worker.callsAhead.ended(after: 10_000) }
-        #expect((9800...10_000).contains(host.callsAhead.meanTime))
-        for _ in 0..<2000 { worker.callsAhead.ended(after: 1000) }
-        #expect((1000...1200).contains(host.callsAhead.meanTime))
-        for _ in 0..<2000 { worker.callsAhead.ended(after: .max / 2) }
-        #expect(host.callsAhead.meanTime == .max)
+        #expect(host.callTimes.mean == 0)
+        worker.callTimes.add(1)
+        #expect(host.callTimes.mean == 1)
+        for _ in 0..<2000 { worker.callTimes.add(10_000) }
+        #expect((9800...10_000).contains(host.callTimes.mean))
+        for _ in 0..<2000 { worker.callTimes.add(1000) }
+        #expect((1000...1200).contains(host.callTimes.mean))
+        for _ in 0..<2000 { worker.callTimes.add(.max / 2) }
+        #expect(host.callTimes.mean == .max)
     }
 
     @Test("gives each call that is ahead to one side")

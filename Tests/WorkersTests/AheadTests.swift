@@ -25,17 +25,20 @@ struct AheadTests {
     /// What becomes of so many calls that all wait before the first of them begins.
     ///
     /// - Parameters:
+    ///   - inOrder: of their numbers.
     ///   - path: of the call with this number.
     ///   - meanwhile: runs once all wait.
     private func crowd(
-        _ world: World, _ count: Int, path: @escaping @Sendable (Int) -> String = { _ in "/running" },
+        _ world: World, _ count: Int, inOrder: Bool = false,
+        path: @escaping @Sendable (Int) -> String = { _ in "/running" },
         meanwhile: @escaping @Sendable ([Task<Outcome, any Error>]) async -> Void = { _ in }
     ) async throws -> [Outcome] {
         let most = world.pool.manifest.workers.max
         let before = (0..<most).map { _ in Task { try await world.request("/sleep", query: "ms=60000").text() } }
         #expect(await eventually { world.pool.snapshot.running == most })
-        let calls = (0..<count).map { number in
-            Task { () async throws -> Outcome in
+        var calls: [Task<Outcome, any Error>] = []
+        for number in 0..<count {
+            let call = Task { () async throws -> Outcome in
                 do {
                     let text = try await world.request(path(number), query: "us=10&ms=60000&size=250000").text()
                     return text == "1" ? .alone : .beside(text)
@@ -43,6 +46,8 @@ struct AheadTests {
                     return .failed(failure.code)
                 }
             }
+            calls.append(call)
+            if inOrder { #expect(await eventually { world.pool.snapshot.waiting == calls.count }) }
         }
         #expect(await eventually { world.pool.snapshot.waiting == count })
         for call in before { call.cancel() }
@@ -81,7 +86,7 @@ struct AheadTests {
     func longAnswer() async throws {
         try await with(workers: 1) { world in
             let paths = [50: "/bytes", 51: "/block"]
-            let outcomes = try await crowd(world, 60) {
+            let outcomes = try await crowd(world, 60, inOrder: true) {
                 paths[$0] ?? "/running"
             } meanwhile: { calls in
                 let answer = try? await calls[50].value
@@ -109,16 +114,28 @@ struct AheadTests {
         let hello = Handlers.products.deletingLastPathComponent().appendingPathComponent("release/Hello").path
         let manifest = Handlers.contractWorker {
             $0.handler.command = [hello]
-            ($0.workers.max, $0.workers.retireInvocations, $0.limits.waiting) = (6, 1_000_000, 20_000)
+            ($0.workers.max, $0.workers.retireInvocations, $0.limits.wait) = (6, 1_000_000, .seconds(60))
         }
         try await World.with(manifest, processors: 1) { world in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<20_000 { group.addTask { _ = try await world.request("/hello/Ada", method: "GET") } }
-                try await group.waitForAll()
+            var invocations: [Int32: Int] = [:]
+            var shares: [Double] = []
+            // A machine that is busy with other things may make them long now and then.
+            while shares.count < 20, shares.last ?? 0 < 0.8 {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<100 {
+                        group.addTask {
+                            for _ in 0..<50 { _ = try await world.request("/hello/Ada", method: "GET") }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                let workers = world.pool.snapshot.workers
+                let counts = workers.map { $0.invocations - invocations[$0.pid, default: 0] }.sorted(by: >)
+                #expect(counts.reduce(0, +) == 5000)
+                shares.append(Double(counts[0] + counts[1]) / 5000)
+                for worker in workers { invocations[worker.pid] = worker.invocations }
             }
-            let invocations = world.pool.snapshot.workers.map(\.invocations).sorted(by: >)
-            #expect(invocations.reduce(0, +) == 20_000)
-            #expect(invocations[0] + invocations[1] > 12_000, "of six workers, or of two: \(invocations)")
+            #expect(shares.last ?? 0 >= 0.8, "of all calls for two of six workers: \(shares)")
         }
     }
 

@@ -52,7 +52,7 @@ struct BudgetTests {
         _ = budget.request(1, for: "poor", now: Self.start)
         #expect(budget.pressure(on: "rich", now: Self.start) == .surplus)
         #expect(budget.pressure(on: "poor", now: Self.start) == .none)
-        budget.surrenders()
+        budget.surrenders("rich")
         #expect(budget.pressure(on: "rich", now: Self.start) == .none)
         #expect(budget.release(from: "rich", now: Self.start) == "poor")
         _ = budget.request(1, for: "poor", now: Self.start)
@@ -71,14 +71,42 @@ struct BudgetTests {
         #expect(budget.pressure(on: "first", now: then) == .turn)
         #expect(budget.pressure(on: "second", now: then) == .turn)
         #expect(budget.pressure(on: "none", now: then) == .none)
-        budget.surrenders()
+        budget.surrenders("first")
         #expect(budget.pressure(on: "second", now: then) == .none)
-        budget.keeps()
+        budget.keeps("first")
         #expect(budget.pressure(on: "second", now: then) == .turn)
-        budget.surrenders()
+        budget.surrenders("second")
         _ = budget.request(1, for: "second", now: then)
         #expect(budget.release(from: "second", now: then) == "none")
         #expect(budget.pressure(on: "first", now: then) == .idle, "another waits since now")
+    }
+
+    @Test("presses one pool for each that has none, however many workers that wants")
+    func onePool() {
+        var budget = BudgetState<String>(limit: 3)
+        for pool in ["first", "second", "third"] { _ = budget.request(1, for: pool, now: Self.start) }
+        _ = budget.request(4, for: "none", now: Self.start)
+        let then = Self.start + .seconds(1)
+        #expect(budget.pressure(on: "first", now: then) == .turn)
+        budget.surrenders("first")
+        #expect(budget.pressure(on: "second", now: then) == .idle)
+        _ = budget.release(from: "third", now: then)
+        #expect(budget.pressure(on: "second", now: then) == .idle, "it is not the one that was asked to stop")
+    }
+
+    @Test("presses a pool that has more until both have the same")
+    func half() {
+        var budget = BudgetState<String>(limit: 9)
+        _ = budget.request(8, for: "rich", now: Self.start)
+        _ = budget.request(8, for: "poor", now: Self.start)
+        var given = 0
+        while budget.pressure(on: "rich", now: Self.start) == .surplus {
+            budget.surrenders("rich")
+            given += 1
+        }
+        #expect(given == 3)
+        for _ in 0..<given { #expect(budget.release(from: "rich", now: Self.start) == "poor") }
+        #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
     }
 
     @Test("keeps a pool's turn when it asks for more")
@@ -131,8 +159,8 @@ struct BudgetTests {
 
     @Test(
         "gives each of three pools a turn, for which there are two workers, none of them ever idle",
-        .timeLimit(.minutes(2)), arguments: [1, 64])
-    func threePools(concurrency: Int) async throws {
+        .timeLimit(.minutes(2)), arguments: [(1, 2), (64, 2), (64, 100)])
+    func threePools(concurrency: Int, milliseconds: Int) async throws {
         let budget = WorkerBudget(limit: 2)
         let manifest = Handlers.contractWorker {
             ($0.workers.concurrency, $0.limits.waiting) = (concurrency, 1000)
@@ -144,12 +172,16 @@ struct BudgetTests {
                         let callers = [first, second].flatMap { Array(repeating: $0, count: 40) }
                         for caller in callers {
                             group.addTask {
-                                while !Task.isCancelled { _ = try? await caller.request("/sleep", query: "ms=2") }
+                                while !Task.isCancelled {
+                                    _ = try? await caller.request("/sleep", query: "ms=\(milliseconds)")
+                                }
                             }
                         }
                         #expect(
-                            await eventually { first.pool.snapshot.running > 0 && second.pool.snapshot.running > 0 })
-                        for _ in 0..<5 { #expect(try await third.request("/pid").text() != "") }
+                            await eventually { [first, second].allSatisfy { $0.pool.snapshot.running > 0 } })
+                        for _ in 0..<(milliseconds > 50 ? 1 : 5) {
+                            #expect(try await third.request("/pid").text() != "")
+                        }
                         group.cancelAll()
                         try await group.waitForAll()
                     }

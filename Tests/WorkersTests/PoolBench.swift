@@ -38,6 +38,12 @@ struct PoolBench {
         return (nil, lastWaiter)
     }
 
+    /// A call that a worker has given back has a place in line again; as one that has come last.
+    mutating func standAgain() {
+        lastWaiter += 1
+        note(state.waitAgain(lastWaiter, lane: 0, after: .zero, now: now))
+    }
+
     mutating func note(_ actions: [PoolState.Action]) {
         for action in actions {
             switch action {

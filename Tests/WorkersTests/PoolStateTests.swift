@@ -394,17 +394,85 @@ struct PoolStateTests {
         #expect(bench.takeGiven().count == 2, "its places are given again")
         #expect(bench.surrendered == 0)
 
-        bench.pass(.milliseconds(249))
+        bench.pass(.milliseconds(499))
         bench.release(1, pressure: .turn)
-        #expect(bench.takeGiven().count == 1, "it has another turn first")
+        #expect(bench.takeGiven().count == 1, "it has another turn first, twice as long")
         bench.pass(.milliseconds(1))
-        for _ in 0..<3 { bench.release(1, pressure: .turn) }
+        bench.release(1, pressure: .turn)
+        bench.pass(.milliseconds(99))
+        #expect(bench.takeSeen().isEmpty, "and what it runs has twice as long to end")
+        for _ in 0..<2 { bench.release(1, pressure: .turn) }
         #expect(bench.takeSeen().isEmpty)
         bench.release(1)
         #expect(bench.takeSeen() == [.stop(1, .surrendered)])
         #expect(bench.surrendered == 1)
         bench.exits(1, "")
         #expect(bench.takeSeen() == [.start(2, lane: 0)])
+    }
+
+    @Test(
+        "serves each call in the end, and surrenders as many workers as stop for it, whatever comes between",
+        arguments: 0..<40)
+    func randomPressure(_ number: Int) {
+        var bench = PoolBench { policy, limits in
+            (policy.max, policy.concurrency, limits.wait) = (3, number % 2 == 0 ? 1 : 4, .seconds(3600))
+        }
+        var random = SystemRandomNumberGenerator()
+        var running: [Int: Int] = [:]
+        var (waiting, surrendered) = (0, 0)
+
+        func settle() {
+            while !bench.seen.isEmpty {
+                for action in bench.takeSeen() {
+                    switch action {
+                    case .start(let worker, _, _): bench.ready(worker, ahead: number % 2 == 0 ? 3 : 0)
+                    case .give(let worker, _):
+                        running[worker, default: 0] += 1
+                        waiting -= 1
+                    case .recall(let worker):
+                        while running[worker, default: 0] > 1 {
+                            running[worker]? -= 1
+                            waiting += 1
+                            bench.note(bench.state.returned(worker))
+                            bench.standAgain()
+                        }
+                    case .stop(let worker, let reason):
+                        #expect(running[worker, default: 0] == 0)
+                        if reason == .surrendered { surrendered += 1 }
+                        bench.exits(worker)
+                    default: break
+                    }
+                }
+            }
+        }
+        func end(_ pressures: [BudgetPressure]) {
+            guard let worker = running.keys.sorted().filter({ running[$0] != 0 }).randomElement(using: &random) else {
+                return
+            }
+            running[worker]? -= 1
+            bench.release(worker, pressure: pressures.randomElement(using: &random) ?? .none)
+            settle()
+        }
+
+        for _ in 0..<500 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<4 where waiting < 20:
+                if let worker = bench.call().worker { running[worker, default: 0] += 1 } else { waiting += 1 }
+                settle()
+            case 4..<8: end([.none, .none, .idle, .turn, .surplus])
+            default:
+                bench.pass(.milliseconds(Int.random(in: 1...200, using: &random)))
+                settle()
+            }
+        }
+        while running.values.contains(where: { $0 > 0 }) || waiting > 0 {
+            end([.none])
+            bench.pass(.milliseconds(1))
+            settle()
+        }
+        #expect(bench.surrendered == surrendered)
+        #expect(surrendered > 0)
+        #expect(bench.failures().isEmpty)
     }
 
     @Test("asks for calls that are ahead in a worker that others wait for")

@@ -38,7 +38,7 @@ extension ApusConnection {
     }
 
     func noteCallTime() {
-        if let memory { callTime.store(memory.callsAhead.meanTime, ordering: .relaxed) }
+        if let memory { callTime.store(memory.callTimes.mean, ordering: .relaxed) }
     }
 
     /// Whether the worker has begun one of them, of which the host learns by the answer to the one before.

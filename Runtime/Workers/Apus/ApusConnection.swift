@@ -39,7 +39,7 @@ final class ApusConnection: ChannelInboundHandler, @unchecked Sendable {
     var lastCall: UInt32 = 0
     /// Those of `calls` that the worker was sent ahead of their turn, in their order, and that it may not have begun.
     var ahead: [ApusCall] = []
-    /// In nanoseconds, what those take that were ahead, as the worker says; 0: it has not. For any thread.
+    /// What calls take, in nanoseconds, as the worker says; 0: it has not. For any thread.
     let callTime = Atomic<UInt32>(0)
     /// The earliest deadline, which is being watched.
     var alarm: (deadline: NIODeadline, timer: Scheduled<Void>)?

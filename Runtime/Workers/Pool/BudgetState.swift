@@ -9,6 +9,9 @@ package enum BudgetPressure: Sendable {
     case turn
     /// To stop one that becomes free even if the pool has calls for it: another has fewer.
     case surplus
+
+    /// Not only an idle one.
+    var isUrgent: Bool { self == .turn || self == .surplus }
 }
 
 /// Who may have how many of the machine's workers. Knows no pools, only their names.
@@ -17,10 +20,14 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         var held = 0
         /// Slots asked for and not granted.
         var wanted = 0
-        /// Order of asking, or of giving back; the earlier goes first among equals.
-        var turn = 0
+        /// Held by workers that were asked to stop for others and have not ended.
+        var surrendering = 0
+        /// In the order of asking, or of giving back; the first goes first among equals.
+        var place = 0
         /// Since then it waits for any slot.
         var since: SteadyTime?
+
+        var kept: Int { held - surrendering }
     }
 
     /// How long a pool without a worker waits for those to become idle of which others have one each.
@@ -29,9 +36,7 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     package let limit: Int
     private var shares: [PoolID: Share] = [:]
     private var held = 0
-    private var turns = 0
-    /// Workers that were asked to stop for others and have not ended.
-    private var surrendering = 0
+    private var lastPlace = 0
 
     package init(limit: Int) { self.limit = limit }
 
@@ -40,6 +45,8 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
 
     /// Slots that pools wait for.
     package var wanted: Int { shares.values.reduce(0) { $0 + $1.wanted } }
+
+    private var surrendering: Int { shares.values.reduce(0) { $0 + $1.surrendering } }
 
     /// Slots that nobody makes free yet, for pools that wait.
     package var uncovered: Int { max(0, wanted - surrendering) }
@@ -52,7 +59,7 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         share.wanted += count - granted
         shares[pool] = share
         held += granted
-        // Who waits already keeps its turn.
+        // Who waits already keeps its place.
         if share.wanted > 0, share.since == nil { queue(pool, now) }
         return granted
     }
@@ -66,9 +73,9 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
 
     /// `pool` gives a slot back. Returns who gets it.
     package mutating func release(from pool: PoolID, now: SteadyTime) -> PoolID? {
+        keeps(pool)
         shares[pool]?.held -= 1
         held -= 1
-        keeps()
         queue(pool, now)
         tidy(pool)
         guard held < limit, let next = next else { return nil }
@@ -79,36 +86,39 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         return next
     }
 
-    /// A worker stops for others, or will soon.
-    package mutating func surrenders() { surrendering += 1 }
+    /// A worker of `pool` stops for others, or will soon.
+    package mutating func surrenders(_ pool: PoolID) { shares[pool]?.surrendering += 1 }
 
     /// One that was to stop for others will not.
-    package mutating func keeps() { surrendering = max(0, surrendering - 1) }
+    package mutating func keeps(_ pool: PoolID) {
+        if let share = shares[pool], share.surrendering > 0 { shares[pool]?.surrendering -= 1 }
+    }
 
     /// What a pool whose worker has become free shall do with it.
     package func pressure(on pool: PoolID, now: SteadyTime) -> BudgetPressure {
         guard uncovered > 0 else { return .none }
         let others = shares.lazy.filter { $0.key != pool && $0.value.wanted > 0 }.map(\.value)
-        guard let fewest = others.map(\.held).min() else { return .none }
-        // Two less, so that the two do not take turns in taking from each other.
-        if (shares[pool]?.held ?? 0) >= fewest + 2 { return .surplus }
+        guard let fewest = others.map(\.kept).min() else { return .none }
+        // What is about to be free may all be for that one. Two less, so that the two do not take turns in taking from each
+        // other.
+        if (shares[pool]?.kept ?? 0) >= fewest + surrendering + 2 { return .surplus }
         // They do where one has none.
-        let waitsLong = others.contains { share in
+        let starving = others.count { share in
             share.held == 0 && share.since.map { now - $0 >= Self.patience } ?? false
         }
-        return waitsLong ? .turn : .idle
+        return starving > surrendering ? .turn : .idle
     }
 
     /// The pool that waits and has the fewest.
     private var next: PoolID? {
         shares.lazy.filter { $0.value.wanted > 0 }
-            .min { ($0.value.held, $0.value.turn) < ($1.value.held, $1.value.turn) }?.key
+            .min { ($0.value.held, $0.value.place) < ($1.value.held, $1.value.place) }?.key
     }
 
-    /// Its turn comes after those of all others that wait.
+    /// Its place is behind all others that wait.
     private mutating func queue(_ pool: PoolID, _ now: SteadyTime) {
-        turns += 1
-        shares[pool]?.turn = turns
+        lastPlace += 1
+        shares[pool]?.place = lastPlace
         shares[pool]?.since = now
     }
 

@@ -62,8 +62,8 @@ extension Pool {
             }
         case .requestSlots(let count): return { [budget, identity] in budget.request(count, for: identity) }
         case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
-        case .surrenderSlot: return { [budget] in budget.noteSurrender() }
-        case .keepSlot: return { [budget] in budget.noteKept() }
+        case .surrenderSlot: return { [budget, identity] in budget.noteSurrender(of: identity) }
+        case .keepSlot: return { [budget, identity] in budget.noteKept(by: identity) }
         case .releaseSlot: return { [budget, identity] in budget.release(from: identity) }
         case .setTimer(let deadline):
             contents.timer?.cancel()
@@ -159,8 +159,7 @@ extension Pool {
 
     private func released(_ id: PoolState.WorkerID) {
         let pressure = budget.pressure(on: identity)
-        let isPressed = pressure == .surplus || pressure == .turn
-        if isPressed || !releaseQuietly(id) { change { $0.state.release(id, pressure: pressure, now: $1) } }
+        if pressure.isUrgent || !releaseQuietly(id) { change { $0.state.release(id, pressure: pressure, now: $1) } }
         // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
         if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
     }

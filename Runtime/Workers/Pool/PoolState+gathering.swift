@@ -32,6 +32,15 @@ extension PoolState {
         for record in workers.values where record.phase == .ready { serving[record.lane] += 1 }
     }
 
+    /// Who waits near idle workers, with none at work there, has been passed by.
+    mutating func serveLanes(_ now: Instant, _ actions: inout [Action]) {
+        for lane in free.indices where isGathered && !free[lane].isEmpty {
+            guard let next = waiting.first(near: lane, now: now), let worker = takeFree(lane: lane) else { continue }
+            waiting.remove(next)
+            actions.append(.give(worker, to: next))
+        }
+    }
+
     /// Decides anew, while a crowd waits.
     ///
     /// - Parameter callTime: what a worker's calls take, if it has said so.

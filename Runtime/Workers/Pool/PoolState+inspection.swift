@@ -6,6 +6,9 @@ extension PoolState {
     /// Workers that run calls, or will.
     var live: Int { workers.values.count { $0.phase == .starting || $0.phase == .ready } }
 
+    /// Nor will.
+    var nobodyServes: Bool { workers.values.allSatisfy { $0.phase == .closing || $0.phase == .stopping } }
+
     /// Each call gets a worker that has run nothing.
     var isFresh: Bool { policy.instance == .fresh }
 
@@ -102,7 +105,7 @@ extension PoolState {
     /// Why no call can be served now.
     func unavailability(_ now: Instant) -> CallFailure? {
         if isDraining { return Self.stopping }
-        return backoff.isActive(now) && live == 0 ? startFailure(now) : nil
+        return backoff.isActive(now) && nobodyServes ? startFailure(now) : nil
     }
 
     func startFailure(_ now: Instant) -> CallFailure {

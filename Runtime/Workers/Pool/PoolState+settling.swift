@@ -17,6 +17,7 @@ extension PoolState {
             waiting.remove(next)
             actions.append(.give(worker, to: next))
         }
+        serveLanes(now, &actions)
         if ahead > 0 { recall(now, &actions) }
         let wanted = missingWorkers(now)
         if wanted > requested { actions.append(.requestSlots(wanted - requested)) }

@@ -28,8 +28,8 @@ extension PoolState {
 
     /// Whether a worker, a call of which has just ended, makes way though calls wait for it.
     func makesWay(_ record: Record, _ pressure: BudgetPressure, _ now: Instant) -> Bool {
-        guard pressure == .surplus || pressure == .turn, live > policy.min else { return false }
-        let hadTurn = record.ready.map { now - $0 >= Self.turn } ?? false
+        guard pressure.isUrgent, live > policy.min else { return false }
+        let hadTurn = record.serving.map { now - $0 >= Self.turn * record.patience } ?? false
         return hadTurn || pressure == .surplus && record.running == 0
     }
 
@@ -39,7 +39,7 @@ extension PoolState {
         actions.append(.surrenderSlot)
         guard record.running > 0 else { return stop(id, .surrendered, &actions) }
         removeFree(id, lane: record.lane)
-        workers[id]?.phase = .yielding(until: now + Self.yieldLimit)
+        workers[id]?.phase = .yielding(until: now + Self.yieldLimit * record.patience)
         if hasAhead(record) { actions.append(.recall(id)) }
     }
 
@@ -48,9 +48,16 @@ extension PoolState {
         for (id, record) in workers {
             guard case .yielding(let until) = record.phase, until <= now else { continue }
             workers[id]?.phase = .ready
-            workers[id]?.ready = now
+            workers[id]?.serving = now
+            workers[id]?.failedYields += 1
             if record.running < policy.concurrency { free[record.lane].append(id) }
             actions.append(.keepSlot)
         }
     }
+}
+
+extension PoolState.Record {
+    /// Calls that take long get longer to end each time, after turns that are longer by as much, so that a worker spends no
+    /// more than a sixth of its time so.
+    fileprivate var patience: Int { 1 << min(failedYields, 5) }
 }

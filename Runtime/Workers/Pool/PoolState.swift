@@ -4,7 +4,7 @@ package import Manifests
 /// What a pool decides: who runs what, who waits, when workers come and go. Knows no processes, threads or clocks; the
 /// time is an argument, and what is to be done comes back as actions.
 ///
-/// Invariant after each mutation: nobody waits while a worker has room, unless as many are at work as the processors can run.
+/// Invariant after each mutation: nobody waits while a worker has room, unless enough are at work (`mostAtWork`).
 package struct PoolState: Sendable {
     package typealias Instant = SteadyTime
     package typealias WorkerID = Int
@@ -81,8 +81,10 @@ package struct PoolState: Sendable {
         /// How many it had run at the last look at what calls take, if it was at work.
         var seen: Int?
         let started: Instant
-        /// When it has begun to take calls, the last time.
-        var ready: Instant?
+        /// Since when it takes calls.
+        var serving: Instant?
+        /// How often its calls took too long when it was to make way for others.
+        var failedYields = 0
         var idleSince: Instant
 
         var isUnused: Bool { running == 0 && invocations == 0 }
@@ -323,7 +325,7 @@ package struct PoolState: Sendable {
     package mutating func workerReady(_ id: WorkerID, ahead: Int = 0, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
-        workers[id]?.ready = now
+        workers[id]?.serving = now
         workers[id]?.mostAhead = ahead
         takesAhead = ahead > 0
         workers[id]?.idleSince = now
@@ -369,7 +371,7 @@ package struct PoolState: Sendable {
         if record.phase == .starting || diedUnused || couldNotStart {
             backoff.failed(reason, functionError, now: now)
             headStart = 0
-            if live == 0 { failAll(startFailure(now), &actions) }
+            if nobodyServes { failAll(startFailure(now), &actions) }
         }
         settle(now, &actions)
         if !backoff.isActive(now) { actions.append(.roomGrew) }

@@ -45,7 +45,7 @@ package final class WorkerBudget: Sendable {
         for _ in 0..<granted { member?.grant() }
         guard granted < count else { return }
         member?.scarce()
-        makeRoom(for: id)
+        makeRoom(besides: id)
     }
 
     /// Slots that nobody has.
@@ -67,13 +67,16 @@ package final class WorkerBudget: Sendable {
     }
 
     /// A pool is about to stop a worker for others.
-    func noteSurrender() { change { $0.state.surrenders() } }
+    func noteSurrender(of id: ObjectIdentifier) { change { $0.state.surrenders(id) } }
 
-    /// It was about to, and does not.
-    func noteKept() { change { $0.state.keeps() } }
+    /// It was about to, and does not. Others may have become idle meanwhile that were not asked.
+    func noteKept(by id: ObjectIdentifier) {
+        change { $0.state.keeps(id) }
+        makeRoom()
+    }
 
     /// Lets the pools with the longest idle workers give some up.
-    private func makeRoom(for id: ObjectIdentifier) {
+    private func makeRoom(besides id: ObjectIdentifier? = nil) {
         while true {
             let (uncovered, others) = contents.withLock { contents in
                 (contents.state.uncovered, contents.members.filter { $0.key != id })

@@ -83,6 +83,9 @@ struct HostLink: ~Copyable {
     /// Of which one is to be taken before it is run.
     var callsAhead: CallsAhead? { memory?.callsAhead }
 
+    /// Where the host is told what calls take.
+    var callTimes: CallTimes? { memory?.callTimes }
+
     /// Something has come through memory.
     var hasInput: Bool { memory?.hasInput ?? false }
 

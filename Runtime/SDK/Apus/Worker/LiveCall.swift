@@ -66,6 +66,8 @@ final class LiveCall: CallLink {
     private let arrival: ContinuousClock.Instant
     /// It was sent ahead of its turn, and is among these until it is taken.
     private let ahead: CallsAhead?
+    /// The host is told there what it takes.
+    private let times: CallTimes?
     private let outbox: Outbox
     private let values: SharedValues?
     private let cancelled = Atomic(false)
@@ -76,14 +78,16 @@ final class LiveCall: CallLink {
     /// - Parameters:
     ///   - body: as much of it as came with the call.
     ///   - ahead: where it is to be taken from before it runs.
+    ///   - times: where the host is told what it takes.
     init(
         id: UInt32, _ received: ReceivedCall, body: InboundBody, window: UInt32, arrival: ContinuousClock.Instant,
-        outbox: Outbox, values: SharedValues? = nil, ahead: CallsAhead? = nil
+        outbox: Outbox, values: SharedValues? = nil, ahead: CallsAhead? = nil, times: CallTimes? = nil
     ) {
         self.id = id
         self.received = received
         self.arrival = arrival
         self.ahead = ahead
+        self.times = times
         self.outbox = outbox
         self.values = values
         contents = Mutex(Contents(inbound: body, outbound: OutboundWindow(credit: Int(window))))
@@ -126,12 +130,12 @@ final class LiveCall: CallLink {
     /// Runs the handler in the current task, which has the number `task`, and sends what it makes of the call.
     nonisolated(nonsending) func run(by handlers: Handlers, function: String, task: Int) async {
         ownTask.store(task, ordering: .relaxed)
-        let taken = isAhead ? steadyNanoseconds() : 0
+        let begin = times == nil ? 0 : SteadyClock.now
         // The time that it stood behind others does not count.
         let start = isAhead ? .now : arrival
         let context = Context(function: function, call: received, arrival: start, link: self)
         if let rest = finish(with: await handlers.answer(received.content, in: context, self)) { await write(rest) }
-        ahead?.ended(after: steadyNanoseconds() - taken)
+        times?.add(SteadyClock.now - begin)
     }
 
     /// Sends what the handler made of the call. Returns what is to be written yet; otherwise the call is over then.

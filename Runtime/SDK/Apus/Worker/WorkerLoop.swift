@@ -212,7 +212,7 @@ package final class WorkerLoop {
         }
         let call = LiveCall(
             id: header.call, received, body: body, window: welcome.window, arrival: arrival, outbox: outbox,
-            values: link.values, ahead: ahead)
+            values: link.values, ahead: ahead, times: welcome.concurrency == 1 ? link.callTimes : nil)
         calls.append(call)
         queue.add(call)
     }
