@@ -141,6 +141,24 @@ struct BudgetTests {
         }
     }
 
+    @Test("lets a pool give up a worker that starts for nobody", .timeLimit(.minutes(1)))
+    func lateStart() async throws {
+        let budget = WorkerBudget(limit: 2)
+        try await World.with(Handlers.contractWorker(.slowStart), budget: budget) { slow in
+            try await World.with(Handlers.contractWorker(), budget: budget) { second in
+                try await World.with(Handlers.contractWorker(), budget: budget) { third in
+                    // Two workers start for it, whose callers have gone before they are there.
+                    let calls = (0..<2).map { _ in Task { try await slow.request("/pid") } }
+                    #expect(await eventually { slow.pool.snapshot.started == 2 })
+                    for call in calls { call.cancel() }
+                    async let one = second.request("/pid")
+                    async let other = third.request("/pid")
+                    _ = try await (one, other)
+                }
+            }
+        }
+    }
+
     @Test("lets two busy pools take turns", .timeLimit(.minutes(1)))
     func busyPools() async throws {
         let budget = WorkerBudget(limit: 2)

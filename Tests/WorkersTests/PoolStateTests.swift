@@ -378,6 +378,20 @@ struct PoolStateTests {
         }
     }
 
+    @Test("makes no way with a worker that closes with calls, until it is gone")
+    func yieldingCloses() {
+        var bench = PoolBench { policy, _ in (policy.max, policy.concurrency) = (1, 4) }
+        for _ in 0..<9 { _ = bench.call() }
+        bench.ready(1)
+        bench.pass(.milliseconds(250))
+        bench.release(1, pressure: .turn)
+        #expect(bench.surrendered == 1)
+        bench.note(bench.state.workerCloses(1, now: bench.now))
+        #expect(bench.surrendered == 0)
+        bench.pass(.seconds(1))
+        #expect(bench.surrendered == 0)
+    }
+
     @Test("lets the calls of a worker end that others wait for, if that takes no more than 50 ms")
     func yielding() {
         var bench = PoolBench { policy, _ in (policy.max, policy.concurrency) = (1, 4) }

@@ -99,7 +99,10 @@ extension Pool {
 
     private func makeWorker(_ id: PoolState.WorkerID, lane: Lane, access: WorkerAccess?) -> (any Worker)? {
         let reports = WorkerReports(
-            ready: { ahead in self.change { $0.state.workerReady(id, ahead: ahead, now: $1) } },
+            ready: { ahead in
+                self.change { $0.state.workerReady(id, ahead: ahead, now: $1) }
+                self.surrenderIdle()
+            },
             released: { self.released(id) },
             returned: { self.change { contents, _ in contents.state.returned(id) } },
             closing: { self.change { $0.state.workerCloses(id, now: $1) } },
@@ -161,6 +164,10 @@ extension Pool {
         let pressure = budget.pressure(on: identity)
         if pressure.isUrgent || !releaseQuietly(id) { change { $0.state.release(id, pressure: pressure, now: $1) } }
         // Asked again after the worker has become idle: a pool that came to wait before has not seen it so.
+        surrenderIdle()
+    }
+
+    private func surrenderIdle() {
         if budget.pressure(on: identity) != .none { change { $0.state.surrender($1) } }
     }
 

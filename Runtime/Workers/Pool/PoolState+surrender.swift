@@ -29,7 +29,7 @@ extension PoolState {
     /// Whether a worker, a call of which has just ended, makes way though calls wait for it.
     func makesWay(_ record: Record, _ pressure: BudgetPressure, _ now: Instant) -> Bool {
         guard pressure.isUrgent, live > policy.min else { return false }
-        let hadTurn = record.serving.map { now - $0 >= Self.turn * record.patience } ?? false
+        let hadTurn = record.servingSince.map { now - $0 >= Self.turn * record.patience } ?? false
         return hadTurn || pressure == .surplus && record.running == 0
     }
 
@@ -48,7 +48,7 @@ extension PoolState {
         for (id, record) in workers {
             guard case .yielding(let until) = record.phase, until <= now else { continue }
             workers[id]?.phase = .ready
-            workers[id]?.serving = now
+            workers[id]?.servingSince = now
             workers[id]?.failedYields += 1
             if record.running < policy.concurrency { free[record.lane].append(id) }
             actions.append(.keepSlot)

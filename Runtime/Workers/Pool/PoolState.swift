@@ -82,7 +82,7 @@ package struct PoolState: Sendable {
         var seen: Int?
         let started: Instant
         /// Since when it takes calls.
-        var serving: Instant?
+        var servingSince: Instant?
         /// How often its calls took too long when it was to make way for others.
         var failedYields = 0
         var idleSince: Instant
@@ -325,7 +325,7 @@ package struct PoolState: Sendable {
     package mutating func workerReady(_ id: WorkerID, ahead: Int = 0, now: Instant) -> [Action] {
         guard let record = workers[id], record.phase == .starting else { return [] }
         workers[id]?.phase = .ready
-        workers[id]?.serving = now
+        workers[id]?.servingSince = now
         workers[id]?.mostAhead = ahead
         takesAhead = ahead > 0
         workers[id]?.idleSince = now
@@ -351,7 +351,11 @@ package struct PoolState: Sendable {
         workers[id]?.phase = .closing
         // Its exit will say more.
         if record.isUnused { backoff.failed("the worker ended before it had run a call", now: now) }
-        return settled(now)
+        var actions: [Action] = []
+        // Until then its place may be long in coming.
+        if case .yielding = record.phase { actions.append(.keepSlot) }
+        settle(now, &actions)
+        return actions
     }
 
     /// The worker's process is gone, or was never there. `reason` is for those who wait for its start.
