@@ -23,6 +23,8 @@ INSTRUMENTED := $(RELEASE) $(FRONTEND) -ir-profile-generate -Xswiftc -Xclang-lin
 TEST_PYTHON := .build/test-python
 WEEKDAY_PYTHON := .build/weekday-python
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
+# Tests that load the whole machine, or need it for themselves: one after the other.
+ALONE := '^(Faults|Counts|WorkersTests\.GatheringTests)[./]'
 
 # Where `make install` puts things; the unit files say /usr/local, too.
 PREFIX := /usr/local
@@ -58,10 +60,9 @@ test: test-packages $(PROFILE) $(TEST_PYTHON)/ready $(WEEKDAY_PYTHON)/ready lint
 	python3 -m unittest discover --start-directory Tests/Benchmarks
 	# All at once, the tests would open thousands of files and hundreds of threads. Those with the real binary hold a
 	# thread each while they wait for a program: they run by themselves, and no more at a time than there are threads.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 Tests/swift-test --skip '^(EndToEnd|Faults|Counts)\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 Tests/swift-test --skip '^EndToEnd\.' --skip $(ALONE)
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 Tests/swift-test --skip-build --filter '^EndToEnd\.'
-	# These load the whole machine: one after the other.
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 Tests/swift-test --skip-build --filter '^(Faults|Counts)\.'
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1 Tests/swift-test --skip-build --filter $(ALONE)
 
 soak: test-packages ## Kills hosts and workers for 20 minutes and checks what came of it; SOAK='--minutes 5 --seed 1'
 	swift build --build-tests
