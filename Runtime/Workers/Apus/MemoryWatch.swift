@@ -5,11 +5,6 @@ import Wire
 /// is a system call of each side, and most answers come while their lane has other things to do. Confined to the lane's
 /// loop.
 final class MemoryWatch: @unchecked Sendable {
-    /// From one look at the lane's sockets to the next.
-    private static let mostTurns = 4
-    /// Long enough for the loop to look at its sockets before.
-    private static let pause = TimeAmount.microseconds(20)
-
     private let loop: any EventLoop
     private let courtesy: LaneCourtesy?
     /// Those whose workers do not ring now.
@@ -18,8 +13,9 @@ final class MemoryWatch: @unchecked Sendable {
     private var left: [ApusConnection] = []
     /// Those whose workers are to be woken.
     private var sleepers: [ApusConnection] = []
-    private var turns = 0
-    private var tick = 0
+    private var pacing = LookPacing()
+    /// Pauses that are over.
+    private var pauses = 0
     private var isDue = false
     private var isPostponed = false
 
@@ -37,9 +33,7 @@ final class MemoryWatch: @unchecked Sendable {
         }
         guard !isDue else { return }
         isDue = true
-        if let courtesy, courtesy.ticks != tick { (tick, turns) = (courtesy.ticks, 0) }
-        guard turns < Self.mostTurns else { return postpone() }
-        turns += 1
+        if let pause = pacing.pause(at: tick) { return postpone(for: pause) }
         loop.assumeIsolated().execute { [self] in endTurn() }
     }
 
@@ -49,13 +43,16 @@ final class MemoryWatch: @unchecked Sendable {
         if isPostponed { connection.ring() } else { sleepers.append(connection) }
     }
 
-    private func postpone() {
+    /// Without a courtesy nobody counts; a pause is long enough, then.
+    private var tick: Int { courtesy?.ticks ?? pauses }
+
+    private func postpone(for pause: TimeAmount) {
         isPostponed = true
-        loop.assumeIsolated().scheduleTask(in: Self.pause) { [self] in
+        loop.assumeIsolated().scheduleTask(in: pause) { [self] in
+            pauses &+= 1
             // Other work has kept the loop from its sockets.
-            if let courtesy, courtesy.ticks == tick { return postpone() }
+            if let pause = pacing.pause(at: tick) { return postpone(for: pause) }
             isPostponed = false
-            turns = 0
             endTurn()
         }
     }
