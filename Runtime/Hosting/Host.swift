@@ -201,9 +201,15 @@ package struct Host: Sendable {
 
     private func gatewayConfiguration(_ logger: Logger, inherited: [Int32]) -> GatewayConfiguration {
         var gateway = GatewayConfiguration()
-        let limit = FileLimit.raise()
-        gateway.connections = limit.connections(atMost: gateway.connections, beside: configuration.maxWorkers)
-        logger.debug("\(gateway.connections) connections at most: the system allows \(limit.files) open files")
+        let (limit, wanted) = (FileLimit.raise(), gateway.connections)
+        gateway.connections = limit.connections(atMost: wanted, beside: configuration.maxWorkers)
+        if gateway.connections < wanted {
+            logger.warning(
+                """
+                \(gateway.connections) connections at once, not \(wanted): the system allows \(limit.files) open files \
+                (ulimit -Hn; systemd: LimitNOFILE=); more are answered 503
+                """)
+        }
         gateway.host = configuration.listen.host
         gateway.port = configuration.listen.port
         gateway.inherited = inherited

@@ -45,4 +45,18 @@ struct LimitTests {
             #expect(try status("/echo") == 200)
         }
     }
+
+    @Test("a host that may open few files says how many connections that leaves")
+    func fewFiles() async throws {
+        let launcher = ["/bin/sh", "-c", #"ulimit -n 700; exec "$0" "$@""#]
+        try await ApusHost.with(
+            ["limited": Self.limited], launcher: launcher, arguments: ["--max-workers", "64"]
+        ) { host in
+            #expect(host.log.contains("30 connections at once, not 10000: the system allows 700 open files"))
+            let clients = try (0..<31).map { _ in try HTTPConnection(port: host.port) }
+            // Their order is that of their first requests' answers, not that of `connect`.
+            let statuses = try clients.map { try $0.request("GET", "/echo").status }
+            #expect(statuses.count { $0 == 200 } == 30 && statuses.contains(503))
+        }
+    }
 }
