@@ -69,6 +69,8 @@ package struct ConnectionState: Sendable {
     private var inputs = CircularBuffer<Input>(initialCapacity: 4)
     private var request = Request.none
     private var response = Response.none
+    /// Bytes of the streamed body that are to come, where the head has said how many there are.
+    private var announced: Int64 = 0
     private var patience: ClientPatience
     private var keepsAlive = true
     private var isDraining = false
@@ -167,10 +169,12 @@ package struct ConnectionState: Sendable {
             // As long as its bytes come, the function's time limit ends it.
             patience.extend(to: now + bodyTime)
             let left = left - Int64(bytes.readableBytes)
+            announced -= Int64(bytes.readableBytes)
             request = .streaming(left: left, limit: limit, isPaused: isPaused)
             return left < 0 ? .tooLarge(limit: limit) : .stream(bytes)
         case .discarding(let left):
             let left = left - bytes.readableBytes
+            announced -= Int64(bytes.readableBytes)
             request = .discarding(left: left)
             return left < 0 ? .giveUp : nil
         }
@@ -186,7 +190,10 @@ package struct ConnectionState: Sendable {
     }
 
     /// The body of this request goes to its function as it comes.
-    package mutating func streams(limit: Int64) {
+    ///
+    /// - Parameter length: of all of it, where its head says so.
+    package mutating func streams(limit: Int64, length: Int64?) {
+        announced = length ?? 0
         request = .streaming(left: limit, limit: limit, isPaused: false)
     }
 
@@ -232,8 +239,11 @@ package struct ConnectionState: Sendable {
     package mutating func called() { response = .running }
 
     /// Whether the response may say that the connection stays.
-    package mutating func responding() -> Bool {
+    ///
+    /// - Parameter isWhole: the function has ended, and reads no more of the body.
+    package mutating func responding(isWhole: Bool) -> Bool {
         response = .sending
+        if isWhole, announced > configuration.discardedBody { keepsAlive = false }
         if isDraining || (isInputClosed || hasOverflowed) && inputs.isEmpty { keepsAlive = false }
         return keepsAlive
     }
@@ -258,6 +268,7 @@ package struct ConnectionState: Sendable {
     private mutating func exchangeEnded(now: NIODeadline) {
         request = .none
         response = .none
+        announced = 0
         sawFirstByte = false
         idleSince = now
         patience.wait(.idle, until: isDraining ? farewell : now + idleTime)

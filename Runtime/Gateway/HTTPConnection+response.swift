@@ -133,7 +133,7 @@ extension HTTPConnection {
     private func write(_ head: ResponseHead, _ bytes: ByteBuffer) throws(Problem) {
         let plan = try ResponsePlan(head, length: bytes.readableBytes, context: exchange.response)
         guard let context else { return }
-        let keepsAlive = state.responding()
+        let keepsAlive = state.responding(isWhole: true)
         var length = bytes.readableBytes
         if case .absent = plan.framing { length = 0 }
         let isJoined = length <= Self.joined
@@ -179,7 +179,7 @@ extension HTTPConnection {
         do throws(Problem) {
             let plan = try ResponsePlan(head, length: nil, context: exchange.response)
             if case .untilClose = plan.framing { state.accepted(keepsAlive: false) }
-            let keepsAlive = state.responding()
+            let keepsAlive = state.responding(isWhole: false)
             send(try text(of: plan, keepsAlive: keepsAlive, body: nil), context)
             // To write is to learn that the client has gone, and then the exchange is another, here and below.
             guard number == exchange.number else { return nil }

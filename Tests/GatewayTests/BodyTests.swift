@@ -284,6 +284,32 @@ import Workers
         }
     }
 
+    @Test("an answer while much of the body is to come says that the connection closes", arguments: [3, 70_000])
+    func longUnreadBody(rest: Int) async throws {
+        let length = 2 << 20
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
+            guard case .stream(let stream) = body else { return Reply(head: ResponseHead(status: 500), body: .empty) }
+            var read = 0
+            while read < length - rest, let chunk = try? await stream.next() { read += chunk.readableBytes }
+            return Reply(head: ResponseHead(status: 401), body: .empty)
+        }
+        try await withGateway(respond: respond) { world in
+            let client = try world.client()
+            try await client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: \(length)\r\n\r\n")
+            try await client.send(String(repeating: "x", count: length - rest))
+            let answer = try await client.receive()
+            #expect(answer.status == 401)
+            #expect(answer.headers.first("Connection") == (rest == 3 ? nil : "close"))
+            try await client.send(String(repeating: "x", count: rest))
+            if rest == 3 {
+                try await client.send("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await client.receive().status == 404)
+            } else {
+                #expect(try await client.isClosed())
+            }
+        }
+    }
+
     @Test("a chunked body past the limit is refused while it comes, and its call is cancelled")
     func tooLarge() async throws {
         let cancelled = Moment()

@@ -36,7 +36,7 @@ import Testing
         return names
     }
 
-    func responding(_ state: inout ConnectionState) -> Bool { state.responding() }
+    func responding(_ state: inout ConnectionState) -> Bool { state.responding(isWhole: true) }
     func responseEnded(_ state: inout ConnectionState) -> Bool { state.responseEnded(now: start) }
     func inputClosed(_ state: inout ConnectionState, unflushed: Int = 0) -> ConnectionState.InputClosed {
         state.inputClosed(unflushed: unflushed)
@@ -80,7 +80,7 @@ import Testing
         var state = state()
         state.received(head)
         #expect(steps(&state) == ["head"])
-        state.streams(limit: 100)
+        state.streams(limit: 100, length: nil)
         state.called()
         state.received(body(50))
         #expect(steps(&state) == ["stream"])
@@ -134,7 +134,7 @@ import Testing
         var state = state()
         state.received(head)
         _ = steps(&state)
-        state.streams(limit: 100)
+        state.streams(limit: 100, length: nil)
         state.called()
         state.discardBody(now: start)
         #expect(tick(&state, start + .hours(1), unflushed: 0) == .none)
