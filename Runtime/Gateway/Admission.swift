@@ -32,8 +32,8 @@ package enum BodyPlan: Sendable, Hashable {
     case none
     /// Read it whole, then call; refuse more than `limit` bytes.
     case collect(limit: Int64)
-    /// Call at once; refuse more than `limit` bytes. `length`: of all of it, where its head says so.
-    case stream(limit: Int64, length: Int64?)
+    /// Call at once; refuse more than `limit` bytes.
+    case stream(limit: Int64)
     /// None; but the client offers to go on with WebSocket, and the function can.
     case upgrade
 }

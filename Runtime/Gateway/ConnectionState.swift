@@ -69,7 +69,7 @@ package struct ConnectionState: Sendable {
     private var inputs = CircularBuffer<Input>(initialCapacity: 4)
     private var request = Request.none
     private var response = Response.none
-    /// Bytes of the streamed body that are to come, where the head has said how many there are.
+    /// Bytes of the body that are to come, where the head has said how many there are.
     private var announced: Int64 = 0
     private var patience: ClientPatience
     private var keepsAlive = true
@@ -134,6 +134,7 @@ package struct ConnectionState: Sendable {
         case .part(.head(let head)):
             let now = now()
             request = .collecting(received: 0, limit: .max, since: now)
+            announced = head.fields.contentLength ?? 0
             patience.wait(.body, until: now + bodyTime)
             return .head(head)
         case .part(.body(let bytes)): return body(bytes, now())
@@ -156,6 +157,7 @@ package struct ConnectionState: Sendable {
     }
 
     private mutating func body(_ bytes: ByteBuffer, _ now: NIODeadline) -> Step? {
+        announced -= Int64(bytes.readableBytes)
         switch request {
         case .none, .complete, .upgrade: return nil
         case .collecting(let received, let limit, let since):
@@ -169,14 +171,16 @@ package struct ConnectionState: Sendable {
             // As long as its bytes come, the function's time limit ends it.
             patience.extend(to: now + bodyTime)
             let left = left - Int64(bytes.readableBytes)
-            announced -= Int64(bytes.readableBytes)
             request = .streaming(left: left, limit: limit, isPaused: isPaused)
             return left < 0 ? .tooLarge(limit: limit) : .stream(bytes)
         case .discarding(let left):
             let left = left - bytes.readableBytes
-            announced -= Int64(bytes.readableBytes)
             request = .discarding(left: left)
-            return left < 0 ? .giveUp : nil
+            guard left < 0 else { return nil }
+            if case .done = response { return .giveUp }
+            // The answer first: the function works on, and its time limit bounds how long this goes on.
+            keepsAlive = false
+            return nil
         }
     }
 
@@ -190,10 +194,7 @@ package struct ConnectionState: Sendable {
     }
 
     /// The body of this request goes to its function as it comes.
-    ///
-    /// - Parameter length: of all of it, where its head says so.
-    package mutating func streams(limit: Int64, length: Int64?) {
-        announced = length ?? 0
+    package mutating func streams(limit: Int64) {
         request = .streaming(left: limit, limit: limit, isPaused: false)
     }
 
@@ -268,7 +269,6 @@ package struct ConnectionState: Sendable {
     private mutating func exchangeEnded(now: NIODeadline) {
         request = .none
         response = .none
-        announced = 0
         sawFirstByte = false
         idleSince = now
         patience.wait(.idle, until: isDraining ? farewell : now + idleTime)

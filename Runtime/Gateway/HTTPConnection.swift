@@ -256,12 +256,12 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func begin(_ request: AdmittedRequest) {
         if request.expectsContinue { writeContinue() }
-        guard case .stream(let limit, let length) = request.body else {
+        guard case .stream(let limit) = request.body else {
             if case .collect(let limit) = request.body { state.collects(limit: limit) }
             exchange.admitted = request
             return
         }
-        state.streams(limit: limit, length: length)
+        state.streams(limit: limit)
         let stream = makeStream()
         exchange.stream = stream
         call(request, body: .stream(stream))

@@ -138,9 +138,9 @@ package struct RequestFields: Sendable {
     }
 
     func bodyPlan(limit: Int64, collected: Int) -> BodyPlan {
-        if isChunked { return .stream(limit: limit, length: contentLength) }
+        if isChunked { return .stream(limit: limit) }
         guard let length = contentLength, length > 0 else { return .none }
-        return length <= collected ? .collect(limit: limit) : .stream(limit: limit, length: contentLength)
+        return length <= collected ? .collect(limit: limit) : .stream(limit: limit)
     }
 
     /// The plan for a body that is needed whole before the call, however long it is.

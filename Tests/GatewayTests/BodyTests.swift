@@ -284,6 +284,39 @@ import Workers
         }
     }
 
+    @Test("a function that wants no body is heard nevertheless, however much of it comes before its answer")
+    func unwantedBody() async throws {
+        let (refused, came) = (Moment(), Moment())
+        let respond: Responder = { _, body, _, _, _ async throws(Problem) in
+            if case .stream(let stream) = body { stream.cancel() }
+            refused.happen()
+            try? await came.wait()
+            return Reply(head: ResponseHead(status: 401), body: .empty)
+        }
+        try await withGateway(respond: respond) { world in
+            let client = try world.client()
+            try await client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1500000\r\n\r\n")
+            try await refused.wait()
+            // How much of it the gateway reads before the answer is open: more than it would to save the connection, or less.
+            try await client.send(String(repeating: "x", count: 1_499_999))
+            came.happen()
+            let answer = try await client.receive()
+            #expect(answer.status == 401)
+            #expect(answer.headers.first("Connection") == "close")
+        }
+    }
+
+    @Test("nobody's body of more than 64 KiB closes the connection behind an answer that says so")
+    func unroutedBody() async throws {
+        try await withGateway(respond: Self.telling) { world in
+            let client = try world.client()
+            try await client.send("POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n")
+            let answer = try await client.receive()
+            #expect(answer.status == 404)
+            #expect(answer.headers.first("Connection") == "close")
+        }
+    }
+
     @Test("an answer while much of the body is to come says that the connection closes", arguments: [3, 70_000])
     func longUnreadBody(rest: Int) async throws {
         let length = 2 << 20

@@ -80,7 +80,7 @@ import Testing
         var state = state()
         state.received(head)
         #expect(steps(&state) == ["head"])
-        state.streams(limit: 100, length: nil)
+        state.streams(limit: 100)
         state.called()
         state.received(body(50))
         #expect(steps(&state) == ["stream"])
@@ -112,6 +112,21 @@ import Testing
         #expect(steps(&state) == ["giveUp"])
     }
 
+    @Test("an unwanted body keeps no answer from being sent, however long it is")
+    func discardingBeforeAnswer() {
+        var state = state { $0.discardedBody = 10 }
+        state.received(head)
+        _ = steps(&state)
+        state.streams(limit: 100)
+        state.called()
+        state.discardBody(now: start)
+        for _ in 0..<3 { state.received(body(10)) }
+        #expect(steps(&state) == [])
+        #expect(state.wantsRead)
+        #expect(!responding(&state))
+        #expect(responseEnded(&state))
+    }
+
     @Test("after its answer, a body that stalls or is invalid closes the connection; there is no second answer")
     func oneAnswer() {
         var stalled = state()
@@ -134,7 +149,7 @@ import Testing
         var state = state()
         state.received(head)
         _ = steps(&state)
-        state.streams(limit: 100, length: nil)
+        state.streams(limit: 100)
         state.called()
         state.discardBody(now: start)
         #expect(tick(&state, start + .hours(1), unflushed: 0) == .none)
