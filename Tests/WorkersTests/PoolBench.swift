@@ -14,6 +14,8 @@ struct PoolBench {
     var slots = 0
     /// Slots that are about to be free for others.
     var surrendered = 0
+    /// How often there was more room, as those were told who wait for it.
+    var roomGrew = 0
     /// Takes the common ways where there are any, as the shell does.
     var isQuick = true
     /// What the workers' calls take, as they say.
@@ -53,7 +55,8 @@ struct PoolBench {
             case .releaseSlot: slots -= 1
             case .surrenderSlot: surrendered += 1
             case .keepSlot: surrendered -= 1
-            case .withdrawSlots, .roomGrew: break
+            case .roomGrew: roomGrew += 1
+            case .withdrawSlots: break
             case .start, .hurry, .give, .fail, .stop, .recall, .weigh, .drained: seen.append(action)
             }
         }

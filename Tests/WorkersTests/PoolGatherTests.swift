@@ -66,6 +66,25 @@ struct PoolGatherTests {
         for _ in 0..<6 { #expect(bench.call().worker != nil) }
     }
 
+    @Test("turns no call away that could have run on an idle worker")
+    func idleWorkers() {
+        var bench = PoolBench(processors: 2) { policy, limits in (policy.max, limits.waiting) = (6, 20) }
+        for _ in 0..<6 { _ = bench.call() }
+        for worker in 1...6 {
+            bench.ready(worker, ahead: 3)
+            bench.callTimes[worker] = .microseconds(5)
+        }
+        for _ in 0..<50 {
+            while bench.snapshot.waiting < 20 { _ = bench.call() }
+            bench.serve(for: .microseconds(500))
+        }
+        #expect(bench.busy.count == 3)
+        for _ in bench.snapshot.waiting..<23 { _ = bench.call() }
+        #expect(bench.failures().isEmpty)
+        _ = bench.call()
+        #expect(bench.failures().map(\.1.code) == [.queueFull])
+    }
+
     @Test("has a worker at work on each lane")
     func lanes() {
         var bench = crowded(by: 400, lanes: 2)

@@ -392,6 +392,20 @@ struct PoolStateTests {
         #expect(bench.surrendered == 0)
     }
 
+    @Test("says that there is room again in a worker that was to make way and goes on")
+    func yieldingRoom() {
+        var bench = PoolBench { policy, _ in (policy.max, policy.concurrency) = (1, 4) }
+        for _ in 0..<2 { _ = bench.call() }
+        bench.ready(1)
+        bench.pass(.milliseconds(250))
+        bench.release(1, pressure: .turn)
+        #expect(bench.state.room(bench.now, slots: 0) == 0)
+        bench.roomGrew = 0
+        bench.pass(.milliseconds(50))
+        #expect(bench.state.room(bench.now, slots: 0) == 3)
+        #expect(bench.roomGrew > 0)
+    }
+
     @Test("lets the calls of a worker end that others wait for, if that takes no more than 50 ms")
     func yielding() {
         var bench = PoolBench { policy, _ in (policy.max, policy.concurrency) = (1, 4) }

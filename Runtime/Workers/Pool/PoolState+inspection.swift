@@ -96,7 +96,9 @@ extension PoolState {
     func refusal(_ now: Instant) -> CallFailure? {
         if let failure = unavailability(now) { return failure }
         let starting = workers.values.count { $0.phase == .starting }
-        let coming = (starting + policy.max - workers.count) * policy.concurrency
+        var coming = (starting + policy.max - workers.count) * policy.concurrency
+        // They have room, but are not to work now.
+        if isGathered { coming += ready }
         guard unserved >= limits.waiting + coming else { return nil }
         let message = "\(limits.waiting) calls wait for a worker already (limits.waiting)"
         return CallFailure(.queueFull, message, retryAfter: .seconds(1))

@@ -51,7 +51,7 @@ extension PoolState {
             workers[id]?.servingSince = now
             workers[id]?.failedYields += 1
             if record.running < policy.concurrency { free[record.lane].append(id) }
-            actions.append(.keepSlot)
+            actions += [.keepSlot, .roomGrew]
         }
     }
 }
