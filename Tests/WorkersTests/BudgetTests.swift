@@ -54,7 +54,7 @@ struct BudgetTests {
         #expect(budget.pressure(on: "poor", now: Self.start) == .none)
         budget.surrenders("rich")
         #expect(budget.pressure(on: "rich", now: Self.start) == .none)
-        #expect(budget.release(from: "rich", now: Self.start) == "poor")
+        #expect(budget.release(from: "rich", wasSurrendered: true, now: Self.start) == "poor")
         _ = budget.request(1, for: "poor", now: Self.start)
         #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
     }
@@ -77,7 +77,7 @@ struct BudgetTests {
         #expect(budget.pressure(on: "second", now: then) == .turn)
         budget.surrenders("second")
         _ = budget.request(1, for: "second", now: then)
-        #expect(budget.release(from: "second", now: then) == "none")
+        #expect(budget.release(from: "second", wasSurrendered: true, now: then) == "none")
         #expect(budget.pressure(on: "first", now: then) == .idle, "another waits since now")
     }
 
@@ -105,8 +105,36 @@ struct BudgetTests {
             given += 1
         }
         #expect(given == 3)
-        for _ in 0..<given { #expect(budget.release(from: "rich", now: Self.start) == "poor") }
+        for _ in 0..<given {
+            #expect(budget.release(from: "rich", wasSurrendered: true, now: Self.start) == "poor")
+        }
         #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
+    }
+
+    @Test("counts on a slot until it is free, whichever other of the pool comes before")
+    func otherSlot() {
+        var budget = BudgetState<String>(limit: 2)
+        _ = budget.request(2, for: "rich", now: Self.start)
+        budget.surrenders("rich")
+        for pool in ["first", "second"] { _ = budget.request(1, for: pool, now: Self.start) }
+        #expect(budget.uncovered == 1)
+        #expect(budget.release(from: "rich", now: Self.start) == "first")
+        #expect(budget.uncovered == 0)
+        #expect(budget.release(from: "rich", wasSurrendered: true, now: Self.start) == "second")
+    }
+
+    @Test("counts on no slot that was free before the pool had said that it would be", arguments: [1, 2])
+    func freeBefore(held: Int) {
+        var budget = BudgetState<String>(limit: 2)
+        _ = budget.request(held, for: "early", now: Self.start)
+        _ = budget.request(2 - held, for: "other", now: Self.start)
+        _ = budget.request(1, for: "first", now: Self.start)
+        #expect(budget.release(from: "early", wasSurrendered: true, now: Self.start) == "first")
+        budget.surrenders("early")
+        _ = budget.request(1, for: "second", now: Self.start)
+        #expect(budget.uncovered == 1)
+        _ = budget.request(1, for: "early", now: Self.start)
+        #expect(budget.uncovered == 2)
     }
 
     @Test("keeps a pool's turn when it asks for more")

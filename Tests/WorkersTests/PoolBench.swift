@@ -52,7 +52,9 @@ struct PoolBench {
             case .requestSlots(let count):
                 for _ in 0..<(grantsSlots ? count : 0) { grant() }
             case .setTimer(let instant): timer = instant
-            case .releaseSlot: slots -= 1
+            case .releaseSlot(let wasSurrendered):
+                slots -= 1
+                if wasSurrendered { surrendered -= 1 }
             case .surrenderSlot: surrendered += 1
             case .keepSlot: surrendered -= 1
             case .roomGrew: roomGrew += 1

@@ -20,7 +20,7 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
         var held = 0
         /// Slots asked for and not granted.
         var wanted = 0
-        /// Held by workers that were asked to stop for others and have not ended.
+        /// Held by workers that stop for others and have not ended; less than none where it is heard first that they have.
         var surrendering = 0
         /// In the order of asking, or of giving back; the first goes first among equals.
         var place = 0
@@ -72,8 +72,10 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     }
 
     /// `pool` gives a slot back. Returns who gets it.
-    package mutating func release(from pool: PoolID, now: SteadyTime) -> PoolID? {
-        keeps(pool)
+    ///
+    /// - Parameter wasSurrendered: `surrenders` counts it, or is about to.
+    package mutating func release(from pool: PoolID, wasSurrendered: Bool = false, now: SteadyTime) -> PoolID? {
+        if wasSurrendered { shares[pool]?.surrendering -= 1 }
         shares[pool]?.held -= 1
         held -= 1
         queue(pool, now)
@@ -87,11 +89,14 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     }
 
     /// A worker of `pool` stops for others, or will soon.
-    package mutating func surrenders(_ pool: PoolID) { shares[pool]?.surrendering += 1 }
+    package mutating func surrenders(_ pool: PoolID) { changeSurrendering(of: pool, by: 1) }
 
     /// One that was to stop for others will not.
-    package mutating func keeps(_ pool: PoolID) {
-        if let share = shares[pool], share.surrendering > 0 { shares[pool]?.surrendering -= 1 }
+    package mutating func keeps(_ pool: PoolID) { changeSurrendering(of: pool, by: -1) }
+
+    private mutating func changeSurrendering(of pool: PoolID, by count: Int) {
+        shares[pool]?.surrendering += count
+        tidy(pool)
     }
 
     /// What a pool whose worker has become free shall do with it.
@@ -124,6 +129,6 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
 
     private mutating func tidy(_ pool: PoolID) {
         guard let share = shares[pool], share.wanted == 0 else { return }
-        if share.held <= 0 { shares[pool] = nil } else { shares[pool]?.since = nil }
+        if share.held <= 0, share.surrendering == 0 { shares[pool] = nil } else { shares[pool]?.since = nil }
     }
 }

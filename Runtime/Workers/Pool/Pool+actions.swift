@@ -64,7 +64,8 @@ extension Pool {
         case .withdrawSlots(let count): return { [budget, identity] in budget.withdraw(count, for: identity) }
         case .surrenderSlot: return { [budget, identity] in budget.noteSurrender(of: identity) }
         case .keepSlot: return { [budget, identity] in budget.noteKept(by: identity) }
-        case .releaseSlot: return { [budget, identity] in budget.release(from: identity) }
+        case .releaseSlot(let wasSurrendered):
+            return { [budget, identity] in budget.release(from: identity, wasSurrendered: wasSurrendered) }
         case .setTimer(let deadline):
             contents.timer?.cancel()
             let delay = TimeAmount.nanoseconds(max(0, (deadline - now).nanoseconds))

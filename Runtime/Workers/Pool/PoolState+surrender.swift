@@ -36,6 +36,7 @@ extension PoolState {
     /// It stops; one that runs calls does when they end soon.
     mutating func makeWay(_ id: WorkerID, _ now: Instant, _ actions: inout [Action]) {
         guard let record = workers[id] else { return }
+        workers[id]?.isSurrendered = true
         actions.append(.surrenderSlot)
         guard record.running > 0 else { return stop(id, .surrendered, &actions) }
         removeFree(id, lane: record.lane)
@@ -51,8 +52,16 @@ extension PoolState {
             workers[id]?.servingSince = now
             workers[id]?.failedYields += 1
             if record.running < policy.concurrency { free[record.lane].append(id) }
-            actions += [.keepSlot, .roomGrew]
+            keepSlot(of: id, &actions)
+            actions.append(.roomGrew)
         }
+    }
+
+    /// Others need not count on its slot any more.
+    mutating func keepSlot(of id: WorkerID, _ actions: inout [Action]) {
+        guard workers[id]?.isSurrendered == true else { return }
+        workers[id]?.isSurrendered = false
+        actions.append(.keepSlot)
     }
 }
 

@@ -26,7 +26,8 @@ package struct PoolState: Sendable {
         /// Ask the budget for slots, take the question back, or give a slot back.
         case requestSlots(Int)
         case withdrawSlots(Int)
-        case releaseSlot
+        /// `wasSurrendered`: the budget was told that it would be free.
+        case releaseSlot(wasSurrendered: Bool)
         /// Tell the budget that a slot is about to be free for others, or that it will not be.
         case surrenderSlot
         case keepSlot
@@ -83,6 +84,8 @@ package struct PoolState: Sendable {
         let started: Instant
         /// Since when it takes calls.
         var servingSince: Instant?
+        /// The budget was told that its slot is about to be free.
+        var isSurrendered = false
         /// How often its calls took too long when it was to make way for others.
         var failedYields = 0
         var idleSince: Instant
@@ -311,7 +314,7 @@ package struct PoolState: Sendable {
     /// The budget grants a slot.
     package mutating func slotGranted(_ now: Instant) -> [Action] {
         requested = max(0, requested - 1)
-        guard missingWorkers(now) > 0 else { return [.releaseSlot] + settled(now) }
+        guard missingWorkers(now) > 0 else { return [.releaseSlot(wasSurrendered: false)] + settled(now) }
         lastWorker += 1
         started += 1
         let lane = laneForNext()
@@ -353,7 +356,7 @@ package struct PoolState: Sendable {
         if record.isUnused { backoff.failed("the worker ended before it had run a call", now: now) }
         var actions: [Action] = []
         // Until then its place may be long in coming.
-        if case .yielding = record.phase { actions.append(.keepSlot) }
+        keepSlot(of: id, &actions)
         settle(now, &actions)
         return actions
     }
@@ -370,7 +373,7 @@ package struct PoolState: Sendable {
         guard let record = workers.removeValue(forKey: id) else { return [] }
         removeFree(id, lane: record.lane)
         ahead -= max(0, record.running - policy.concurrency)
-        var actions: [Action] = [.releaseSlot]
+        var actions: [Action] = [.releaseSlot(wasSurrendered: record.isSurrendered)]
         let diedUnused = record.phase == .ready && record.isUnused
         if record.phase == .starting || diedUnused || couldNotStart {
             backoff.failed(reason, functionError, now: now)

@@ -53,12 +53,16 @@ package final class WorkerBudget: Sendable {
 
     func withdraw(_ count: Int, for id: ObjectIdentifier) { change { $0.state.withdraw(count, for: id) } }
 
-    func release(from id: ObjectIdentifier) {
+    /// - Parameter wasSurrendered: `noteSurrender` said so of this slot, or is about to, on another thread.
+    func release(from id: ObjectIdentifier, wasSurrendered: Bool) {
         let now = SteadyTime.now
-        let next = change { contents in contents.state.release(from: id, now: now).map { ($0, contents.members[$0]) } }
+        let next = change { contents in
+            contents.state.release(from: id, wasSurrendered: wasSurrendered, now: now)
+                .map { ($0, contents.members[$0]) }
+        }
         guard let (nextID, member) = next else { return }
         // A pool that is gone has no use for it.
-        if let member { member.grant() } else { release(from: nextID) }
+        if let member { member.grant() } else { release(from: nextID, wasSurrendered: false) }
     }
 
     func pressure(on id: ObjectIdentifier) -> BudgetPressure {
