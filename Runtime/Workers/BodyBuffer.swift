@@ -25,9 +25,12 @@ struct BodyBuffer<Consumer> {
     /// The producer was told to pause and has not been woken yet.
     private var producerPauses = false
     private var consumer: Consumer?
-    /// Bytes in `chunks`.
-    private(set) var size = 0
+    /// What `chunks` weigh.
+    private var size = 0
     private(set) var trailers: [HeaderField] = []
+
+    /// Its bytes, but no fewer than what it takes to keep one, so that memory is bounded also when they come one by one.
+    private static func weight(of chunk: ByteBuffer) -> Int { max(256, chunk.readableBytes) }
 
     /// Whether nothing can come in any more.
     var isEnded: Bool { end != nil }
@@ -38,7 +41,7 @@ struct BodyBuffer<Consumer> {
         guard end == nil, chunk.readableBytes > 0 else { return (!producerPauses, nil) }
         if let waiting = takeConsumer() { return (true, waiting) }
         chunks.append(chunk)
-        size += chunk.readableBytes
+        size += Self.weight(of: chunk)
         // A producer that was told to pause may have had a chunk on its way; it pauses until it is woken.
         if size >= BodyStream.highWater { producerPauses = true }
         return (!producerPauses, nil)
@@ -73,7 +76,7 @@ struct BodyBuffer<Consumer> {
             case .cancelled: return .failure(CancellationError())
             }
         }
-        size -= chunk.readableBytes
+        size -= Self.weight(of: chunk)
         let wakes = producerPauses && size <= BodyStream.highWater / 2
         if wakes { producerPauses = false }
         return .chunk(chunk, wakesProducer: wakes && end == nil)

@@ -39,6 +39,13 @@ struct BodyStreamTests {
         #expect(demands.withLock { $0 } == 1)
     }
 
+    @Test("asks the producer to pause when there are many chunks, however small")
+    func smallChunks() async throws {
+        let stream = BodyStream()
+        let most = (1...2000).first { _ in !stream.write(ByteBuffer(repeating: 0, count: 1)) }
+        #expect(most == 1024)
+    }
+
     @Test("wakes a producer whose last chunk was on its way when it was told to pause")
     func lateChunk() async throws {
         let woken = Mutex(0)
