@@ -6,8 +6,8 @@ package enum Admission: Sendable {
     case call(AdmittedRequest)
     /// The gateway answers itself. `closes`: the rest of the connection cannot be trusted, or is not worth reading.
     indirect case answer(Problem, closes: Bool)
-    /// `204` with `Allow`.
-    case options([String])
+    /// `204` with `Allow`; `closes` as above.
+    case options([String], closes: Bool)
 }
 
 /// A request on its way to a function.
@@ -70,18 +70,21 @@ extension Admission {
     package init(
         _ head: ReceivedHead, router: RouteTable, limits: BodyLimits, remoteAddress: String
     ) {
+        let closes = head.fields.expectsContinue
         if head.isPlain {
             let path = RequestPath(plain: head.target)
             self = Self.route(head, RequestTarget(path: head.target), path, router, limits, remoteAddress)
         } else if head.target == "*" {
-            self = head.method == "OPTIONS" ? .options(Route.common) : .answer(.invalidPath, closes: false)
+            self =
+                head.method == "OPTIONS"
+                ? .options(Route.common, closes: closes) : .answer(.invalidPath, closes: closes)
         } else if let target = RequestTarget(head.target), let path = RequestPath(target.path[...]) {
             self =
                 path.segments.first == RoutePattern.reserved
                 ? Self.ask(head, target, path, limits, remoteAddress)
                 : Self.route(head, target, path, router, limits, remoteAddress)
         } else {
-            self = .answer(.invalidPath, closes: head.fields.expectsContinue)
+            self = .answer(.invalidPath, closes: closes)
         }
     }
 
@@ -92,7 +95,7 @@ extension Admission {
     ) -> Admission {
         switch StatusRequest.read(head.method, path) {
         case .refuse(let problem): return .answer(problem, closes: head.fields.expectsContinue)
-        case .options(let methods): return .options(methods)
+        case .options(let methods): return .options(methods, closes: head.fields.expectsContinue)
         case .ask(let request):
             let requestHead = RequestHead(
                 method: head.method, path: target.path, remoteAddress: remoteAddress)
@@ -112,8 +115,9 @@ extension Admission {
         switch router.find(head.method, path) {
         case .none: return .answer(.notFound, closes: head.fields.expectsContinue)
         case .methods(let allowed):
+            let closes = head.fields.expectsContinue
             return head.method == "OPTIONS"
-                ? .options(allowed) : .answer(.methodNotAllowed(allowed), closes: head.fields.expectsContinue)
+                ? .options(allowed, closes: closes) : .answer(.methodNotAllowed(allowed), closes: closes)
         case .route(let route, _):
             do throws(Problem) {
                 return .call(try admit(head, target, path, to: route, limits, remoteAddress))

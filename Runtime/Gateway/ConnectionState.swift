@@ -23,7 +23,7 @@ package struct ConnectionState: Sendable {
         /// The request is complete; what came after its body.
         case end([HeaderField])
         indirect case failure(Problem)
-        /// The connection is not worth the rest of the body that nobody wants.
+        /// The last request has its answer, or the connection is not worth the rest of a body that nobody wants.
         case giveUp
     }
 
@@ -144,7 +144,7 @@ package struct ConnectionState: Sendable {
             patience.waitForFunction()
             guard case .done = response else { return .end(trailers) }
             exchangeEnded(now: now())
-            return nil
+            return isInputClosed && inputs.isEmpty ? .giveUp : nil
         }
     }
 
@@ -256,11 +256,12 @@ package struct ConnectionState: Sendable {
     /// Whether the connection must be closed now.
     package mutating func responseEnded(now: NIODeadline) -> Bool {
         response = .done
-        if !keepsAlive { return true }
+        if !keepsAlive || isClosing { return true }
         if case .complete = request {
             exchangeEnded(now: now)
         } else {
-            discardBody(now: now)
+            // What came of it before is not counted: the answer may have said that the connection stays.
+            request = .discarding(left: configuration.discardedBody)
             patience.wait(.body, until: now + bodyTime)
         }
         return isInputClosed && inputs.isEmpty
@@ -328,6 +329,8 @@ package struct ConnectionState: Sendable {
     /// Nothing more is taken; the client has until then to close its side.
     package mutating func close(now: NIODeadline) {
         isClosing = true
+        // Whatever still comes is part of nothing, also after an upgrade.
+        request = .none
         inputs.removeAll()
         patience.wait(.linger, until: now + TimeAmount(configuration.lingerTime))
     }

@@ -162,13 +162,14 @@ extension HTTPConnection {
     }
 
     private func ended() {
-        let stream = exchange.stream
-        exchange.renew(exchange.response)
+        let (stream, isFarewell) = (exchange.stream, exchange.response.isFarewell)
+        // Whatever is answered before the next head, since none can be read, is no answer to a `HEAD`.
+        exchange.renew(ResponseContext())
         stream?.fail(CancellationError())
         guard state.responseEnded(now: .coarse) else { return }
         // Nothing is to come that the kernel would answer with a reset, which could overtake the response.
         let isAlone = input.readableBytes == 0 && !decoder.hasSurplus
-        if exchange.response.isFarewell, isAlone, !mustQueue { abort() } else { closeGently() }
+        if isFarewell, isAlone, !mustQueue { abort() } else { closeGently() }
     }
 
     // MARK: Streams
@@ -179,7 +180,9 @@ extension HTTPConnection {
         do throws(Problem) {
             let plan = try ResponsePlan(head, length: nil, context: exchange.response)
             if case .untilClose = plan.framing { state.accepted(keepsAlive: false) }
-            let keepsAlive = state.responding(isWhole: false)
+            var isWhole = false
+            if case .absent = plan.framing { isWhole = true }
+            let keepsAlive = state.responding(isWhole: isWhole)
             send(try text(of: plan, keepsAlive: keepsAlive, body: nil), context)
             // To write is to learn that the client has gone, and then the exchange is another, here and below.
             guard number == exchange.number else { return nil }

@@ -249,7 +249,9 @@ final class HTTPConnection: ChannelInboundHandler {
         switch admission {
         case .answer(let problem, closes: true): refuse(problem)
         case .answer(let problem, closes: false): answer(problem)
-        case .options(let methods): answerOptions(methods)
+        case .options(let methods, let closes):
+            if closes { state.accepted(keepsAlive: false) }
+            answerOptions(methods)
         case .call(let request): begin(request)
         }
     }

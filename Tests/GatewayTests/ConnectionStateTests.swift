@@ -127,6 +127,54 @@ import Testing
         #expect(responseEnded(&state))
     }
 
+    @Test("an answer that has said that the connection stays is held to, whatever of the body came before it")
+    func discardingOnBothSides() {
+        var state = state { $0.discardedBody = 10 }
+        var fields = RequestFields()
+        fields.add("Content-Length", "16")
+        state.received(.part(.head(ReceivedHead(method: "POST", target: "/", fields: fields))))
+        _ = steps(&state)
+        state.streams(limit: 100)
+        state.called()
+        state.discardBody(now: start)
+        state.received(body(8))
+        #expect(steps(&state) == [])
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        for input in [body(8), end, head] { state.received(input) }
+        #expect(steps(&state) == ["head"])
+    }
+
+    @Test("the last request of a client that has closed its side, answered from its head, is the end")
+    func halfClosed() {
+        var state = state()
+        for input in [head, end] { state.received(input) }
+        #expect(inputClosed(&state) == .wait)
+        let first = state.next(now: start)
+        #expect(name(first) == "head")
+        #expect(responding(&state))
+        #expect(!responseEnded(&state))
+        #expect(steps(&state) == ["giveUp"])
+    }
+
+    @Test("what comes after the end of another protocol is dropped, and keeps no connection open")
+    func afterUpgrade() {
+        var state = state { $0.lingerTime = .seconds(5) }
+        for input in [head, end] { state.received(input) }
+        _ = steps(&state)
+        let isAlone = state.awaitsUpgrade()
+        #expect(isAlone)
+        state.called()
+        #expect(state.isUpgrade)
+        #expect(!responding(&state))
+        #expect(responseEnded(&state))
+        state.close(now: start)
+        #expect(!state.isUpgrade)
+        state.pauseBody()
+        #expect(tick(&state, start + .seconds(4), unflushed: 0) == .none)
+        #expect(tick(&state, start + .seconds(5), unflushed: 0) == .close)
+    }
+
     @Test("after its answer, a body that stalls or is invalid closes the connection; there is no second answer")
     func oneAnswer() {
         var stalled = state()

@@ -109,6 +109,28 @@ import Workers
         }
     }
 
+    @Test("what cannot be read after a HEAD is told why, with a body")
+    func malformedAfterHead() async throws {
+        try await withGateway { world in
+            let client = try world.client()
+            try await client.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\nHost: x\r\n\r\n")
+            #expect(try await client.receive(toHead: true).status == 200)
+            let refusal = try await client.receive()
+            #expect(refusal.status == 400)
+            #expect(refusal.text.hasPrefix("{"))
+        }
+    }
+
+    @Test("OPTIONS with a body that waits for its turn is answered, and closed", arguments: ["/hello", "*"])
+    func optionsExpecting(_ target: String) async throws {
+        try await withGateway { world in
+            let answer = try await world.answer(
+                "OPTIONS \(target) HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n")
+            #expect(answer.status == 204)
+            #expect(answer.headers.first("Connection") == "close")
+        }
+    }
+
     @Test("OPTIONS tells the methods; OPTIONS * those of the server")
     func options() async throws {
         try await withGateway { world in

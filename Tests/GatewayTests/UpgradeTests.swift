@@ -3,6 +3,7 @@ import Events
 import Gateway
 import Manifests
 import NIOCore
+import Support
 import Synchronization
 import Testing
 import Workers
@@ -79,6 +80,22 @@ struct UpgradeTests {
             #expect(answer.status == 200)
             #expect(answer.headers.first("Connection") == "close")
             #expect(try await client.isClosed())
+        }
+    }
+
+    @Test("a client that sends on after the end, and never closes its side, is waited for no longer than others")
+    func sendsOn() async throws {
+        let respond: Responder = { _, _, _, _, _ async throws(Problem) in
+            Reply(head: ResponseHead(status: 200), body: .empty)
+        }
+        try await withGateway(Self.server, configure: { $0.lingerTime = .milliseconds(500) }, respond: respond) {
+            world in
+            let client = try world.client()
+            try await client.send(Self.request)
+            #expect(try await client.receive().status == 200)
+            // The socket may be gone already.
+            try? await client.send("a frame")
+            #expect(await eventually { world.gateway.connectionCount == 0 })
         }
     }
 
