@@ -94,6 +94,26 @@ struct BudgetTests {
         #expect(budget.pressure(on: "second", now: then) == .idle, "it is not the one that was asked to stop")
     }
 
+    @Test("presses a pool that has more for no more slots than those want that have fewer, whoever else wants some")
+    func fewWanted() {
+        var budget = BudgetState<String>(limit: 14)
+        _ = budget.request(16, for: "rich", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .none)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .surplus)
+        budget.surrenders("rich")
+        #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
+
+        budget = BudgetState<String>(limit: 14)
+        _ = budget.request(7, for: "rich", now: Self.start)
+        _ = budget.request(12, for: "equal", now: Self.start)
+        _ = budget.request(1, for: "poor", now: Self.start)
+        #expect(budget.pressure(on: "rich", now: Self.start) == .surplus)
+        budget.surrenders("rich")
+        #expect(budget.pressure(on: "rich", now: Self.start) == .idle)
+        #expect(budget.pressure(on: "equal", now: Self.start) == .idle)
+    }
+
     @Test("presses a pool that has more until both have the same")
     func half() {
         var budget = BudgetState<String>(limit: 9)

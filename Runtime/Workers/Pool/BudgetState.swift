@@ -103,10 +103,12 @@ package struct BudgetState<PoolID: Hashable & Sendable>: Sendable {
     package func pressure(on pool: PoolID, now: SteadyTime) -> BudgetPressure {
         guard uncovered > 0 else { return .none }
         let others = shares.lazy.filter { $0.key != pool && $0.value.wanted > 0 }.map(\.value)
-        guard let fewest = others.map(\.kept).min() else { return .none }
-        // What is about to be free may all be for that one. Two less, so that the two do not take turns in taking from each
-        // other.
-        if (shares[pool]?.kept ?? 0) >= fewest + surrendering + 2 { return .surplus }
+        guard !others.isEmpty else { return .none }
+        // What is about to be free may all be for one of them. Two less, so that the two do not take turns in taking from
+        // each other. And no more than those want.
+        let kept = shares[pool]?.kept ?? 0
+        let poorer = others.filter { kept >= $0.kept + surrendering + 2 }
+        if poorer.reduce(0, { $0 + $1.wanted }) > surrendering { return .surplus }
         // They do where one has none.
         let starving = others.count { share in
             share.held == 0 && share.since.map { now - $0 >= Self.patience } ?? false
