@@ -58,6 +58,16 @@ struct PoolGatherTests {
         #expect(bench.busy.count == 6)
     }
 
+    @Test("takes no call for a long one that has not ended since a look a moment ago")
+    func twoLooks() {
+        var bench = crowded(by: 900)
+        bench.serve(for: .milliseconds(5))
+        #expect(bench.busy.count == 3)
+        for _ in 0..<2 { bench.note(bench.state.tick(bench.now) { [times = bench.callTimes] in times[$0] }) }
+        bench.serve(for: .milliseconds(1))
+        #expect(bench.busy.count == 3)
+    }
+
     @Test("has all at work again when fewer wait")
     func fewer() {
         var bench = crowded(by: 400)

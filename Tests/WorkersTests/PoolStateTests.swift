@@ -84,6 +84,23 @@ struct PoolStateTests {
         #expect(!bench.state.needsRelief)
     }
 
+    @Test("asks for no place of another pool's to relieve a lane, nor again before it gets one for another reason")
+    func scarceRelief() {
+        var bench = PoolBench(lanes: 2) { policy, _ in policy.concurrency = 100 }
+        bench.warm(1)
+        bench.grantsSlots = false
+        for _ in 0..<5 { _ = bench.call(lane: 1) }
+        bench.note(bench.state.relieve(bench.now))
+        bench.note(bench.state.slotsAreScarce(bench.now))
+        for _ in 0..<5 { _ = bench.call(lane: 1) }
+        #expect(!bench.state.needsRelief)
+        bench.grant()
+        #expect(bench.takeSeen() == [])
+        #expect(bench.slots == 1, "it has no use for another any more")
+        _ = bench.call(lane: 1)
+        #expect(bench.state.needsRelief)
+    }
+
     @Test("gives a worker that becomes free to the first who waits on its lane", arguments: [true, false])
     func near(quickly isQuick: Bool) {
         var bench = PoolBench(lanes: 2) { policy, _ in policy.max = 2 }

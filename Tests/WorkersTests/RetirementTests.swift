@@ -36,6 +36,40 @@ struct RetirementTests {
         #expect(bench.takeSeen() == [.give(2, to: next.waiter)])
     }
 
+    @Test("leaves its successor to its own callers for a moment, who come back, and not to another function")
+    func handover() {
+        var bench = PoolBench { policy, _ in (policy.concurrency, policy.retireInvocations) = (4, 2) }
+        for _ in 0..<4 { _ = bench.call() }
+        bench.ready(1)
+        for _ in 0..<2 { bench.release(1) }
+        bench.ready(2)
+        bench.seen = []
+        bench.note(bench.state.surrender(bench.now))
+        #expect(bench.takeSeen() == [])
+        #expect(bench.state.surrenderable(bench.now)?.id == nil)
+        bench.pass(.milliseconds(50))
+        bench.note(bench.state.surrender(bench.now))
+        #expect(bench.takeSeen() == [.stop(2, .surrendered)])
+    }
+
+    @Test("has one successor, also when it was to make way for others")
+    func yielding() {
+        var bench = PoolBench { policy, _ in (policy.concurrency, policy.retireInvocations) = (4, 2) }
+        for _ in 0..<4 { _ = bench.call() }
+        bench.ready(1)
+        bench.pass(.milliseconds(250))
+        for _ in 0..<2 { bench.release(1) }
+        bench.seen = []
+        bench.release(1, pressure: .turn)
+        #expect(bench.surrendered == 1)
+        bench.ready(2)
+        #expect(bench.surrendered == 0)
+        bench.pass(.milliseconds(60))
+        #expect(bench.takeSeen() == [.hurry(2)])
+        bench.release(1)
+        #expect(bench.takeSeen() == [.stop(1, .retired)])
+    }
+
     @Test("has its successor on its own lane")
     func lane() {
         var bench = PoolBench(lanes: 2) { policy, _ in policy.retireInvocations = 2 }

@@ -90,7 +90,7 @@ package final class Pool: Sendable {
         templates = isCopied ? Templates(manifest, lane: lanes[0], output: output) : nil
         let member = WorkerBudget.Member(
             grant: { [weak self] in self?.change { $0.state.slotGranted($1) } },
-            idleSince: { [weak self] in self?.contents.withLock { $0.state.surrenderable } },
+            idleSince: { [weak self] in self?.contents.withLock { $0.state.surrenderable(.now)?.since } },
             surrender: { [weak self] in self?.change { $0.state.surrender($1) } },
             scarce: { [weak self] in self?.change { $0.state.slotsAreScarce($1) } })
         budget.join(identity, member)

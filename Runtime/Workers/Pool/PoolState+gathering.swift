@@ -44,7 +44,10 @@ extension PoolState {
     /// Decides anew, while a crowd waits.
     ///
     /// - Parameter callTime: what a worker's calls take, if it has said so.
-    mutating func gather(_ callTime: (WorkerID) -> Duration?) {
+    mutating func gather(_ now: Instant, _ callTime: (WorkerID) -> Duration?) {
+        // After less, a call that has not ended since the last look need not be a long one.
+        if let lastLook, now - lastLook < Self.patience { return }
+        lastLook = now
         isGathered = areBrief(callTime) && processors + 1 < policy.max && unserved > (isGathered ? 0 : policy.max / 2)
     }
 

@@ -38,14 +38,11 @@ extension PoolState {
     var running: Int { workers.values.reduce(0) { $0 + $1.running } - ahead }
 
     /// The worker that has run nothing for longest.
-    var oldestIdle: (id: WorkerID, since: Instant)? {
-        workers.lazy.filter { $0.value.phase == .ready && $0.value.running == 0 }
+    func oldestIdle(besides isKept: (Record) -> Bool = { _ in false }) -> (id: WorkerID, since: Instant)? {
+        workers.filter { $0.value.phase == .ready && $0.value.running == 0 && !isKept($0.value) }
             .map { (id: $0.key, since: $0.value.idleSince) }
             .min { $0.since < $1.since }
     }
-
-    /// Since when the worker that another pool could have is idle.
-    var surrenderable: Instant? { live > policy.min ? oldestIdle?.since : nil }
 
     mutating func takeLast(of lane: Int) -> WorkerID? {
         guard let id = free[lane].last else { return nil }

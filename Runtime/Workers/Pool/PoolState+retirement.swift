@@ -72,10 +72,11 @@ extension PoolState {
         return workers.count >= policy.max && !workers.values.contains { $0.phase == .starting }
     }
 
-    /// A worker of `lane` has become ready: one that is to go may, one of its lane if there is any.
+    /// A worker of `lane` has become ready: one that is to go may, one of its lane if there is any. One that makes way for
+    /// others needs no second successor if its calls take too long for that.
     mutating func retireOne(for lane: Int, _ actions: inout [Action]) {
-        let next = workers.lazy.filter { $0.value.phase == .ready && $0.value.retirement != nil }
-            .min { ($0.value.lane == lane ? 0 : 1, $0.key) < ($1.value.lane == lane ? 0 : 1, $1.key) }
+        let leaving = workers.filter { $0.value.retirement != nil && ($0.value.phase == .ready || $0.value.isYielding) }
+        let next = leaving.min { ($0.value.lane == lane ? 0 : 1, $0.key) < ($1.value.lane == lane ? 0 : 1, $1.key) }
         if let next { retire(next.key, &actions) }
     }
 
@@ -84,6 +85,7 @@ extension PoolState {
         guard let record = workers[id], let reason = record.retirement?.reason else { return }
         removeFree(id, lane: record.lane)
         workers[id]?.phase = .closing
+        keepSlot(of: id, &actions)
         if record.running == 0 { stop(id, reason, &actions) }
     }
 

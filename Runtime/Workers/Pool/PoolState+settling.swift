@@ -65,7 +65,7 @@ extension PoolState {
 
     mutating func stopOld(_ now: Instant, _ actions: inout [Action]) {
         retireIdle(now, &actions)
-        while live > policy.min, let oldest = oldestIdle, now >= idleDeadline(of: oldest.since) {
+        while live > policy.min, let oldest = oldestIdle(), now >= idleDeadline(of: oldest.since) {
             spares.forgo()
             stop(oldest.id, .idle, &actions)
         }

@@ -7,10 +7,12 @@ extension PoolState {
     private static let turn = Duration.milliseconds(250)
     /// What the calls of such a worker get to end. One that runs several at a time would hardly ever be idle.
     private static let yieldLimit = Duration.milliseconds(50)
+    /// How long a worker that has come for another is left for the callers of that one.
+    private static let handover = Duration.milliseconds(50)
 
     /// Gives up the worker that has been idle for longest, if `min` allows. The budget asks for it.
     package mutating func surrender(_ now: Instant) -> [Action] {
-        guard live > policy.min, let id = oldestIdle?.id else { return [] }
+        guard let id = surrenderable(now)?.id else { return [] }
         // Otherwise another would be started in its place.
         spares.forgo()
         var actions: [Action] = []
@@ -19,10 +21,25 @@ extension PoolState {
         return actions
     }
 
-    /// The budget has nothing left: those that were asked for to be ready ahead are not worth another pool's workers.
+    /// The worker that others could have: the one that has run nothing for longest. Not one that has just come for one that
+    /// is to go and whose calls end: their callers are about to come back.
+    package func surrenderable(_ now: Instant) -> (id: WorkerID, since: Instant)? {
+        guard live > policy.min else { return nil }
+        let isHandingOver = workers.values.contains {
+            $0.phase == .closing && $0.retirement != nil && $0.running > 0
+        }
+        return oldestIdle { record in
+            isHandingOver && record.isUnused && record.servingSince.map { now - $0 < Self.handover } ?? false
+        }
+    }
+
+    /// The budget has nothing left: those that were asked for to be ready ahead, or to spare calls a hop to another lane, are
+    /// not worth another pool's workers.
     package mutating func slotsAreScarce(_ now: Instant) -> [Action] {
-        guard isFresh, spares.target > 0 else { return [] }
+        guard isFresh && spares.target > 0 || crowdingLane != nil else { return [] }
         spares.forgo()
+        isReliefScarce = crowdingLane != nil
+        crowdingLane = nil
         return settled(now)
     }
 
@@ -69,4 +86,6 @@ extension PoolState.Record {
     /// Calls that take long get longer to end each time, after turns that are longer by as much, so that a worker spends no
     /// more than a sixth of its time so.
     fileprivate var patience: Int { 1 << min(failedYields, 5) }
+
+    var isYielding: Bool { if case .yielding = phase { true } else { false } }
 }

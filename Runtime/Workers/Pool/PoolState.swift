@@ -109,10 +109,14 @@ package struct PoolState: Sendable {
     var takesAhead = false
     /// No more workers are at work than the processors can run, since calls are so short.
     var isGathered = false
+    /// When what calls take was looked at for the last time.
+    var lastLook: Instant?
     /// Workers that take calls, by lane.
     var serving: [Int]
     /// A lane without a worker, whose calls crowd a worker of another: each of them hops to that lane and back.
-    private(set) var crowdingLane: Int?
+    var crowdingLane: Int?
+    /// There was no slot for a worker of its own; not asked again until there is one for another reason.
+    var isReliefScarce = false
     /// Slots that the budget was asked for and has not granted.
     var requested = 0
     var backoff = StartBackoff()
@@ -155,7 +159,8 @@ package struct PoolState: Sendable {
     private static let crowd = 4
 
     private mutating func noteBorrowing(of id: WorkerID, by lane: Int) {
-        guard crowdingLane == nil, workers.count < policy.max, let worker = workers[id], worker.running > Self.crowd
+        guard crowdingLane == nil, !isReliefScarce, workers.count < policy.max, let worker = workers[id],
+            worker.running > Self.crowd
         else { return }
         if !workers.values.contains(where: { $0.lane == lane }) { crowdingLane = lane }
     }
@@ -314,6 +319,7 @@ package struct PoolState: Sendable {
     /// The budget grants a slot.
     package mutating func slotGranted(_ now: Instant) -> [Action] {
         requested = max(0, requested - 1)
+        isReliefScarce = false
         guard missingWorkers(now) > 0 else { return [.releaseSlot(wasSurrendered: false)] + settled(now) }
         lastWorker += 1
         started += 1
@@ -391,7 +397,7 @@ package struct PoolState: Sendable {
     /// - Parameter callTime: what a worker's calls take, if it has said so.
     package mutating func tick(_ now: Instant, callTime: (WorkerID) -> Duration? = { _ in nil }) -> [Action] {
         timer = nil
-        gather(callTime)
+        gather(now, callTime)
         var actions: [Action] = []
         while let late = waiting.firstToExpire, late.deadline <= now {
             waiting.remove(late.id)
