@@ -593,17 +593,32 @@ def respond(request, context):
         self.assertIn("Conflict", host.expect(FAILURE, 1).payload.decode())
 
     def test_much_that_is_written_waits_for_the_host(self):
+        for way, wait in (("async def", "await "), ("def", "")):
+            with self.subTest(way):
+                host = self.start(f"""
+@apus.http
+{way} respond(request, context):
+    for number in range(64):
+        {wait}context.state.set(f"k{{number}}", bytes(1 << 20))
+    return "done"
+""")
+                host.call(1)
+                self.assertTrue(eventually(lambda: host.state() == "S"))
+                self.assertLess(host.resident(), 48 << 20)
+                for number in range(64):
+                    self.assertEqual(host.operation()[3].text(), f"k{number}")
+                self.assertEqual(host.answer(1)[2], b"done")
+
+    def test_many_small_writes_of_a_def_need_no_reply(self):
         host = self.start("""
 @apus.http
-async def respond(request, context):
-    for number in range(64):
-        await context.state.set(f"k{number}", bytes(1 << 20))
+def respond(request, context):
+    for number in range(20_000):
+        context.state.set(f"k{number}", bytes(100))
     return "done"
 """)
         host.call(1)
-        self.assertTrue(eventually(lambda: host.state() == "S"))
-        self.assertLess(host.resident(), 48 << 20)
-        for number in range(64):
+        for number in range(20_000):
             self.assertEqual(host.operation()[3].text(), f"k{number}")
         self.assertEqual(host.answer(1)[2], b"done")
 

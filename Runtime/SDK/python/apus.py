@@ -673,7 +673,13 @@ class Context:
         self._wrote = True
         self._worker._send(_operation(self._number, 0, scope, code, *payload))
         while self._worker._has_much_to_send():
-            await self._change()
+            if self._handles_async:
+                await self._change()
+            else:
+                # Nothing need come for it: no frame answers this one.
+                self._worker._flush_all()
+                if self.cancelled:
+                    raise Cancelled
 
 
 class State:
