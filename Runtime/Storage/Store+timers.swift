@@ -53,7 +53,14 @@ extension Store {
     package func fire(_ fires: [TimerFire]) async throws -> [FireResult] {
         if fires.isEmpty { return [] }
         return try await writer.perform { transaction in
-            try fires.map { try transaction.fire($0, now: transaction.options.now()) }
+            // What follows one that has found no room, such as one that is skipped and needs none, would pass it.
+            var full: Set<String> = []
+            return try fires.map { fire in
+                if full.contains(fire.timer) { return .full }
+                let result = try transaction.fire(fire, now: transaction.options.now())
+                if result == .full { full.insert(fire.timer) }
+                return result
+            }
         }
     }
 

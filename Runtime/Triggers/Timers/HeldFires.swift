@@ -44,9 +44,11 @@ package struct HeldFires: Sendable {
     }
 
     private mutating func append(_ fire: TimerFire, now: WallTime) {
-        var all = fires[fire.timer, default: []] + [fire]
+        // Taken out, so that it is changed in its place: there may be thousands.
+        var all = fires.removeValue(forKey: fire.timer) ?? []
+        all.append(fire)
         switch triggers[fire.timer]?.missed {
-        case .all: all = all.suffix(triggers[fire.timer]?.missedLimit ?? 1)
+        case .all: all.removeFirst(max(0, all.count - (triggers[fire.timer]?.missedLimit ?? 1)))
         case .once, nil: all = all.suffix(1)
         case .none?:
             // What is too late does not run any more; it is noted, so that it does not come back.

@@ -94,7 +94,10 @@ package final class TimerService: Service {
                 return clock.arm(at: [next, again].compactMap(\.self).min())
             }
             for start in stride(from: 0, to: fires.count, by: Self.batch) {
-                await record(Array(fires[start..<min(start + Self.batch, fires.count)]))
+                let batch = Array(fires[start..<min(start + Self.batch, fires.count)])
+                // Those behind one of the same timer that has found no room in the batch before wait behind it.
+                let ready = held.withLock { $0.join(batch, now: now) }
+                if !ready.isEmpty { await record(ready) }
             }
         }
     }

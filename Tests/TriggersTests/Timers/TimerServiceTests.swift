@@ -1,3 +1,4 @@
+import Dispatch
 import Events
 import Logging
 import Manifests
@@ -144,6 +145,44 @@ struct TimerServiceTests {
                 #expect(await eventually { clock.armed.time == WallTime("2030-11-20T08:30") })
             }
             #expect(try await dues(store) == ["07:00", "07:30"])
+        }
+    }
+
+    @Test("of thousands that were missed none is lost where the queue has room for some of them at a time")
+    func littleRoom() async throws {
+        var trigger = TimerTrigger(schedule: .every(.seconds(60)))
+        (trigger.missed, trigger.missedLimit) = (.all, 5000)
+        let manifest = Manifest.timers("digest", trigger)
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            defer { try? store.close() }
+            try await withHost(store, ManualTimerClock("2020-11-20T00:00"), [manifest]) { _ in }
+            let clock = ManualTimerClock("2020-11-22T00:00")
+            store.setBounds(["digest": QueueBounds(waiting: 1200)])
+            let taken = Mutex<[WallTime]>([])
+            let take: @Sendable () async throws -> Void = {
+                for leased in try await store.lease(function: "digest", limit: 64, now: clock.now) {
+                    _ = try await store.commit(Commit(effects: nil, settle: (leased.lease, .done)))
+                    taken.withLock { $0.append(leased.invocation.due) }
+                }
+            }
+            // As the engine does, before the next are recorded.
+            let notify = { @Sendable in
+                let hasTaken = DispatchSemaphore(value: 0)
+                Task {
+                    try await take()
+                    hasTaken.signal()
+                }
+                hasTaken.wait()
+            }
+            try await withHost(store, clock, [manifest], notify: notify) { _ in
+                let all = try await eventually(within: .seconds(60)) {
+                    try await take()
+                    clock.move(to: clock.now.advanced(by: .milliseconds(100)), uptime: .milliseconds(100))
+                    return taken.withLock { Set($0).count } >= 2 * 24 * 60
+                }
+                #expect(all, "\(taken.withLock { Set($0).count })")
+            }
         }
     }
 
