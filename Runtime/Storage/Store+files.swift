@@ -18,17 +18,21 @@ extension Store {
     /// Changes the index of the file trigger `key` and enqueues the events, as one transaction. `nil` removes a path.
     /// An empty change still marks the first scan as made.
     ///
+    /// - Parameter invocations: of one function.
     /// - Throws: `QueueFull` too; the index stays as it is then, so that the change is still to be told.
     package func recordFiles(
         trigger key: String, changes: [FilePath: FileStamp?], invocations: [NewInvocation]
     ) async throws {
         let rows = invocations.map { QueueRow($0) }
-        let bytes = changes.count * 100 + rows.reduce(0) { $0 + $1.size }
-        try await writer.perform(bytes: bytes) { transaction in
+        let size = rows.reduce(0) { $0 + $1.size }
+        try await writer.perform(bytes: changes.count * 100 + size) { transaction in
             let database = transaction.database
+            if let function = rows.first?.function {
+                try transaction.ledger.checkRoom(for: size, count: rows.count, in: function, database)
+            }
             try database.run("INSERT INTO file_trigger (key) VALUES (?) ON CONFLICT DO NOTHING", .text(key))
             for (path, stamp) in changes { try database.record(stamp, of: path, trigger: key) }
-            for row in rows { _ = try transaction.enqueue(row, now: transaction.options.now()) }
+            for row in rows { _ = try transaction.insert(row, now: transaction.options.now()) }
         }
     }
 }

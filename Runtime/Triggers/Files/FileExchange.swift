@@ -16,6 +16,12 @@ final class FileExchange: Sendable {
     enum Job: Sendable {
         case load(Int, FileWatch)
         case record(Int, FileWatch, index: [FilePath: FileStamp?], invocations: [NewInvocation])
+
+        var watch: FileWatch {
+            switch self {
+            case .load(_, let watch), .record(_, let watch, _, _): watch
+            }
+        }
     }
 
     private struct State {

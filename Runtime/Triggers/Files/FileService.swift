@@ -6,8 +6,8 @@ import Synchronization
 
 /// The file triggers: notices what changes below watched folders and puts it into the queue.
 ///
-/// A thread of its own reads inotify and decides (`FileWatcher`); the task that runs the service records what was
-/// decided, one transaction after the other. The index changes only in the transaction that enqueues, so that a host
+/// A thread of its own reads inotify and decides (`FileWatcher`); tasks record what was decided, for each trigger one
+/// transaction after the other. The index changes only in the transaction that enqueues, so that a host
 /// that is killed at any point finds the rest by its next scan.
 ///
 /// Only regular files are told, by names that are UTF-8; symbolic links below the folder are not followed. inotify does
@@ -19,6 +19,8 @@ package final class FileService: Service {
     private let exchange = FileExchange()
     /// Keys of the first triggers whose folders have not been looked through; `nil` before there are any.
     private let waiting = Mutex<Set<String>?>(nil)
+    /// Jobs behind the one that is performed, by the key of their trigger.
+    private let lines = Mutex<[String: [FileExchange.Job]]>([:])
 
     /// - Parameter notify: called after something was enqueued.
     package init(ledger: FileLedger, notify: @escaping @Sendable () -> Void, logger: Logger) {
@@ -54,14 +56,41 @@ package final class FileService: Service {
     package func run() async throws {
         let thread = try WatchThread(exchange: exchange, logger: logger)
         await withTaskCancellationOrGracefulShutdownHandler {
-            for await _ in exchange.signals {
-                while !exchange.isStopped, let job = exchange.nextJob() { await perform(job) }
+            await withDiscardingTaskGroup { group in
+                for await _ in exchange.signals {
+                    while !exchange.isStopped, let job = exchange.nextJob() {
+                        guard startsLine(job) else { continue }
+                        group.addTask { await self.performLine(job) }
+                    }
+                }
+                group.cancelAll()
             }
         } onCancelOrGracefulShutdown: { [exchange] in
             exchange.stop()
         }
         exchange.stop()
         thread.join()
+    }
+
+    /// `false`: it waits for another of its trigger. Those of other triggers go on meanwhile, whose queues may have room.
+    private func startsLine(_ job: FileExchange.Job) -> Bool {
+        lines.withLock { lines in
+            let isFirst = lines[job.watch.key] == nil
+            if isFirst { lines[job.watch.key] = [] } else { lines[job.watch.key]?.append(job) }
+            return isFirst
+        }
+    }
+
+    private func performLine(_ first: FileExchange.Job) async {
+        let key = first.watch.key
+        var next: FileExchange.Job? = first
+        while let job = next {
+            await perform(job)
+            next = lines.withLock { lines in
+                if lines[key]?.isEmpty == true { lines[key] = nil }
+                return lines[key]?.removeFirst()
+            }
+        }
     }
 
     private func perform(_ job: FileExchange.Job) async {
@@ -80,17 +109,27 @@ package final class FileService: Service {
         }
     }
 
-    /// Storage that fails is tried again: nothing else may be recorded before.
+    /// How soon changes that found no room are tried again.
+    private static let roomWait = Duration.seconds(1)
+
+    /// Storage that fails is tried again: nothing else of the trigger may be recorded before.
     private func persistently(_ watch: FileWatch, _ body: () async throws -> Void) async {
         var delay = Duration.milliseconds(100)
+        var isWaiting = false
         while !exchange.isStopped {
             do {
                 return try await body()
             } catch {
                 if exchange.isStopped { return }
-                logger.error(
-                    "cannot record file changes; trying again",
-                    metadata: ["function": "\(watch.function)", "trigger": "\(watch.key)", "error": "\(error)"])
+                let metadata: Logger.Metadata = [
+                    "function": "\(watch.function)", "trigger": "\(watch.key)", "error": "\(error)",
+                ]
+                if error is QueueFull {
+                    if !isWaiting { logger.warning("file changes have to wait for room", metadata: metadata) }
+                    (isWaiting, delay) = (true, Self.roomWait)
+                } else {
+                    logger.error("cannot record file changes; trying again", metadata: metadata)
+                }
             }
             // Cancelled: the loop ends, since that stops the exchange too.
             try? await Task.sleep(for: delay)

@@ -8,11 +8,14 @@ package struct FileWatch: Sendable, Equatable {
     /// Its place among the function's file triggers, from 0.
     package var index: Int
     package var trigger: FileTrigger
+    /// Invocations of the function that may wait.
+    package var queue: Int
 
-    package init(function: String, index: Int, trigger: FileTrigger) {
+    package init(function: String, index: Int, trigger: FileTrigger, queue: Int = .max) {
         self.function = function
         self.index = index
         self.trigger = trigger
+        self.queue = queue
     }
 
     /// The key of its index and of its invocations.
@@ -25,7 +28,9 @@ package struct FileWatch: Sendable, Equatable {
     package static func all(of manifests: [Manifest]) -> [FileWatch] {
         manifests.flatMap { manifest in
             let triggers = manifest.triggers.compactMap { if case .file(let trigger) = $0 { trigger } else { nil } }
-            return triggers.enumerated().map { FileWatch(function: manifest.name, index: $0, trigger: $1) }
+            return triggers.enumerated().map {
+                FileWatch(function: manifest.name, index: $0, trigger: $1, queue: manifest.limits.queue)
+            }
         }
     }
 

@@ -204,7 +204,7 @@ final class FileWatcher {
         for folder in watched.values {
             guard let due = folder.nextDue, due <= .now else { continue }
             checkRoot(folder)
-            let batch = folder.settle(limit: Self.batchLimit)
+            let batch = folder.settle(limit: min(Self.batchLimit, folder.watch.queue))
             if !batch.isEmpty {
                 let invocations = folder.watch.invocations(of: batch.changes, noticed: .now())
                 record(folder, index: batch.index, invocations: invocations)

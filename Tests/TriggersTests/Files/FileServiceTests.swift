@@ -64,6 +64,39 @@ import Triggers
         }
     }
 
+    @Test("more changes at once than the queue of the function holds are delivered, and a move that is two events")
+    func smallQueue() async throws {
+        try await withFileWorld { world in
+            try await world.shell("for n in $(seq 20); do echo $n > f$n; done; echo > a")
+            var manifest = FileWorld.manifest("f", world.trigger(events: [.created, .deleted], existing: .deliver))
+            manifest.limits.queue = 1
+            world.store.setBounds(["f": QueueBounds(waiting: 1)])
+            try await world.serving([manifest]) {
+                try await world.wait { try await world.events().count == 21 }
+                try await world.shell("mv a b")
+                try await world.wait { try await world.events().count == 23 }
+                #expect(Set(try await world.events().suffix(2).map(FileWorld.line)) == ["created b", "deleted a"])
+            }
+        }
+    }
+
+    @Test("changes that wait for room in the queue of one function keep those of another from nothing")
+    func fullQueue() async throws {
+        try await withFileWorld { world in
+            let manifests = [FileWorld.manifest("f", world.trigger()), FileWorld.manifest("g", world.trigger())]
+            world.store.setBounds(["f": QueueBounds(waiting: 1)])
+            let event = Event(id: "1", source: "/s", type: "t", time: .now())
+            _ = try await world.store.enqueue([
+                NewInvocation(function: "f", kind: .file, trigger: "f/file/0", event: event, due: .now())
+            ])
+            try await world.serving(manifests) {
+                try world.write("a", "1")
+                try await world.tells(["created a"], to: "g")
+                try await world.wait { try await world.events("f").contains { $0.subject == "a" } }
+            }
+        }
+    }
+
     @Test("the first scan delivers what exists where that is asked for") func existing() async throws {
         try await withFileWorld { world in
             try await world.shell("echo 1 > a; mkdir d; echo 2 > d/b; echo 3 > .hidden")
