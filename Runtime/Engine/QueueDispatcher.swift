@@ -170,6 +170,9 @@ package final class QueueDispatcher: Service {
 
     private func attempt(_ leased: LeasedInvocation, of function: HostedFunction, on lane: Lane) async {
         let queued = leased.invocation
+        if let settlement = RetryDecision(policy: function.manifest.retry).settlement(before: leased.attempt) {
+            return await settle(leased, as: settlement, of: function.manifest)
+        }
         let invocation = Invocation(
             id: queued.id, function: queued.function, cause: queued.cause, attempt: leased.attempt)
         do {
@@ -189,7 +192,11 @@ package final class QueueDispatcher: Service {
             await persist("giving it back", of: leased) { try await self.engine.store.giveBack([leased.lease]) }
             return
         }
-        let settlement = settlement(of: leased, after: failure, decision: RetryDecision(policy: manifest.retry))
+        let decision = RetryDecision(policy: manifest.retry)
+        await settle(leased, as: settlement(of: leased, after: failure, decision: decision), of: manifest)
+    }
+
+    private func settle(_ leased: LeasedInvocation, as settlement: Settlement, of manifest: Manifest) async {
         let notices = engine.notices(that: settlement, ends: leased, of: manifest)
         await persist("recording its failure", of: leased) {
             _ = try await self.engine.store.commit(

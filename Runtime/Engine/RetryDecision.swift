@@ -35,6 +35,17 @@ package struct RetryDecision: Sendable {
         return .postponed(until: due, outcome: outcome, reason: reason)
     }
 
+    /// What becomes of one that is about to be attempted again because its host has ended during the attempt before: it
+    /// may be what ends hosts. `nil`: it runs.
+    ///
+    /// - Parameter attempt: the one that would begin.
+    package func settlement(before attempt: Int) -> Settlement? {
+        // What ran when the host ended runs again, also where there is one attempt.
+        guard attempt > max(policy.attempts, 2) else { return nil }
+        let reason = "attempt \(attempt - 1) of \(policy.attempts): it was cut short, as by the host's end"
+        return .dead(outcome: .exhausted, reason: reason)
+    }
+
     private func tooOld(_ reason: String) -> Settlement {
         .dead(outcome: .exhausted, reason: "older than retry.within: \(reason)")
     }

@@ -55,6 +55,32 @@ struct QueueDispatcherTests {
         }
     }
 
+    @Test("one that is cut short each time, as by the end of the host, is dead in the end")
+    func cutShort() async throws {
+        try await withTemporaryFolder { folder in
+            for attempt in 1...3 {
+                let store = try Store(directory: folder)
+                if attempt == 1 {
+                    let event = Event(id: "1", source: "/timers/t/0", type: "apus.timer.due", time: .now())
+                    _ = try await store.enqueue([
+                        NewInvocation(function: "f", kind: .timer, trigger: "f/timer/0", event: event, due: .now())
+                    ])
+                }
+                // It ends in the middle of that.
+                let leased = try await store.lease(function: "f", limit: 1, now: .now())
+                #expect(leased.map(\.attempt) == [attempt])
+                try store.close()
+            }
+            try await World.with(.contractWorker { $0.retry.attempts = 3 }, in: folder) { world async throws in
+                try await world.dispatching {
+                    try await world.wait { try await world.record()?.state == .dead }
+                }
+                #expect(try await world.record()?.outcome == .exhausted)
+                #expect(world.function.statistics.outcomes == [:])
+            }
+        }
+    }
+
     @Test("a permanent failure is dead at once, and leaves no effects")
     func permanent() async throws {
         try await World.with(.contractWorker { $0.environment["CONTRACT_FAIL"] = "1" }) { world async throws in

@@ -23,21 +23,24 @@ struct World: Sendable {
 
     /// Runs `body` with `manifest` as the running set; its workers are gone afterwards.
     static func with(_ manifest: Manifest, _ body: (World) async throws -> Void) async throws {
-        try await withTemporaryFolder { folder in
-            let store = try Store(directory: folder)
-            let engine = InvocationEngine(store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            let pool = Pool(manifest: manifest, lanes: lanes, budget: WorkerBudget(limit: 16)) { _ in }
-            let function = HostedFunction(manifest: manifest, pool: pool) { engine.queueChanged() }
-            engine.replace(functions: [function])
-            do {
-                try await body(World(engine: engine, function: function))
-            } catch {
-                await pool.drain(within: .zero)
-                throw error
-            }
-            await pool.drain(within: .seconds(1))
-            try store.close()
+        try await withTemporaryFolder { try await with(manifest, in: $0, body) }
+    }
+
+    /// The same with the store in `folder`.
+    static func with(_ manifest: Manifest, in folder: String, _ body: (World) async throws -> Void) async throws {
+        let store = try Store(directory: folder)
+        let engine = InvocationEngine(store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let pool = Pool(manifest: manifest, lanes: lanes, budget: WorkerBudget(limit: 16)) { _ in }
+        let function = HostedFunction(manifest: manifest, pool: pool) { engine.queueChanged() }
+        engine.replace(functions: [function])
+        do {
+            try await body(World(engine: engine, function: function))
+        } catch {
+            await pool.drain(within: .zero)
+            throw error
         }
+        await pool.drain(within: .seconds(1))
+        try store.close()
     }
 
     // MARK: Requests
