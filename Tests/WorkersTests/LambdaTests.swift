@@ -23,6 +23,20 @@ struct LambdaTests {
         }
     }
 
+    @Test("asks for its next call also where the reader of a streamed answer is slow", arguments: [262_144, 270_000])
+    func slowReader(size: Int) async throws {
+        try await World.with(Handlers.lambda("stream")) { world in
+            let response = try await world.request("/", query: "chunks=1&size=\(size)")
+            // All of it has come, and nobody has read any.
+            #expect(await eventually { world.pool.snapshot.running == 0 })
+            let next = try await world.request("/", query: "chunks=1&size=4", time: .seconds(20)).text()
+            #expect(next == "xxxx")
+            let text = try await response.text()
+            #expect(text.utf8.count == size)
+            #expect(world.pool.snapshot.started == 1)
+        }
+    }
+
     @Test("gets its 202 after the last chunk of a streamed response, and nothing before")
     func patientStream() async throws {
         try await World.with(Handlers.lambda("patientStream")) { world in

@@ -171,6 +171,8 @@ extension RuntimeEndpoint {
     private func finish(_ answer: Result<Answer, CallFailure>?) {
         guard let call else { return }
         self.call = nil
+        // Its caller may be slow; the runtime asks for its next call there.
+        streaming?.pause(false)
         streaming = nil
         prelude = nil
         state.answered()
