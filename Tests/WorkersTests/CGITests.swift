@@ -20,6 +20,18 @@ struct CGITests {
         }
     }
 
+    @Test("that writes less than it has announced has given no answer", arguments: ["exit 1", "exit 0"])
+    func brokenOff(_ end: String) async throws {
+        let script = "printf 'Content-Type: text/x\\r\\nContent-Length: 100\\r\\n\\r\\nhalf'; \(end)"
+        try await World.with(Handlers.cgi(script)) { world in
+            let failure = try await world.failure(of: "/")
+            #expect(failure.code == .contractBroken)
+            #expect(failure.message == "the program announced a body of 100 bytes and wrote 4")
+            let head = try await world.request("/", method: "HEAD")
+            #expect(head.head.status == 200)
+        }
+    }
+
     @Test("sees the request")
     func environment() async throws {
         let script =

@@ -111,8 +111,10 @@ final class UpstreamConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let exchange, error is HTTPParserError {
-            take(exchange.state.garbled("\(error)"), exchange)
+        if let exchange {
+            // Before the decoder hears of the end, for which a body that ends with its connection is whole then.
+            let isGarbled = error is HTTPParserError
+            take(isGarbled ? exchange.state.garbled("\(error)") : exchange.state.closed(), exchange)
         }
         context.close(promise: nil)
     }

@@ -62,12 +62,23 @@ extension PerCallRun {
         try? outputChannel?.syncOptions?.setOption(.autoRead, value: !pause)
     }
 
+    /// A program that has announced more than it has written has broken off.
+    private func check(_ bytes: ByteBuffer, against head: ResponseHead) throws(CallFailure) {
+        guard case .request(let request) = call.invocation.cause, request.method != "HEAD", head.status != 204,
+            head.status != 304, let length = head.headers.first("Content-Length").flatMap({ Int($0) }),
+            length > bytes.readableBytes
+        else { return }
+        let message = "the program announced a body of \(length) bytes and wrote \(bytes.readableBytes)"
+        throw CallFailure(.contractBroken, message)
+    }
+
     /// The program has ended well.
     func concludeOutput() {
         do throws(CallFailure) {
             switch (try output.end(), isRequest) {
             case (.redirect(let target), true): answer(.success(.redirect(target)))
             case (.response(let head, let bytes), true):
+                if stream == nil { try check(bytes, against: head) }
                 stream?.finish()
                 answer(.success(.response(head, .bytes(bytes))))
             case (.redirect(let target), false):

@@ -245,6 +245,20 @@ struct HTTPWorkerTests {
         }
     }
 
+    @Test("whose connection is reset fails the reader of an answer that ends with it")
+    func reset() async throws {
+        try await withServer {
+            $0.workers.concurrency = 2
+        } _: { world in
+            let response = try await world.request("/reset", method: "GET")
+            let stream = try #require(response.stream)
+            #expect(try await stream.next().map { String(buffer: $0) } == "a part\n")
+            _ = try? await world.request("/release")
+            let failure = await #expect(throws: CallFailure.self) { while try await stream.next() != nil {} }
+            #expect(failure?.code == .contractBroken)
+        }
+    }
+
     @Test("that dies in the middle of its answer fails the reader of the answer")
     func crashWhileStreaming() async throws {
         try await withServer {

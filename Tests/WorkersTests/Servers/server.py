@@ -9,6 +9,7 @@ import hashlib
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -130,6 +131,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_it_unsized(self):
         self.close_connection = True
         self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\nto the end")
+
+    def do_it_reset(self):
+        # Of an answer that ends with its connection, which does not end well.
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + b"a part\n")
+        released.wait(60)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
     def do_it_pid(self):
         self.answer(str(os.getpid()))
