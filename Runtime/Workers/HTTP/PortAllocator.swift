@@ -53,7 +53,7 @@ final class PortAllocator: Sendable {
     func take() throws(CallFailure) -> Int {
         for _ in 0..<rotation.withLock({ $0.count }) {
             guard let port = rotation.withLock({ $0.next() }) else { break }
-            if Self.bind(port) != nil { return port }
+            if Self.isFree(port) { return port }
             rotation.withLock { $0.release(port) }
         }
         // All of them may be the kernel's, as in a container that was set up so.
@@ -62,6 +62,9 @@ final class PortAllocator: Sendable {
     }
 
     func release(_ port: Int) { rotation.withLock { $0.release(port) } }
+
+    /// Whether nobody would be taken for a server that is to listen there.
+    static func isFree(_ port: Int) -> Bool { bind(port) != nil && isFreeOnLoopback6(port) }
 
     /// Binds `port` of every address and lets it go again. Returns the port; `nil` when it is taken, also by a closed
     /// connection that lingers, which would be in the way of a server that does not set `SO_REUSEADDR`.
@@ -79,6 +82,24 @@ final class PortAllocator: Sendable {
             }
         }
         return outcome == 0 ? Int(in_port_t(bigEndian: address.sin_port)) : nil
+    }
+
+    /// Whether nobody listens there on `::1` alone.
+    private static func isFreeOnLoopback6(_ port: Int) -> Bool {
+        let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        // A machine without IPv6.
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = in_port_t(port).bigEndian
+        inet_pton(AF_INET6, "::1", &address.sin6_addr)
+        let outcome = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+            }
+        }
+        return outcome == 0 || errno != EADDRINUSE
     }
 
     /// The kernel's own range, or its default.

@@ -1,6 +1,8 @@
 import Events
+import Glibc
 import Testing
-import Workers
+
+@testable import Workers
 
 @Suite("How a server is reached")
 struct UpstreamTests {
@@ -14,6 +16,25 @@ struct UpstreamTests {
         #expect(rotation.next() == 20_001)
         var none = PortRotation(ephemeral: 1024...65_535, start: 0)
         #expect(none.count == 0 && none.next() == nil)
+    }
+
+    @Test("a port on which somebody listens on ::1 alone is taken")
+    func otherLoopback() throws {
+        let listener = socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        inet_pton(AF_INET6, "::1", &address.sin6_addr)
+        var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let outcome = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, size) == 0 ? getsockname(listener, $0, &size) : -1
+            }
+        }
+        try #require(outcome == 0 && listen(listener, 1) == 0, "this machine has no ::1")
+        let port = Int(in_port_t(bigEndian: address.sin6_port))
+        #expect(!PortAllocator.isFree(port))
+        close(listener)
+        #expect(PortAllocator.isFree(port))
     }
 
     @Test("the connection that was used last is used first; a request that may run only once trusts no older one")
