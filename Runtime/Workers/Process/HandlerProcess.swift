@@ -135,9 +135,7 @@ final class HandlerProcess: @unchecked Sendable {
         started(wiring)
         if let pendingSignal { process.signalGroup(pendingSignal) }
         // It may have ended before this thread heard of its start.
-        guard exit != nil else { return }
-        drainUnread()
-        finishWhenRead()
+        if exit != nil { readLast(of: process) }
     }
 
     // MARK: Output
@@ -205,7 +203,11 @@ final class HandlerProcess: @unchecked Sendable {
         killTimer?.cancel()
         refusals.hasEnded(during: currentInvocation())
         if let reason { noteReason(reason) }
-        guard let process else { return }
+        if let process { readLast(of: process) }
+    }
+
+    /// What it has written before its end; what others write who hold its descriptors only for a while.
+    private func readLast(of process: WorkerProcess) {
         WorkerWatch.shared.remove(process.pid)
         drainUnread()
         finishWhenRead()
