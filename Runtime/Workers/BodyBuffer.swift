@@ -40,8 +40,10 @@ struct BodyBuffer<Consumer> {
         // An empty chunk says nothing, and whoever has cancelled must not hold up the producer.
         guard end == nil, chunk.readableBytes > 0 else { return (!producerPauses, nil) }
         if let waiting = takeConsumer() { return (true, waiting) }
-        chunks.append(chunk)
-        size += Self.weight(of: chunk)
+        let weight = Self.weight(of: chunk)
+        // A small piece of what was read at once would keep all of that.
+        chunks.append(chunk.storageCapacity > 4 * weight ? ByteBuffer(bytes: chunk.readableBytesView) : chunk)
+        size += weight
         // A producer that was told to pause may have had a chunk on its way; it pauses until it is woken.
         if size >= BodyStream.highWater { producerPauses = true }
         return (!producerPauses, nil)

@@ -46,6 +46,18 @@ struct BodyStreamTests {
         #expect(most == 1024)
     }
 
+    @Test("keeps of a small piece no more than that")
+    func smallPiece() async throws {
+        let stream = BodyStream()
+        let read = ByteBuffer(repeating: 7, count: 1 << 20)
+        stream.write(try #require(read.getSlice(at: 0, length: 5)))
+        stream.write(read)
+        let piece = try #require(try await stream.next())
+        #expect(piece == ByteBuffer(repeating: 7, count: 5))
+        #expect(piece.storageCapacity < 1024)
+        #expect(try await stream.next() == read)
+    }
+
     @Test("wakes a producer whose last chunk was on its way when it was told to pause")
     func lateChunk() async throws {
         let woken = Mutex(0)

@@ -76,6 +76,15 @@ struct WireContractTests {
         }
     }
 
+    @Test("kills a worker that grants more of a body than it was sent")
+    func credit() async throws {
+        try await World.with(worker(printf(encode(Frame(call: 1, .credit(1)))))) { world in
+            let body = BodyStream()
+            await #expect(throws: CallFailure.self) { try await world.request("/", body: .stream(body)).text() }
+            #expect(await eventually { world.lines.first(.host, containing: "a CREDIT of more than") != nil })
+        }
+    }
+
     @Test("fails one call for an impossible status, and keeps the worker")
     func status() async throws {
         let message = Message.response(status: 42, headers: [], body: .bytes([]), end: true)

@@ -4,8 +4,11 @@ import Wire
 /// Bodies of requests on their way to the worker.
 extension ApusConnection {
     func grantUpload(_ id: UInt32, _ bytes: Int) {
-        // A grant may cross the end of its call.
-        guard let call = calls[id] else { return }
+        // A grant may cross the end of its call, or of its body.
+        guard let call = calls[id], !call.upload.isOver else { return }
+        guard call.upload.credit + bytes <= Self.window else {
+            return breakContract("a CREDIT of more than it was sent")
+        }
         call.upload.credit += bytes
         sendUpload(of: call)
     }
