@@ -36,20 +36,16 @@ final class QueueLedger {
         unit.append(entry)
     }
 
-    /// Throws `QueueFull` when `count` more invocations, with `bytes` of data in all, find no room together. In an empty
-    /// queue they do, since they would never otherwise.
-    func checkRoom(for bytes: Int, count: Int = 1, in function: String, _ database: Connection) throws {
+    /// Throws `QueueFull` when `bytes` more of data find no room.
+    func checkRoom(for bytes: Int, in function: String, _ database: Connection) throws {
         let entry = entry(of: function)
         if entry.bounds.transaction != transaction { entry.bounds = (load.bounds(of: function), transaction) }
         let bounds = entry.bounds.0
         var counts = try totals(of: entry, database).counts
         counts.waiting += entry.unit.counts.waiting
         counts.bytes += entry.unit.counts.bytes
-        let areTooMany = counts.waiting > 0 && counts.waiting + count > bounds.waiting
         let isTooMuch = counts.bytes > 0 && counts.bytes + Int64(bytes) > bounds.bytes
-        if counts.waiting >= bounds.waiting || areTooMany || isTooMuch {
-            throw QueueFull(function: function, bounds: bounds)
-        }
+        if counts.waiting >= bounds.waiting || isTooMuch { throw QueueFull(function: function, bounds: bounds) }
     }
 
     private func entry(of function: String) -> Entry {

@@ -27,8 +27,9 @@ extension Store {
         let size = rows.reduce(0) { $0 + $1.size }
         try await writer.perform(bytes: changes.count * 100 + size) { transaction in
             let database = transaction.database
+            // For one of them: there might never be room for all, as long as others take each place that becomes free.
             if let function = rows.first?.function {
-                try transaction.ledger.checkRoom(for: size, count: rows.count, in: function, database)
+                try transaction.ledger.checkRoom(for: size, in: function, database)
             }
             try database.run("INSERT INTO file_trigger (key) VALUES (?) ON CONFLICT DO NOTHING", .text(key))
             for (path, stamp) in changes { try database.record(stamp, of: path, trigger: key) }

@@ -144,6 +144,8 @@ final class FileWatcher {
         case .directoryVanished(let path, let watches):
             for watch in watches { inotify?.remove(watch) }
             each(path) { $0.settler?.vanish($1, now: now) }
+            // Another may have come to the same place meanwhile, whose watches went with it.
+            enter(path)
         case .selfLost(let path): for folder in watched.values where folder.root?.path == path { checkRoot(folder) }
         case .overflowed: overflow(now)
         case .unreadable(let directory): reportUnreadable(directory)

@@ -78,7 +78,9 @@ package struct WatchState: Sendable {
             tree.rename(half.path, to: path)
             return [.directoryMoved(path, from: half.path)]
         }
-        return notice.has(IN_CREATE | IN_MOVED_TO) ? [.directoryAppeared(path)] : []
+        // One that could not be watched when it came can perhaps, now that its rights are others.
+        let isOpened = notice.has(IN_ATTRIB) && tree.watch(at: path) == nil
+        return isOpened || notice.has(IN_CREATE | IN_MOVED_TO) ? [.directoryAppeared(path)] : []
     }
 
     private mutating func hold(

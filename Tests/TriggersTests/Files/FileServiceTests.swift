@@ -97,6 +97,18 @@ import Triggers
         }
     }
 
+    @Test("a folder that has left and comes anew at once is watched") func newInstead() async throws {
+        try await withFileWorld { world in
+            try await world.shell("mkdir d; echo 1 > d/a")
+            try await world.serving([FileWorld.manifest("f", world.trigger())]) {
+                try await world.shell("mv d $base/gone; mkdir -p d/e; echo 2 > d/b")
+                try await world.tells(["created d/b", "deleted d/a"])
+                try await world.shell("echo 3 > d/e/c; echo 4 > d/f")
+                try await world.tells(["created d/e/c", "created d/f"])
+            }
+        }
+    }
+
     @Test("the first scan delivers what exists where that is asked for") func existing() async throws {
         try await withFileWorld { world in
             try await world.shell("echo 1 > a; mkdir d; echo 2 > d/b; echo 3 > .hidden")

@@ -54,6 +54,13 @@ import Triggers
         #expect(state.tree.watch(at: "/r/d") == nil)
     }
 
+    @Test("a directory that could not be watched is tried again when its rights change")
+    func rights() {
+        var state = state()
+        #expect(state.handle(notice(IN_ATTRIB | IN_ISDIR, "closed"), now: now) == [.directoryAppeared("/r/closed")])
+        #expect(state.handle(notice(IN_ATTRIB | IN_ISDIR, "d"), now: now) == [])
+    }
+
     @Test("a directory whose second half does not come has left, and its watches with it")
     func vanished() throws {
         var state = state()
