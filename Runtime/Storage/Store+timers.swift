@@ -42,6 +42,16 @@ extension Store {
         }
     }
 
+    /// There are no such timers any more: those that come again under these keys begin anew.
+    package func forget(timers keys: [String]) async throws {
+        if keys.isEmpty { return }
+        try await writer.perform { transaction in
+            for key in keys {
+                try transaction.database.run("UPDATE timer SET definition = '' WHERE key = ?", .text(key))
+            }
+        }
+    }
+
     /// Handles instants in the given order, as one transaction: marks each as handled, and enqueues its invocation unless
     /// it was handled before. Fire those of one timer in ascending order.
     ///

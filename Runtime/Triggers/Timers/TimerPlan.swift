@@ -25,6 +25,9 @@ package struct TimerPlan: Sendable {
     package private(set) var watchedSince: WallTime
     private var lastSeen: (now: WallTime, uptime: Duration)?
 
+    /// Of the timers that there are.
+    package var keys: [String] { entries.map(\.definition.key) }
+
     /// - Parameters:
     ///   - timers: each with the instant up to which storage has it handled.
     ///   - watchedSince: when the host came up.

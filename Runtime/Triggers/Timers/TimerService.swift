@@ -34,6 +34,10 @@ package final class TimerService: Service {
         let definitions = try TimerDefinition.all(of: manifests)
         let now = clock.now
         let handled = try await register(definitions, at: now)
+        // While the host runs, nothing is missed by what is not there.
+        let kept = Set(definitions.map(\.key))
+        let gone = plan.withLock { $0?.keys ?? [] }.filter { !kept.contains($0) }
+        try await store.forget(timers: gone)
         held.withLock { $0.replace(definitions) }
         plan.withLock { plan in
             // A reload is no downtime: what is due meanwhile is on time.

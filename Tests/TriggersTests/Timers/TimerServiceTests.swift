@@ -148,6 +148,25 @@ struct TimerServiceTests {
         }
     }
 
+    @Test("a timer that was taken out and put back has missed nothing meanwhile, and fires for no time twice")
+    func putBack() async throws {
+        let hourly = TimerTrigger(schedule: .cron("0 * * * *"), overlap: .allow)
+        try await withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            defer { try? store.close() }
+            let clock = ManualTimerClock("2030-11-20T06:45")
+            try await withHost(store, clock, [.timers("digest", hourly)]) { service in
+                try await pass(clock, to: "2030-11-20T07:00")
+                try await service.update([])
+                try await pass(clock, to: "2030-11-20T09:30")
+                try await service.update([.timers("digest", hourly)])
+                #expect(await eventually { clock.armed.time == WallTime("2030-11-20T10:00") })
+                try await pass(clock, to: "2030-11-20T10:00")
+            }
+            #expect(try await dues(store) == ["07:00", "10:00"])
+        }
+    }
+
     @Test("of thousands that were missed none is lost where the queue has room for some of them at a time")
     func littleRoom() async throws {
         var trigger = TimerTrigger(schedule: .every(.seconds(60)))
