@@ -6,6 +6,9 @@ package import Storage
 package struct RetryDecision: Sendable {
     package var policy: RetryPolicy
 
+    /// Attempts beyond its own that one has which is cut short.
+    private static let mostCutShort = 3
+
     package init(policy: RetryPolicy) { self.policy = policy }
 
     /// - Parameters:
@@ -40,10 +43,12 @@ package struct RetryDecision: Sendable {
     ///
     /// - Parameter attempt: the one that would begin.
     package func settlement(before attempt: Int) -> Settlement? {
-        // What ran when the host ended runs again, also where there is one attempt.
-        guard attempt > max(policy.attempts, 2) else { return nil }
-        let reason = "attempt \(attempt - 1) of \(policy.attempts): it was cut short, as by the host's end"
-        return .dead(outcome: .exhausted, reason: reason)
+        // What ran when the host ended runs again, also after its last attempt: hosts end for many reasons.
+        guard attempt > policy.attempts + Self.mostCutShort else { return nil }
+        return .dead(
+            outcome: .exhausted,
+            reason: "begun \(attempt - 1) times, of \(policy.attempts): it is cut short each time, as by the host's end"
+        )
     }
 
     private func tooOld(_ reason: String) -> Settlement {

@@ -44,18 +44,18 @@ struct RetryDecisionTests {
         #expect(decide(attempt: 5) == .dead(outcome: .exhausted, reason: "attempt 5 of 5: boom"))
     }
 
-    @Test("one whose last attempt was cut short has used them up; where there is one, it has another")
+    @Test("one that is cut short has three attempts beyond its own")
     func cutShort() {
         func settlement(_ attempts: Int, before attempt: Int) -> Settlement? {
             var policy = RetryPolicy()
             policy.attempts = attempts
             return RetryDecision(policy: policy).settlement(before: attempt)
         }
-        #expect(settlement(5, before: 5) == nil)
-        let reason = "attempt 5 of 5: it was cut short, as by the host's end"
-        #expect(settlement(5, before: 6) == .dead(outcome: .exhausted, reason: reason))
-        #expect(settlement(1, before: 2) == nil)
-        #expect(settlement(1, before: 3) != nil)
+        #expect(settlement(5, before: 8) == nil)
+        let reason = "begun 8 times, of 5: it is cut short each time, as by the host's end"
+        #expect(settlement(5, before: 9) == .dead(outcome: .exhausted, reason: reason))
+        #expect(settlement(1, before: 4) == nil)
+        #expect(settlement(1, before: 5) != nil)
     }
 
     @Test("a try that would come too late is not made")
