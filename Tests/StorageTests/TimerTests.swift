@@ -91,6 +91,21 @@ struct TimerTests {
         }
     }
 
+    @Test("an instant that finds no room is passed by no later one, not even one that is skipped and needs none")
+    func noRoom() async throws {
+        try await withStore { (store, _) async throws in
+            store.setBounds(["f": QueueBounds(waiting: 1)])
+            let fires = (1...3).map { number in
+                TimerFire(
+                    timer: "f/timer/0", due: .at(number), invocation: .sample("\(number)", due: .at(number)),
+                    skipIfBusy: number == 3)
+            }
+            #expect(try await store.fire(fires) == [.enqueued, .full, .full])
+            _ = try await store.runOne()
+            #expect(try await store.fire(Array(fires[1...])) == [.enqueued, .skippedBusy])
+        }
+    }
+
     @Test("after the clock was set back, what has fired stays fired, and the rest fires")
     func clockSetBack() async throws {
         try await withStore { (store, _) async throws in

@@ -17,13 +17,18 @@ package final class TimerService: Service {
     private let plan = Mutex<TimerPlan?>(nil)
     private let held = Mutex(HeldFires())
     private let isStopped = Atomic(false)
+    private let batch: Int
 
-    /// - Parameter notify: called after something was enqueued.
+    /// - Parameters:
+    ///   - batch: instants that go into one transaction: enough to share its `fsync`, few enough that nobody waits for it.
+    ///   - notify: called after something was enqueued.
     package init(
-        store: Store, clock: any TimerClock = SystemTimerClock(), notify: @escaping @Sendable () -> Void, logger: Logger
+        store: Store, clock: any TimerClock = SystemTimerClock(), batch: Int = 1000,
+        notify: @escaping @Sendable () -> Void, logger: Logger
     ) {
         self.store = store
         self.clock = clock
+        self.batch = batch
         self.notify = notify
         self.logger = logger
     }
@@ -97,17 +102,14 @@ package final class TimerService: Service {
                 let again = isHolding ? now.advanced(by: Self.roomWait) : nil
                 return clock.arm(at: [next, again].compactMap(\.self).min())
             }
-            for start in stride(from: 0, to: fires.count, by: Self.batch) {
-                let batch = Array(fires[start..<min(start + Self.batch, fires.count)])
+            for start in stride(from: 0, to: fires.count, by: batch) {
+                let next = Array(fires[start..<min(start + batch, fires.count)])
                 // Those behind one of the same timer that has found no room in the batch before wait behind it.
-                let ready = held.withLock { $0.join(batch, now: now) }
+                let ready = held.withLock { $0.join(next, now: now) }
                 if !ready.isEmpty { await record(ready) }
             }
         }
     }
-
-    /// Instants that go into one transaction: enough to share its `fsync`, few enough that nobody waits for it.
-    private static let batch = 1000
 
     /// Storage that fails is tried again; what becomes due meanwhile waits in the plan.
     private func record(_ fires: [TimerFire]) async {
