@@ -114,6 +114,8 @@ struct IdempotencyTests {
         try await World.with(manifest) { world async throws in
             // A start may take longer than that; the worker is there when one has succeeded.
             try await world.wait { await world.problem("echo") == nil }
+            // It is answered before it counts as ended.
+            try await world.wait { world.function.pool.snapshot.running == 0 }
             let first = Task { await Self.problem(world, "sleep", query: "ms=600000") }
             try await world.wait { world.function.pool.snapshot.running == 1 }
             let problem = await Self.problem(world, "sleep", query: "ms=600000")
