@@ -89,9 +89,7 @@ extension InvocationEngine {
         }
         let now = WallTime.now()
         let response = keyed?.response(.response(acceptance.head, acceptance.body), of: request.id, now: now)
-        var effects = Effects(namespace: request.function)
-        effects.messages = [request.invocation(of: function, now: now)]
-        store.commit(effects, response: response) { [self] result in
+        store.enqueue(request.invocation(of: function, now: now), keeping: response) { [self] result in
             // On the lane again, and together with what else has been committed.
             lane.deliver { [self] in
                 do throws(Problem) {

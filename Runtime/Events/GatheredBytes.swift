@@ -2,15 +2,23 @@
 ///
 /// An array asks with each part that is added whether somebody shares it, which costs more than to copy a short one.
 package struct GatheredBytes: ~Copyable {
-    private var memory: UnsafeMutableRawBufferPointer
+    /// Of a type, since what has none is asked of the C library with an alignment, which takes it several times as long.
+    private var memory: UnsafeMutableBufferPointer<UInt8>
     package private(set) var count = 0
 
     /// - Parameter room: about how many there will be.
-    package init(room: Int) { memory = .allocate(byteCount: room, alignment: 8) }
+    package init(room: Int) { memory = .allocate(capacity: room) }
 
     deinit { memory.deallocate() }
 
     package var bytes: [UInt8] { Array(written) }
+
+    /// The bytes where they are: whoever takes them deallocates them.
+    package consuming func take() -> UnsafeBufferPointer<UInt8> {
+        let taken = UnsafeBufferPointer(rebasing: memory[..<count])
+        discard self
+        return taken
+    }
 
     /// What `body` makes of the bytes, which are valid as long as it runs.
     package func read<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { body(written) }
@@ -27,7 +35,7 @@ package struct GatheredBytes: ~Copyable {
     @inline(__always)
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         reserve(bytes.count)
-        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: bytes)
+        rest.copyMemory(from: bytes)
         count += bytes.count
     }
 
@@ -35,7 +43,12 @@ package struct GatheredBytes: ~Copyable {
     @inline(__always)
     package mutating func append(atMost size: Int, _ write: (UnsafeMutableRawBufferPointer) -> Int) {
         reserve(size)
-        count += write(UnsafeMutableRawBufferPointer(rebasing: memory[count...]))
+        count += write(rest)
+    }
+
+    @inline(__always)
+    private var rest: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: memory[count...]))
     }
 
     /// Makes room for so many more.
@@ -46,9 +59,8 @@ package struct GatheredBytes: ~Copyable {
 
     @inline(never)
     private mutating func grow(by size: Int) {
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(count + size, 2 * memory.count), alignment: 8)
-        larger.copyMemory(from: written)
+        let larger = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(count + size, 2 * memory.count))
+        UnsafeMutableRawBufferPointer(larger).copyMemory(from: written)
         memory.deallocate()
         memory = larger
     }

@@ -2,9 +2,11 @@ import Events
 
 /// Arguments of a statement in one piece of memory: whoever enqueues gathers them, and the writer's thread binds them where
 /// they are, without a copy and without an object for each.
-struct Arguments: Sendable {
+///
+/// `@unchecked Sendable`: nobody changes the memory, and it goes with its one owner.
+final class Arguments: @unchecked Sendable {
     /// Of each argument its kind in eight bytes, and in eight the number or how many bytes follow.
-    private let bytes: [UInt8]
+    private let memory: UnsafeBufferPointer<UInt8>
 
     enum Kind: Int64 {
         case null, integer, text, blob
@@ -16,8 +18,10 @@ struct Arguments: Sendable {
     init(room: Int, _ add: (inout Gatherer) -> Void) {
         var gatherer = Gatherer(room: room)
         add(&gatherer)
-        bytes = gatherer.bytes.bytes
+        memory = gatherer.bytes.take()
     }
+
+    deinit { memory.deallocate() }
 
     struct Gatherer: ~Copyable {
         fileprivate var bytes: GatheredBytes
@@ -59,22 +63,18 @@ struct Arguments: Sendable {
         }
     }
 
-    /// Gives `body` the arguments in order: a number, or bytes that are valid as long as `inside` runs, which comes after.
-    func withAll<Result>(
-        _ body: (Kind, _ number: Int64, _ content: UnsafeRawBufferPointer) throws -> Void, inside: () throws -> Result
-    ) rethrows -> Result {
-        try bytes.withUnsafeBytes { bytes in
-            var index = 0
-            while index < bytes.count {
-                // What `add` has put there.
-                let kind = Kind(rawValue: bytes.loadUnaligned(fromByteOffset: index, as: Int64.self))!
-                let number = bytes.loadUnaligned(fromByteOffset: index + 8, as: Int64.self)
-                index += 16
-                let count = kind == .text || kind == .blob ? Int(number) : 0
-                try body(kind, number, UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
-                index += count
-            }
-            return try inside()
+    /// Gives `body` the arguments in order: a number, or bytes that are valid as long as these arguments are.
+    func forEach(_ body: (Kind, _ number: Int64, _ content: UnsafeRawBufferPointer) throws -> Void) rethrows {
+        let bytes = UnsafeRawBufferPointer(memory)
+        var index = 0
+        while index < bytes.count {
+            // What `add` has put there.
+            let kind = Kind(rawValue: bytes.loadUnaligned(fromByteOffset: index, as: Int64.self))!
+            let number = bytes.loadUnaligned(fromByteOffset: index + 8, as: Int64.self)
+            index += 16
+            let count = kind == .text || kind == .blob ? Int(number) : 0
+            try body(kind, number, UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
+            index += count
         }
     }
 }

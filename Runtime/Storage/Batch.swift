@@ -2,12 +2,26 @@ import GRDB
 
 /// The open transaction of the writer, as its units see it.
 struct WriteTransaction {
-    let database: Connection
+    /// For all but the queue, whose new rows may not be there yet.
+    let connection: Connection
+    /// `nil` while each row is inserted at once.
+    let newRows: NewRows?
     let ledger: QueueLedger
     let options: Options
     let followed: FollowedKeys
     let written: WrittenValues
     fileprivate let versions: Versions
+
+    /// With all that was enqueued in it.
+    var database: Connection {
+        get throws {
+            try newRows?.insert(into: connection)
+            return connection
+        }
+    }
+
+    /// Grows with each row that is inserted, changed or deleted.
+    fileprivate var changes: Int64 { connection.changes + Int64(newRows?.count ?? 0) }
 
     /// Greater than all before, in this and every earlier run of the host.
     func nextVersion() -> Int64 {
@@ -49,6 +63,7 @@ final class Batch {
     private let recent: RecentValues
     private let written = WrittenValues()
     private let ledger: QueueLedger
+    private let newRows = NewRows()
     private var connection: Connection?
     private var cautious = 0
 
@@ -105,6 +120,7 @@ final class Batch {
     private func forget() {
         versions.reserved = 0
         written.removeAll()
+        newRows.removeAll()
         ledger.failed()
     }
 
@@ -150,12 +166,13 @@ final class Batch {
     private func write(_ units: inout [any Unit], joining: () -> [any Unit], to connection: Connection) throws {
         if versions.reserved == 0 { try loadVersions(connection) }
         let transaction = WriteTransaction(
-            database: connection, ledger: ledger, options: options, followed: followed, written: written,
-            versions: versions)
+            connection: connection, newRows: cautious > 0 ? nil : newRows, ledger: ledger, options: options,
+            followed: followed, written: written, versions: versions)
         try runEach(units, in: transaction)
         let more = joining()
         units += more
         try runEach(more, in: transaction)
+        do { try newRows.insert(into: connection) } catch is DatabaseError { throw NeedsSavepoints() }
         if versions.last > versions.reserved {
             let reserved = versions.last + Versions.reserve
             try connection.run("UPDATE counter SET value = ? WHERE name = 'version'", .integer(reserved))
@@ -171,20 +188,20 @@ final class Batch {
     }
 
     private func run(_ unit: any Unit, in transaction: WriteTransaction) throws {
-        let changes = transaction.database.changes
+        let changes = transaction.changes
         do {
             try unit.run(in: transaction)
         } catch {
             // An error of SQLite may end the whole transaction.
-            if error is DatabaseError || transaction.database.changes != changes { throw NeedsSavepoints() }
+            if error is DatabaseError || transaction.changes != changes { throw NeedsSavepoints() }
             dropUnit()
             return unit.fail(because: error)
         }
-        try keepUnit(transaction.database)
+        try keepUnit(transaction.connection)
     }
 
     private func runUndoably(_ unit: any Unit, in transaction: WriteTransaction) throws {
-        let connection = transaction.database
+        let connection = transaction.connection
         try connection.run("SAVEPOINT unit")
         do {
             try unit.run(in: transaction)
@@ -223,7 +240,7 @@ private final class Probe: Unit {
     let bytes = 0
 
     func run(in transaction: WriteTransaction) throws {
-        try transaction.database.run(
+        try transaction.connection.run(
             "INSERT INTO counter VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
     }
 

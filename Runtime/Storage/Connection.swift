@@ -60,9 +60,19 @@ final class Connection: @unchecked Sendable {
 
     /// The same with arguments that were gathered before, but for the last one.
     func run(_ sql: String, _ values: Arguments, _ last: Int64) throws -> Int {
+        try run(sql, CollectionOfOne((values, last: last)))
+    }
+
+    /// The same with arguments for each of several rows.
+    func run(_ sql: String, _ rows: some Collection<(Arguments, last: Int64)>) throws -> Int {
         let statement = try prepared(sql)
-        defer { release(statement) }
-        try statement.withBound(values, last) { while try statement.step() {} }
+        defer {
+            release(statement)
+            extendLifetime(rows)
+        }
+        var index: Int32 = 0
+        for (values, last) in rows { try statement.bind(values, last, after: &index) }
+        while try statement.step() {}
         return Int(sqlite3_changes(handle))
     }
 

@@ -34,6 +34,21 @@ final class PendingCommit: Unit, @unchecked Sendable {
         self.then = then
     }
 
+    init(
+        enqueuing invocation: NewInvocation, response: IdempotentResponse?,
+        then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
+    ) {
+        let row = QueueRow(invocation)
+        messages = [row]
+        bytes = row.size + (response?.size ?? 0)
+        effects = nil
+        settle = nil
+        notices = []
+        checked = nil
+        self.response = response
+        self.then = then
+    }
+
     func run(in transaction: WriteTransaction) throws { outcome = .success(try result(in: transaction)) }
 
     func fail(because error: any Error) { outcome = .failure(error) }
@@ -52,11 +67,11 @@ final class PendingCommit: Unit, @unchecked Sendable {
             if place == nil { return .leaseLost }
         }
         if let effects, !weaknesses.skipsVersions {
-            guard try effects.isCurrent(in: transaction.database, except: checked?.key) else {
+            guard try effects.isCurrent(in: transaction.connection, except: checked?.key) else {
                 return conflict(effects, in: transaction)
             }
         }
-        if let response, try !transaction.database.keep(response, now: now) { return .repeated }
+        if let response, try !transaction.connection.keep(response, now: now) { return .repeated }
         if let effects, !effects.writes.isEmpty {
             let followers = transaction.followed[effects.namespace]
             guard try effects.write(in: transaction, checked, followers: followers, now: now) else {

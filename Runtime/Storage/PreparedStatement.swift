@@ -41,17 +41,16 @@ final class PreparedStatement {
         }
     }
 
-    /// Sets all arguments, the last of which is `last`, for as long as `body` runs.
-    func withBound<Result>(_ values: Arguments, _ last: Int64, _ body: () throws -> Result) throws -> Result {
+    /// Sets the arguments that come after the first `index`, and then `last`. They stay where they are: `values` must live
+    /// until the statement is made ready again.
+    func bind(_ values: Arguments, _ last: Int64, after index: inout Int32) throws {
         mustClear = true
-        var index: Int32 = 0
-        return try values.withAll { kind, number, content in
+        try values.forEach { kind, number, content in
             index += 1
             try check(bind(kind, number, content, at: index), index)
-        } inside: {
-            try check(sqlite3_bind_int64(handle, index + 1, last), index + 1)
-            return try body()
         }
+        index += 1
+        try check(sqlite3_bind_int64(handle, index, last), index)
     }
 
     private func check(_ code: Int32, _ index: Int32) throws {

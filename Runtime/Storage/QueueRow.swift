@@ -6,25 +6,27 @@ struct QueueRow: Sendable {
     /// Bytes that count for the bounds of the queue.
     let size: Int
     /// Of `insertion`, but for the time.
-    fileprivate let arguments: Arguments
+    let arguments: Arguments
+    /// Whether no row that is there already says anything about this one.
+    fileprivate let isIndependent: Bool
 
     init(_ new: NewInvocation) {
-        let event = new.event
         function = new.function
-        var size = event.data.count
-        arguments = Arguments(room: size + 1024) { arguments in
+        isIndependent = !new.mayRepeat && new.line == nil
+        var size = new.event.data.count
+        arguments = Arguments(room: size + 768) { arguments in
             arguments.add(new.id)
             arguments.add(new.function)
             arguments.add(new.kind.rawValue)
             arguments.add(new.trigger)
-            arguments.add(event.source)
-            arguments.add(event.id)
-            arguments.add(event.type)
-            arguments.add(event.subject)
-            arguments.add(event.time.milliseconds)
-            arguments.add(event.dataContentType)
-            arguments.add(text: ExtensionAttributes.encode(event.extensions))
-            arguments.add(blob: event.data)
+            arguments.add(new.event.source)
+            arguments.add(new.event.id)
+            arguments.add(new.event.type)
+            arguments.add(new.event.subject)
+            arguments.add(new.event.time.milliseconds)
+            arguments.add(new.event.dataContentType)
+            arguments.add(text: ExtensionAttributes.encode(new.event.extensions))
+            arguments.add(blob: new.event.data)
             size += arguments.add(new.request)
             arguments.add(new.due.milliseconds)
             arguments.add(new.line)
@@ -34,16 +36,32 @@ struct QueueRow: Sendable {
         self.size = size
     }
 
-    fileprivate static let insertion = """
-        INSERT INTO invocation (
-            id, function, kind, trigger, source, event, type, subject, time, content_type, extensions, data,
-            request, due, line, urgency, repeatable, enqueued, since, blocked, state)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, max(?14, ?18),
+    fileprivate static let insertion = insertion(
+        of: 1,
+        blocked: """
             ?15 IS NOT NULL AND EXISTS (
-                SELECT 1 FROM invocation WHERE line = ?15 AND line IS NOT NULL AND ended IS NULL),
-            'waiting')
-        ON CONFLICT DO NOTHING
-        """
+                SELECT 1 FROM invocation WHERE line = ?15 AND line IS NOT NULL AND ended IS NULL)
+            """)
+
+    /// Inserts `count` rows that are independent.
+    static func insertion(of count: Int) -> String { insertions[count - 1] }
+
+    private static let insertions = (1...NewRows.most).map { insertion(of: $0, blocked: "0") }
+
+    private static func insertion(of count: Int, blocked: String) -> String {
+        let rows = (0..<count).map { row in
+            let arguments = (1...18).map { "?\(18 * row + $0)" }
+            return
+                "(\(arguments.joined(separator: ", ")), max(\(arguments[13]), \(arguments[17])), \(blocked), 'waiting')"
+        }
+        return """
+            INSERT INTO invocation (
+                id, function, kind, trigger, source, event, type, subject, time, content_type, extensions, data,
+                request, due, line, urgency, repeatable, enqueued, since, blocked, state)
+            VALUES \(rows.joined(separator: ", "))
+            ON CONFLICT DO NOTHING
+            """
+    }
 }
 
 extension WriteTransaction {
@@ -51,13 +69,17 @@ extension WriteTransaction {
     ///
     /// - Throws: `QueueFull`.
     func enqueue(_ row: QueueRow, now: WallTime) throws -> Bool {
-        try ledger.checkRoom(for: row.size, in: row.function, database)
+        try ledger.checkRoom(for: row.size, in: row.function, connection)
         return try insert(row, now: now)
     }
 
     /// Adds an event, also where there is no room for it.
     func insert(_ row: QueueRow, now: WallTime) throws -> Bool {
-        guard try database.run(QueueRow.insertion, row.arguments, now.milliseconds) == 1 else { return false }
+        if row.isIndependent, let newRows {
+            try newRows.add(row.arguments, at: now, to: connection)
+        } else if try database.run(QueueRow.insertion, row.arguments, now.milliseconds) == 0 {
+            return false
+        }
         var change = QueueTotals()
         change.counts.enqueued = 1
         change.counts.waiting = 1

@@ -15,6 +15,15 @@ extension Store {
         }
     }
 
+    /// Adds an event whose id is new, and keeps the response that repeats of its request get, as one. Without a task: `then` is
+    /// told as `commit(_:then:)` says.
+    package func enqueue(
+        _ invocation: NewInvocation, keeping response: IdempotentResponse? = nil,
+        then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
+    ) {
+        writer.submit(PendingCommit(enqueuing: invocation, response: response, then: then))
+    }
+
     /// Marks up to `limit` waiting invocations of `function` that are due as running and returns them: the most urgent
     /// first, then those that were due first, then those that came first. Counts as the next attempt.
     ///

@@ -94,11 +94,10 @@ extension Store {
     ///
     /// - Parameter then: is told once, perhaps at once, else on the writer's thread.
     package func commit(
-        _ effects: Effects, response: IdempotentResponse? = nil,
-        then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
+        _ effects: Effects, then: @escaping @Sendable (Result<CommitResult, any Error>) -> Void
     ) {
-        guard effects.writes.isEmpty, effects.messages.isEmpty, response == nil else {
-            return writer.submit(PendingCommit(effects: effects, response: response, then: then))
+        guard effects.writes.isEmpty, effects.messages.isEmpty else {
+            return writer.submit(PendingCommit(effects: effects, then: then))
         }
         guard effects.reads.count + effects.scans.count > 1 else { return then(.success(.committed)) }
         then(Result { try isCurrent(effects) ? .committed : .conflicted })
@@ -142,7 +141,7 @@ extension Effects {
         in transaction: WriteTransaction, _ checked: CheckedWrite?, followers: StateFollowers.Namespace?, now: WallTime
     ) throws -> Bool {
         let version = transaction.nextVersion()
-        let database = transaction.database
+        let database = transaction.connection
         var count = 0
         for written in writes {
             let key = written.key

@@ -30,7 +30,7 @@ extension Store {
     /// same `definition`. A different definition starts anew, except that instants that have fired do not fire again.
     package func register(timer key: String, definition: String, since: WallTime) async throws -> TimerRecord {
         try await writer.perform { transaction in
-            let database = transaction.database
+            let database = try transaction.database
             if let known = try database.timer(key), known.definition == definition { return known }
             try database.run(
                 """

@@ -1,3 +1,4 @@
+import Dispatch
 import Events
 import Foundation
 import Storage
@@ -10,6 +11,24 @@ func withStore<Result>(_ body: (Store, String) async throws -> Result) async thr
         let result = try await body(store, folder + "/data")
         try store.close()
         return result
+    }
+}
+
+/// Runs `body` with a store whose units each say that they run, and go on when they are told to.
+func withHaltingStore(
+    _ body: (Store, _ running: DispatchSemaphore, _ others: DispatchSemaphore) async throws -> Void
+) async throws {
+    try await withTemporaryFolder { folder in
+        let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        // Asked for on the writer's thread, while a unit runs.
+        let clock: @Sendable () -> WallTime = {
+            running.signal()
+            others.wait()
+            return .at(0)
+        }
+        let store = try Store(directory: folder + "/data", now: clock)
+        try await body(store, running, others)
+        try store.close()
     }
 }
 

@@ -53,24 +53,6 @@ struct WriterTests {
         }
     }
 
-    /// Runs `body` with a store whose units each say that they run, and go on when they are told to.
-    private func withHaltingStore(
-        _ body: (Store, _ running: DispatchSemaphore, _ others: DispatchSemaphore) async throws -> Void
-    ) async throws {
-        try await withTemporaryFolder { folder in
-            let (running, others) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-            // Asked for on the writer's thread, while a unit runs.
-            let clock: @Sendable () -> WallTime = {
-                running.signal()
-                others.wait()
-                return .at(0)
-            }
-            let store = try Store(directory: folder + "/data", now: clock)
-            try await body(store, running, others)
-            try store.close()
-        }
-    }
-
     @Test("a unit that fails after it has changed something leaves nothing, and its neighbours are whole")
     func failing() async throws {
         try await withStore { (store, folder) async throws in
