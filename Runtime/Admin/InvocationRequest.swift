@@ -162,7 +162,7 @@ extension InvocationRequest {
             throw .badInvocation("'priority' is 0 to 7, and 0 runs first; not \(urgency)")
         }
         do throws(Postponement.Refusal) {
-            return (try Postponement.due(after: after, at: at, now: now), urgency)
+            return (try Postponement(after: after, at: at).due(now: now), urgency)
         } catch {
             throw .badInvocation(reason(for: error))
         }

@@ -135,7 +135,7 @@ extension Admission {
     ) throws(Problem) -> AdmittedRequest {
         if head.fields.expectation == .unknown { throw .expectationFailed }
         let key = route.idempotency == .off ? nil : try IdempotencyKey(of: head.fields, to: head.method, at: route)
-        let deferral = head.fields.mayBeDeferred ? try Deferral(head.fields, now: .now()) : nil
+        let deferral = head.fields.deferral == nil ? nil : try Deferral(head.fields, now: .now())
         let isHeld = key != nil || deferral != nil
         let limit = isHeld ? min(route.bodyLimit, limits.held) : route.bodyLimit
         if let length = head.fields.contentLength, length > limit { throw .bodyTooLarge(limit: limit) }

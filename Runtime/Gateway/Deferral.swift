@@ -17,24 +17,51 @@ package struct Deferral: Sendable, Hashable {
     ///
     /// - Throws: a 400 for a delay that is none, or that comes without `Prefer: respond-async`.
     package init?(_ fields: RequestFields, now: WallTime) throws(Problem) {
+        guard let wish = try fields.deferral?.terms.get() else { return nil }
+        wait = wish.wait
+        urgency = wish.urgency
+        do throws(Postponement.Refusal) {
+            due = try wish.postponement.due(now: now)
+        } catch {
+            throw .invalidDelay(error)
+        }
+    }
+}
+
+/// What the fields of a request say of when it is to run: taken apart once for all requests of a connection that say the
+/// same, and one object, since it goes with each of them.
+final class DeferralFields: Sendable {
+    struct Terms {
+        fileprivate let wait: Duration?
+        fileprivate let postponement: Postponement
+        fileprivate let urgency: Int
+    }
+
+    /// `nil` for a request that runs now.
+    let terms: Result<Terms?, Problem>
+
+    init(_ fields: RequestFields) {
+        terms = Result { () throws(Problem) in try Self.terms(fields) }
+    }
+
+    private static func terms(_ fields: RequestFields) throws(Problem) -> Terms? {
         let preferences = Preferences(fields.preferences)
         guard preferences.respondAsync else {
             if fields.delays.isEmpty { return nil }
             throw .invalidDelay("A request that is to run later needs 'Prefer: respond-async'.")
         }
-        wait = preferences.wait.map { min($0, Self.longestWait) }
-        due = try Self.due(fields.delays, now: now)
-        urgency = Self.urgency(fields.forwarded.first("Priority"))
+        return Terms(
+            wait: preferences.wait.map { min($0, Deferral.longestWait) }, postponement: try postponement(fields.delays),
+            urgency: urgency(fields.forwarded.first("Priority")))
     }
 
-    private static func due(_ delays: [HeaderField], now: WallTime) throws(Problem) -> WallTime {
-        guard let delay = delays.first else { return now }
+    private static func postponement(_ delays: [HeaderField]) throws(Problem) -> Postponement {
+        guard let delay = delays.first else { return .none }
         // Also one that is there twice.
         guard delays.count == 1 else { throw .invalidDelay(.twice) }
         let isTime = delay.isNamed("Apus-At")
         do throws(Postponement.Refusal) {
-            return try Postponement.due(
-                after: isTime ? nil : delay.value, at: isTime ? delay.value : nil, now: now)
+            return try Postponement(after: isTime ? nil : delay.value, at: isTime ? delay.value : nil)
         } catch {
             throw .invalidDelay(error)
         }

@@ -14,6 +14,8 @@ package struct RequestFields: Sendable {
     package private(set) var isChunked = false
     /// The client takes trailers (RFC 9110 §10.1.4).
     package private(set) var acceptsTrailers = false
+    /// `nil` where nothing is said of it, as in most requests.
+    private(set) var deferral: DeferralFields?
     /// What `Connection` says of it.
     private var says: (close: Bool, keepAlive: Bool) = (false, false)
     /// Those whose values the gateway looks at, and that few requests have.
@@ -76,6 +78,7 @@ package struct RequestFields: Sendable {
     /// All fields have been added.
     package mutating func finish() {
         guard !rare.isEmpty else { return }
+        if rare.contains(where: { $0.kind == .prefer || $0.kind == .delay }) { deferral = DeferralFields(self) }
         // Rarely names any; names and fields may both be many: one look at each.
         let names = words(of: .connection).filter { $0 != "close" && $0 != "keep-alive" }
         guard !names.isEmpty else { return }
@@ -113,9 +116,6 @@ package struct RequestFields: Sendable {
         (acceptsTrailers ? [HeaderField("TE", "trailers")] : [])
             + (body == .upgrade ? [HeaderField("Upgrade", "websocket")] : [])
     }
-
-    /// Whether the client may want its answer later; most say nothing of it.
-    var mayBeDeferred: Bool { rare.contains { $0.kind == .prefer || $0.kind == .delay } }
 
     package var expectsContinue: Bool { expectation == .continue && (isChunked || (contentLength ?? 0) > 0) }
 

@@ -10,7 +10,7 @@ struct PostponementTests {
     @Test("for a time or until one, and a year at most")
     func times() throws {
         func due(after: String? = nil, at: String? = nil) throws -> WallTime {
-            try Postponement.due(after: after, at: at, now: Self.now)
+            try Postponement(after: after, at: at).due(now: Self.now)
         }
         #expect(try due() == Self.now)
         #expect(try due(after: "0s") == Self.now)
@@ -28,6 +28,6 @@ struct PostponementTests {
             ("366d1ms", nil, .tooLong), ("99999999999d", nil, .tooLong), (nil, "2028-01-16T08:00:00.001Z", .tooLong),
         ] as [(String?, String?, Postponement.Refusal)])
     func refused(after: String?, at: String?, refusal: Postponement.Refusal) {
-        #expect(throws: refusal) { try Postponement.due(after: after, at: at, now: Self.now) }
+        #expect(throws: refusal) { try Postponement(after: after, at: at).due(now: Self.now) }
     }
 }
