@@ -120,4 +120,8 @@ struct PoolBench {
         #expect(calls.allSatisfy { $0.worker == nil })
         seen = []
     }
+
+    func failures() -> [(UInt64, CallFailure)] {
+        seen.compactMap { if case .fail(let waiter, let failure) = $0 { (waiter, failure) } else { nil } }
+    }
 }
