@@ -89,7 +89,8 @@ extension AdminRoutes {
         try await withTaskExecutorPreference(services.lane) {
             let reply = try await engine.respond(
                 to: head, body: .bytes(ByteBuffer(bytes: body)), function: function, id: id, on: services.lane)
-            return (reply.head, try await reply.body.collected(upTo: Self.mostBytes))
+            let time = engine.function(named: function)?.manifest.limits.time ?? .zero
+            return (reply.head, try await reply.body.collected(upTo: Self.mostBytes, of: id, limits: time))
         }
     }
 
@@ -116,22 +117,33 @@ extension Problem {
     }
 }
 
+extension Problem {
+    fileprivate static func tooLarge(_ most: Int) -> Problem {
+        Problem(
+            status: 502, code: "too-large", title: "The response is too large",
+            detail: "call the function through the gateway for responses over \(most >> 20) MiB")
+    }
+}
+
 extension Body {
-    fileprivate func collected(upTo most: Int) async throws -> [UInt8] {
+    fileprivate func collected(
+        upTo most: Int, of id: InvocationID, limits time: Duration
+    ) async throws(Problem) -> [UInt8] {
         switch self {
         case .bytes(let buffer): return Array(buffer.readableBytesView)
         case .stream(let stream):
             var bytes: [UInt8] = []
-            while let chunk = try await stream.next() {
-                guard bytes.count + chunk.readableBytes <= most else {
-                    stream.cancel()
-                    throw Problem(
-                        status: 502, code: "too-large", title: "The response is too large",
-                        detail: "call the function through the gateway for responses over \(most >> 20) MiB")
+            do {
+                while let chunk = try await stream.next() {
+                    guard bytes.count + chunk.readableBytes <= most else { throw Problem.tooLarge(most) }
+                    bytes += chunk.readableBytesView
                 }
-                bytes += chunk.readableBytesView
+                return bytes
+            } catch {
+                // Nobody reads on, and a function whose body breaks off has failed as one that fails before.
+                stream.cancel()
+                throw error as? Problem ?? Problem(endingStream: error, of: id, limits: time)
             }
-            return bytes
         }
     }
 }

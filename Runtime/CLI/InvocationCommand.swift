@@ -36,14 +36,17 @@ struct InvocationCommand: AsyncParsableCommand {
             let client = try host.client()
             let answer = try await ended(client)
             let document = try client.decode(InvocationDocument.self, answer)
+            let hasFailed = wait != nil && (document.outcome != "succeeded" || document.state != "done")
             if result {
-                try await showResult(client)
+                if hasFailed { throw Failure(.failed, document.reason ?? document.outcome ?? document.state) }
+                // One that answers nothing has done what it should.
+                if wait == nil || document.resultExpires != nil { try await showResult(client) }
             } else if output.json {
                 Terminal.bytes(answer)
             } else {
                 for line in Self.lines(document) { Terminal.line(line) }
             }
-            if wait != nil, document.outcome != "succeeded" || document.state != "done" { throw Failure(.failed, "") }
+            if hasFailed { throw Failure(.failed, "") }
         }
     }
 

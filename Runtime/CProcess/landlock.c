@@ -47,7 +47,9 @@ int apus_ruleset(uint64_t files, uint64_t ports, int scopes) {
 
 uint64_t apus_fitting_rights(int path, uint64_t rights) {
     struct stat status;
-    return fstat(path, &status) == 0 && S_ISDIR(status.st_mode) ? rights : rights & file_only;
+    // A device is controlled by whoever is granted that very device, and not a folder around it.
+    return fstat(path, &status) == 0 && S_ISDIR(status.st_mode) ? rights & ~(uint64_t)APUS_RIGHT_DEVICE_CONTROL
+                                                                : rights & file_only;
 }
 
 int apus_ruleset_grant(int ruleset, int path, uint64_t rights) {

@@ -1,4 +1,4 @@
-import Events
+package import Events
 import Manifests
 import NIOCore
 import Storage
@@ -96,6 +96,13 @@ extension FailedRun {
         case is CancellationError: self.init(Failure(CallFailure(.cancelled, "the caller went away"), limits: time))
         default: self.init(Failure(CallFailure(.contractBroken, "the response broke off: \(error)"), limits: time))
         }
+    }
+}
+
+extension Problem {
+    /// What whoever has asked for the invocation `id` is told when the body of its response does not come to its end.
+    package init(endingStream error: any Error, of id: InvocationID, limits time: Duration) {
+        self = FailedRun(endingStream: error, limits: time).failure.problem(for: id)
     }
 }
 

@@ -2,8 +2,10 @@ package import Events
 import Manifests
 
 /// Until when an invocation in the queue is put off by whoever puts it there: one rule for header fields and documents.
-package enum Postponement: Sendable, Hashable {
+package enum Postponement: Sendable {
+    /// It is not.
     case none
+    /// For so long from when it is put there.
     case after(Duration)
     case until(WallTime)
 

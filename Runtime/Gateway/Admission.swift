@@ -135,6 +135,7 @@ extension Admission {
     ) throws(Problem) -> AdmittedRequest {
         if head.fields.expectation == .unknown { throw .expectationFailed }
         let key = route.idempotency == .off ? nil : try IdempotencyKey(of: head.fields, to: head.method, at: route)
+        // Most say nothing of it, and need no clock.
         let deferral = head.fields.deferral == nil ? nil : try Deferral(head.fields, now: .now())
         let isHeld = key != nil || deferral != nil
         let limit = isHeld ? min(route.bodyLimit, limits.held) : route.bodyLimit

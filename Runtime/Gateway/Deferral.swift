@@ -17,11 +17,11 @@ package struct Deferral: Sendable, Hashable {
     ///
     /// - Throws: a 400 for a delay that is none, or that comes without `Prefer: respond-async`.
     package init?(_ fields: RequestFields, now: WallTime) throws(Problem) {
-        guard let wish = try fields.deferral?.terms.get() else { return nil }
-        wait = wish.wait
-        urgency = wish.urgency
+        guard let terms = try fields.deferral?.terms.get() else { return nil }
+        wait = terms.wait
+        urgency = terms.urgency
         do throws(Postponement.Refusal) {
-            due = try wish.postponement.due(now: now)
+            due = try terms.postponement.due(now: now)
         } catch {
             throw .invalidDelay(error)
         }

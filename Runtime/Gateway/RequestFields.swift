@@ -78,7 +78,11 @@ package struct RequestFields: Sendable {
     /// All fields have been added.
     package mutating func finish() {
         guard !rare.isEmpty else { return }
+        dropNamedByConnection()
         if rare.contains(where: { $0.kind == .prefer || $0.kind == .delay }) { deferral = DeferralFields(self) }
+    }
+
+    private mutating func dropNamedByConnection() {
         // Rarely names any; names and fields may both be many: one look at each.
         let names = words(of: .connection).filter { $0 != "close" && $0 != "keep-alive" }
         guard !names.isEmpty else { return }

@@ -58,21 +58,18 @@ extension ManifestParser {
         return policy
     }
 
-    func destinations(_ entry: Mapping.Entry?) -> Destinations {
-        var destinations = Destinations()
-        guard let entry else { return destinations }
-        let mapping = entry.value.mapping(keys: ["success", "failure"])
-        destinations.success = mapping?["success"].flatMap(topic)
-        destinations.failure = mapping?["failure"].flatMap(topic)
-        return destinations
-    }
-
-    /// What `on` names, for the check that somebody is there.
-    func targets(_ destinations: Destinations, in value: Value?) -> [Located<String>] {
-        [("success", destinations.success), ("failure", destinations.failure)].compactMap { key, name in
-            guard let name, let position = value?.child(key)?.position else { return nil }
-            return Located(value: name, report: report, position: position)
+    /// And what they name, for the check that somebody is there.
+    func destinations(_ value: Value?) -> (Destinations, targets: [Located<String>]) {
+        let mapping = value?.mapping(keys: ["success", "failure"])
+        func target(_ key: String) -> Located<String>? {
+            guard let value = mapping?[key], let name = topic(value) else { return nil }
+            return Located(value: name, report: report, position: value.position)
         }
+        var destinations = Destinations()
+        let (success, failure) = (target("success"), target("failure"))
+        destinations.success = success?.value
+        destinations.failure = failure?.value
+        return (destinations, [success, failure].compactMap(\.self))
     }
 
     func sandbox(_ entry: Mapping.Entry?) -> Sandbox {

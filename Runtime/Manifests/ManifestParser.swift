@@ -43,8 +43,7 @@ struct ManifestParser {
         manifest.workers = workers(mapping["workers"])
         manifest.limits = limits(mapping["limits"])
         manifest.retry = retry(mapping["retry"])
-        manifest.destinations = destinations(mapping.entry("on"))
-        declaration.targets = targets(manifest.destinations, in: mapping["on"])
+        (manifest.destinations, declaration.targets) = destinations(mapping["on"])
         manifest.sandbox = sandbox(mapping.entry("sandbox"))
         manifest.namespace = namespace
         manifest.environment = environment(mapping["environment"])

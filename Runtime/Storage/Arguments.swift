@@ -3,7 +3,7 @@ import Events
 /// Arguments of a statement in one piece of memory: whoever enqueues gathers them, and the writer's thread binds them where
 /// they are, without a copy and without an object for each.
 ///
-/// `@unchecked Sendable`: nobody changes the memory, and it goes with its one owner.
+/// `@unchecked Sendable`: nobody changes the memory, and it is freed with this object, which alone knows where it is.
 final class Arguments: @unchecked Sendable {
     /// Of each argument its kind in eight bytes, and in eight the number or how many bytes follow.
     private let memory: UnsafeBufferPointer<UInt8>

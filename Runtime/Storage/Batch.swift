@@ -12,7 +12,7 @@ struct WriteTransaction {
     let written: WrittenValues
     fileprivate let versions: Versions
 
-    /// With all that was enqueued in it.
+    /// With all that was enqueued in it, which is inserted first.
     var database: Connection {
         get throws {
             try newRows?.insert(into: connection)
@@ -20,7 +20,7 @@ struct WriteTransaction {
         }
     }
 
-    /// Grows with each row that is inserted, changed or deleted.
+    /// Grows with each row that is inserted, changed or deleted, also with one that is still to be inserted.
     fileprivate var changes: Int64 { connection.changes + Int64(newRows?.count ?? 0) }
 
     /// Greater than all before, in this and every earlier run of the host.
@@ -50,7 +50,8 @@ private final class Versions {
 /// as long as a small unit. A transaction goes without, and when a unit fails that has changed something, all of it is
 /// undone and run again with savepoints, as the next ones are for a while.
 final class Batch {
-    /// A unit failed that has changed something, and there is no savepoint to go back to.
+    /// A unit failed that has changed something, or new rows cannot be inserted and nobody knows whose: there is no savepoint
+    /// to go back to.
     private struct NeedsSavepoints: Error {}
 
     /// Transactions with savepoints after one that needed them.

@@ -5,9 +5,9 @@ struct QueueRow: Sendable {
     let function: String
     /// Bytes that count for the bounds of the queue.
     let size: Int
-    /// Of `insertion`, but for the time.
+    /// Of an insertion, but for the time.
     let arguments: Arguments
-    /// Whether no row that is there already says anything about this one.
+    /// Whether no row that is there already says anything about this one, but that its id is new.
     fileprivate let isIndependent: Bool
 
     init(_ new: NewInvocation) {
@@ -36,7 +36,7 @@ struct QueueRow: Sendable {
         self.size = size
     }
 
-    fileprivate static let insertion = insertion(
+    fileprivate static let carefulInsertion = insertion(
         of: 1,
         blocked: """
             ?15 IS NOT NULL AND EXISTS (
@@ -77,7 +77,7 @@ extension WriteTransaction {
     func insert(_ row: QueueRow, now: WallTime) throws -> Bool {
         if row.isIndependent, let newRows {
             try newRows.add(row.arguments, at: now, to: connection)
-        } else if try database.run(QueueRow.insertion, row.arguments, now.milliseconds) == 0 {
+        } else if try database.run(QueueRow.carefulInsertion, row.arguments, now.milliseconds) == 0 {
             return false
         }
         var change = QueueTotals()

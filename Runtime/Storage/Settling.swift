@@ -66,7 +66,7 @@ extension WriteTransaction {
     }
 
     private func store(_ result: InvocationResult, of place: QueuePlace, now: WallTime) throws {
-        try database.run(
+        try connection.run(
             """
             INSERT OR REPLACE INTO result (sequence, function, status, headers, body, cut, expires)
             VALUES (?, ?, ?, ?, ?, ?, ?)

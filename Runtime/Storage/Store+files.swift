@@ -26,7 +26,7 @@ extension Store {
         let rows = invocations.map { QueueRow($0) }
         let size = rows.reduce(0) { $0 + $1.size }
         try await writer.perform(bytes: changes.count * 100 + size) { transaction in
-            let database = try transaction.database
+            let database = transaction.connection
             // For one of them: there might never be room for all, as long as others take each place that becomes free.
             if let function = rows.first?.function {
                 try transaction.ledger.checkRoom(for: size, in: function, database)

@@ -20,7 +20,7 @@ extension Store {
         var removed = 0
         while true {
             let step = try await writer.perform { transaction in
-                try transaction.database.run(
+                try transaction.connection.run(
                     """
                     DELETE FROM idempotent_response WHERE rowid IN (
                         SELECT rowid FROM idempotent_response WHERE expires <= ? LIMIT \(Self.responseStep))

@@ -141,7 +141,7 @@ extension Effects {
         in transaction: WriteTransaction, _ checked: CheckedWrite?, followers: StateFollowers.Namespace?, now: WallTime
     ) throws -> Bool {
         let version = transaction.nextVersion()
-        let database = transaction.connection
+        let connection = transaction.connection
         var count = 0
         for written in writes {
             let key = written.key
@@ -149,14 +149,14 @@ extension Effects {
             var previous: Int64?
             var value: [UInt8]?
             if let checked {
-                guard try checked.write(version: version, in: database) else {
+                guard try checked.write(version: version, in: connection) else {
                     transaction.takeBackVersion()
                     return false
                 }
                 (previous, value) = (checked.previous, checked.value)
             } else {
-                previous = followers.isEmpty ? nil : try database.version(of: key, in: namespace)
-                value = try database.apply(written.write, to: key, version: version, in: namespace)
+                previous = followers.isEmpty ? nil : try connection.version(of: key, in: namespace)
+                value = try connection.apply(written.write, to: key, version: version, in: namespace)
             }
             transaction.written.add(value, to: key, in: namespace, version: version)
             // A delete of what is not there changes nothing.

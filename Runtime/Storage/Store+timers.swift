@@ -30,7 +30,7 @@ extension Store {
     /// same `definition`. A different definition starts anew, except that instants that have fired do not fire again.
     package func register(timer key: String, definition: String, since: WallTime) async throws -> TimerRecord {
         try await writer.perform { transaction in
-            let database = try transaction.database
+            let database = transaction.connection
             if let known = try database.timer(key), known.definition == definition { return known }
             try database.run(
                 """
@@ -47,7 +47,7 @@ extension Store {
         if keys.isEmpty { return }
         try await writer.perform { transaction in
             for key in keys {
-                try transaction.database.run("UPDATE timer SET definition = '' WHERE key = ?", .text(key))
+                try transaction.connection.run("UPDATE timer SET definition = '' WHERE key = ?", .text(key))
             }
         }
     }
@@ -84,7 +84,7 @@ extension Store {
             }
             guard isNeeded else { continue }
             _ = try await writer.perform { transaction in
-                try transaction.database.run(
+                try transaction.connection.run(
                     "DELETE FROM timer_instant WHERE timer = ? AND due < ?", .text(key), .time(time))
             }
         }
@@ -95,22 +95,22 @@ extension Store {
 
 extension WriteTransaction {
     fileprivate func fire(_ fire: TimerFire, now: WallTime) throws -> FireResult {
-        let handled = try database.timer(fire.timer)?.handled
+        let handled = try connection.timer(fire.timer)?.handled
         if let handled, fire.due <= handled, handled <= now { return .duplicate }
         let isSkipped = try fire.invocation.map { try fire.skipIfBusy && database.isBusy($0.trigger) } ?? false
         if let invocation = fire.invocation, !isSkipped {
             do {
-                try ledger.checkRoom(for: invocation.event.data.count, in: invocation.function, database)
+                try ledger.checkRoom(for: invocation.event.data.count, in: invocation.function, connection)
             } catch is QueueFull {
                 return .full
             }
         }
-        let isNew = try database.run(
+        let isNew = try connection.run(
             "INSERT INTO timer_instant (timer, due) VALUES (?, ?) ON CONFLICT DO NOTHING", .text(fire.timer),
             .time(fire.due))
         guard isNew == 1 else { return .duplicate }
         let result = isSkipped ? .skippedBusy : try enqueue(fire.invocation, now: now)
-        try database.run(
+        try connection.run(
             """
             INSERT INTO timer (key, definition, handled, last_fired) VALUES (?1, '', ?2, ?3)
             ON CONFLICT (key) DO UPDATE SET handled = ?2, last_fired = coalesce(?3, last_fired)

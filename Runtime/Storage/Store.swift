@@ -23,7 +23,7 @@ package final class Store: Sendable {
 
     /// Once, before the first file is opened. Where it fails, SQLite does without.
     private static let isConfigured: Void = {
-        sqlite_config_no_memory_status()
+        sqlite_config_memory()
         _ = sqlite_write_wal_in_one_piece()
     }()
 

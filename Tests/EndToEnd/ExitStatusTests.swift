@@ -15,6 +15,20 @@ struct ExitStatusTests {
         triggers: [{ http: { path: /late } }]
         limits: { time: 100ms }
         """,
+        "breaks": """
+        name: breaks
+        handler:
+          command: [sh, -c, "echo Content-Type: text/plain; echo; head -c 1000000 /dev/zero; sleep 60"]
+          contract: cgi
+        triggers: [{ http: { path: /breaks } }]
+        limits: { time: 500ms }
+        """,
+        "events": """
+        name: events
+        handler: { command: [sh, -c, "grep -q good || { echo bad data >&2; exit 3; }"] }
+        triggers: [{ topic: things }]
+        retry: { attempts: 1 }
+        """,
     ]
 
     @Test("a function that fails or runs too long is 1, one that is not there 66")
@@ -25,6 +39,32 @@ struct ExitStatusTests {
             #expect(failed.error.hasPrefix("apus: The function failed: "))
             #expect(try host.cli("invoke", "late").status == 1)
             #expect(try host.cli("invoke", "nobody").status == 66)
+        }
+    }
+
+    @Test("a function whose response breaks off is 1, and not the host's fault")
+    func brokenOff() async throws {
+        try await ApusHost.with(Self.manifests) { host in
+            let broken = try host.cli("invoke", "breaks")
+            #expect(broken.status == 1)
+            #expect(!broken.error.contains("host failed"))
+            let isOver = try await eventually { try host.function("breaks").running == 0 }
+            #expect(isOver)
+        }
+    }
+
+    @Test("the result of an event that is waited for is 0 when it has succeeded, and 1 with the reason when it has not")
+    func results() async throws {
+        try await ApusHost.with(Self.manifests) { host in
+            func result(of data: String) throws -> CommandResult {
+                let queued = try host.cli("invoke", "events", "--async", "--data", data)
+                let id = queued.output.split { $0 == " " || $0 == "\n" }.first { $0.count == 36 } ?? ""
+                return try host.cli("invocation", String(id), "--wait", "20s", "--result")
+            }
+            let good = try result(of: "good")
+            #expect(good.status == 0 && good.error.isEmpty)
+            let bad = try result(of: "bad")
+            #expect(bad.status == 1 && bad.error.contains("exit"))
         }
     }
 

@@ -47,6 +47,22 @@ struct DeferralTests {
 
     private static let prefer = ("Prefer", "respond-async")
 
+    @Test("fields that are taken apart once are due from when each of their requests comes")
+    func again() throws {
+        var fields = RequestFields()
+        for (name, value) in [Self.prefer, ("Apus-After", "10s")] { fields.add(name, value) }
+        fields.finish()
+        for now in [Self.now, Self.now.advanced(by: .seconds(5))] {
+            #expect(try Deferral(fields, now: now)?.due == now.advanced(by: .seconds(10)))
+        }
+    }
+
+    @Test("a priority that concerns the connection alone is none")
+    func connectionPriority() throws {
+        let fields = [Self.prefer, ("Priority", "u=1"), ("Connection", "priority")]
+        #expect(try Self.deferral(fields)?.urgency == 3)
+    }
+
     @Test("a request without the preference runs now")
     func now() throws {
         #expect(try Self.deferral([]) == nil)

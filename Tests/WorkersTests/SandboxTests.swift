@@ -126,6 +126,18 @@ struct SandboxTests {
         }
     }
 
+    @Test("controls a device that its manifest grants", arguments: [true, false])
+    func device(_ isGranted: Bool) async throws {
+        let manifest = Handlers.shell("stty -F /dev/ptmx > /dev/null && echo controlled; :") {
+            $0.sandbox.read = ["/dev"]
+            $0.sandbox.write = [isGranted ? "/dev/ptmx" : "/dev"]
+        }
+        // Kernels before 6.10 know no such right.
+        let isControlled = isGranted || SandboxSupport.machine.landlock < 5
+        try await expect(
+            manifest, isControlled ? "controlled\n" : "", refusal: isControlled ? nil : "Permission denied")
+    }
+
     @Test("runs programs of installations in odd places: links, interpreters, virtual environments")
     func interpreters() async throws {
         try await withTemporaryFolder { folder in

@@ -58,7 +58,7 @@ final class FilePlan: Sendable {
         for path in grants.list { try Self.grant(path, SystemFiles.listRights & rights, in: ruleset) }
         for path in grants.read { try Self.grant(path, SystemFiles.readRights & rights, in: ruleset) }
         // All but making devices.
-        let written = rights & ~UInt64(1 << 6 | 1 << 11 | APUS_RIGHT_DEVICE_CONTROL.rawValue)
+        let written = rights & ~UInt64(1 << 6 | 1 << 11)
         for path in grants.write + [surroundings.temporaryDirectory] { try Self.grant(path, written, in: ruleset) }
     }
 
