@@ -29,10 +29,10 @@ typealias Responder =
 /// Runs `body` with a gateway whose functions are `manifests` and are run by `respond`.
 func withGateway<Result>(
     _ manifests: [Manifest] = standard, configure: (inout GatewayConfiguration) -> Void = { _ in },
-    respond: @escaping Responder = echo, queue: RequestQueue = .refusing,
+    lanes: Int = 2, respond: @escaping Responder = echo, queue: RequestQueue = .refusing,
     _ body: (World) async throws -> Result
 ) async throws -> Result {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: lanes)
     var configuration = GatewayConfiguration()
     configuration.port = 0
     // Only a test that is about a time-out waits for one: on a busy machine a client may be slow.
