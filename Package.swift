@@ -43,7 +43,8 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioPosix,
+                "Engine", "Workers", "Storage", "Manifests", "Events", .hummingbird, .hummingbirdCore, .nio, .nioHTTP,
+                .nioPosix,
             ],
             path: "Runtime/Admin"),
         .target(

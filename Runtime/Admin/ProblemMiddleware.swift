@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOHTTP1
 import Storage
 
 /// Lets only requests of this machine's own programs through, and turns every error into `application/problem+json`.
@@ -23,6 +24,14 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             return .problem(Problem(status: 413, code: "too-large", title: "The request body is too large"))
         } catch let error as HTTPError {
             return .problem(Problem(error, path: request.uri.path))
+        } catch is HTTPParserError {
+            return .problem(
+                Problem(
+                    status: 400, code: "bad-request", title: "The request cannot be understood",
+                    detail: "its body broke off, or its chunks are none"))
+        } catch is CancellationError {
+            // For a caller who has gone.
+            return .problem(Problem(status: 499, code: "cancelled", title: "The caller has gone"))
         } catch let error as StorageError {
             logger.error("storage fails", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return .problem(Problem(unsaved: error))

@@ -28,8 +28,9 @@ actor FunctionSet: Service {
     private let drain: Duration
     private let output: WorkerOutput
     private var members: [String: Member] = [:]
-    /// Pools of functions that were replaced or removed and still have calls.
-    private var retiring: [ObjectIdentifier: Pool] = [:]
+    /// Pools that are not of the running set: of functions that were replaced or removed and still have calls, and of those
+    /// that are about to run.
+    private var besides: [ObjectIdentifier: Pool] = [:]
     /// What is running is the last set.
     private var isStopping = false
 
@@ -67,6 +68,7 @@ actor FunctionSet: Service {
                 continue
             }
             let new = start(manifest, handler: handler)
+            besides[ObjectIdentifier(new.function.pool)] = new.function.pool
             next.members[manifest.name] = new
             next.change.note(manifest.name, isNew: member == nil)
             if let member { handovers.append((member.function.pool, new)) }
@@ -94,6 +96,7 @@ actor FunctionSet: Service {
         let gone = replaced.filter { next.members[$0.key] == nil }
         change.removed = gone.keys.sorted()
         members = next.members
+        for member in members.values { besides[ObjectIdentifier(member.function.pool)] = nil }
         engine.replace(functions: members.values.map(\.function), leaving: gone.values.map(\.function))
         route()
         for (name, member) in replaced { retire(member, after: gone[name] == nil ? .zero : Self.farewell) }
@@ -109,9 +112,7 @@ actor FunctionSet: Service {
 
     /// Returns why workers do not start, one line a function.
     private func warmUp(_ handovers: [(old: Pool, new: Member)]) async -> [String] {
-        // Those that are being started are the shutdown's, too.
-        for (_, new) in handovers { retiring[ObjectIdentifier(new.function.pool)] = new.function.pool }
-        let failures = await withTaskGroup(of: String?.self) { group in
+        await withTaskGroup(of: String?.self) { group in
             for (old, new) in handovers {
                 let pool = new.function.pool
                 let count = old.snapshot.workers.count
@@ -124,8 +125,6 @@ actor FunctionSet: Service {
             }
             return await group.reduce(into: [String]()) { if let failure = $1 { $0.append(failure) } }
         }
-        for (_, new) in handovers where !isStopping { retiring[ObjectIdentifier(new.function.pool)] = nil }
-        return failures
     }
 
     /// What the programs of the running set were when it was applied, by function.
@@ -148,7 +147,7 @@ actor FunctionSet: Service {
         await stop(within: .zero)
     }
 
-    private var pools: [Pool] { members.values.map(\.function.pool) + retiring.values }
+    private var pools: [Pool] { members.values.map(\.function.pool) + besides.values }
 
     private func stop(within limit: Duration) async {
         isStopping = true
@@ -172,8 +171,8 @@ actor FunctionSet: Service {
         let function = member.function
         let pool = function.pool
         let limit = max(drain, function.manifest.limits.time)
-        retiring[ObjectIdentifier(pool)] = pool
-        // Unstructured: a reload does not wait for the calls of the set before; the shutdown does, through `retiring`.
+        besides[ObjectIdentifier(pool)] = pool
+        // Unstructured: a reload does not wait for the calls of the set before; the shutdown does, through `besides`.
         Task {
             if time > .zero {
                 // Nobody cancels it.
@@ -184,7 +183,7 @@ actor FunctionSet: Service {
             guard !isStopping else { return }
             await pool.drain(within: limit)
             member.keeper.cancel()
-            retiring[ObjectIdentifier(pool)] = nil
+            besides[ObjectIdentifier(pool)] = nil
         }
     }
 }

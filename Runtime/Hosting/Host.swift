@@ -26,8 +26,7 @@ package struct Host: Sendable {
     ///
     /// - Throws: `InvalidManifests`, or whatever keeps the host from starting, in words for the operator.
     package func run() async throws {
-        // Until the host listens to it, in `SignalWatcher`: one that comes early must not end it.
-        signal(SIGHUP, SIG_IGN)
+        EarlyHangup.listen()
         let surroundings = Surroundings.take()
         let sockets = try PassedSockets(surroundings.sockets)
         let stamps = ManifestStamps(of: configuration.manifests)

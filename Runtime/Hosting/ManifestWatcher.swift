@@ -1,3 +1,4 @@
+import Manifests
 import ServiceLifecycle
 
 /// `--watch`: reloads when a manifest or a handler's program has changed. For development.
@@ -9,6 +10,9 @@ struct ManifestWatcher: Service {
     private struct Look: Equatable {
         var manifests: ManifestStamps
         var handlers: [String: HandlerStamp]
+        /// Why the manifests cannot be served, where the last ones could not: it may lie in what they name, such as a program
+        /// that has not been built yet.
+        var problems: [String] = []
     }
 
     let paths: [String]
@@ -22,10 +26,11 @@ struct ManifestWatcher: Service {
             var applied = Look(manifests: loaded, handlers: await functions.handlersApplied)
             var last = applied
             while (try? await Task.sleep(for: Self.interval)) != nil {
-                let now = await look()
+                let now = await look(withProblems: !applied.problems.isEmpty)
                 // What still changes is still being written.
                 if now != applied, now == last {
                     applied = now
+                    applied.problems = problems
                     await reload()
                 }
                 last = now
@@ -33,7 +38,10 @@ struct ManifestWatcher: Service {
         }
     }
 
-    private func look() async -> Look {
-        Look(manifests: ManifestStamps(of: paths), handlers: await functions.handlersOnDisk)
+    private func look(withProblems: Bool) async -> Look {
+        let stamps = ManifestStamps(of: paths)
+        return Look(manifests: stamps, handlers: await functions.handlersOnDisk, problems: withProblems ? problems : [])
     }
+
+    private var problems: [String] { ManifestLoader.load(paths).problems.map(\.description) }
 }

@@ -1,5 +1,6 @@
 import Logging
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 #if canImport(Glibc)
@@ -22,7 +23,9 @@ struct SignalWatcher: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var isStopping = false
-            for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+            if EarlyHangup.take() { Task { await reload() } }
+            for await signal in signals {
                 if signal == .sighup {
                     // Unstructured: a reload that hangs must not keep the next signal from being heard.
                     Task { await reload() }
@@ -53,4 +56,19 @@ struct SignalWatcher: Service {
         for await _ in over {}
         exit(status)
     }
+}
+
+/// A SIGHUP that comes before `SignalWatcher` listens: what has been read by then may be older than what the operator means.
+enum EarlyHangup {
+    private static let hasCome = Atomic<Bool>(false)
+
+    /// To be called first of all, since it ends a process that does not listen.
+    static func listen() {
+        // A handler may touch it, but not make it.
+        _ = take()
+        signal(SIGHUP) { _ in EarlyHangup.hasCome.store(true, ordering: .relaxed) }
+    }
+
+    /// Whether one has come since the last time.
+    static func take() -> Bool { hasCome.exchange(false, ordering: .relaxed) }
 }

@@ -196,6 +196,17 @@ import Testing
         }
     }
 
+    @Test("a body that is not chunked as it says is the client's fault", arguments: ["zz\r\n", "5\r\nhello\r\nzz\r\n"])
+    func brokenBody(_ body: String) async throws {
+        try await AdminWorld.with { world async throws in
+            let head = "PUT /v1/state/n/k HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let answer = try await world.send(raw: head + body)
+            #expect(answer.status == 400)
+            #expect(answer.body.contains("bad-request"))
+            #expect(try await world.send("GET", "/v1/state/n/k").status == 404)
+        }
+    }
+
     @Test("keys and values have the bounds that handlers have")
     func bounds() async throws {
         try await AdminWorld.with { world async throws in

@@ -77,7 +77,10 @@ struct AdminWorld: Sendable {
         let head =
             ["\(method) \(target) HTTP/1.1", "Connection: close", "Content-Length: \(body.utf8.count)"]
             + (headers.contains { $0.hasPrefix("Host:") } ? headers : headers + ["Host: 127.0.0.1"])
-        let text = head.joined(separator: "\r\n") + "\r\n\r\n" + body
+        return try await send(raw: head.joined(separator: "\r\n") + "\r\n\r\n" + body)
+    }
+
+    func send(raw text: String) async throws -> Answer {
         let port = port
         let answer = try await NIOThreadPool.singleton.runIfActive { Self.exchange(port, Array(text.utf8)) }
         return Answer(String(decoding: answer, as: UTF8.self))

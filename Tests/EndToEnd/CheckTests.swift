@@ -61,6 +61,27 @@ struct CheckTests {
         }
     }
 
+    @Test("while it watches, a function whose program was not there yet is taken up once it is")
+    func programComesLate() async throws {
+        let late = """
+            name: late
+            handler: { command: [./late] }
+            triggers: [{ http: { path: /late } }]
+            """
+        try await ApusHost.with(["hello": Self.hello], arguments: ["--watch"]) { host in
+            try host.write(manifest: "late", late)
+            let isTold = await eventually { host.log.contains("not reloaded") }
+            #expect(isTold, "\(host.log)")
+            #expect(try host.get("/late").status == 404)
+            let program = host.folder + "/manifests/late"
+            try "#!/bin/sh\necho there\n".write(toFile: program + ".new", atomically: false, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program + ".new")
+            try FileManager.default.moveItem(atPath: program + ".new", toPath: program)
+            let isTaken = try await eventually { try host.get("/late").text == "there\n" }
+            #expect(isTaken, "\(host.log)")
+        }
+    }
+
     @Test("a data folder serves one host")
     func lock() async throws {
         try await ApusHost.with(["hello": Self.hello]) { host in

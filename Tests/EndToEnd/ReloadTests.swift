@@ -171,6 +171,94 @@ struct ReloadTests {
         }
     }
 
+    @Test("a SIGHUP that comes while the host starts is not lost")
+    func earlyHangup() async throws {
+        let launcher = ["/bin/sh", "-c", #"echo $$ > "${2%/*}/pid"; exec "$0" "$@""#]
+        // Many, so that it takes long.
+        let names = (0..<1000).map { "f\($0)" }
+        var manifests = Dictionary(uniqueKeysWithValues: names.map { ($0, Self.manifest($0, "/\($0)")) })
+        manifests["late"] = Self.manifest("late", "/before")
+        try await ApusHost.with(
+            manifests, launcher: launcher,
+            prepare: { folder in Thread.detachNewThread { Self.hangUp(folder) } }
+        ) { host in
+            let isTaken = try await eventually { try host.get("/after").status == 200 }
+            #expect(isTaken, "\(host.log.suffix(1000))")
+        }
+    }
+
+    private static func manifest(_ name: String, _ path: String) -> String {
+        """
+        name: \(name)
+        handler: { command: [cat] }
+        triggers: [{ http: { path: \(path) } }]
+        """
+    }
+
+    /// Once the host has read its manifests, changes one and tells it.
+    private static func hangUp(_ folder: String) {
+        while access(folder + "/data/apus.db", F_OK) != 0 { usleep(100) }
+        #expect(throws: Never.self) {
+            let pid = try String(contentsOfFile: folder + "/pid", encoding: .utf8)
+            try manifest("late", "/after").write(
+                toFile: folder + "/manifests/late.yaml", atomically: true, encoding: .utf8)
+            kill(try #require(Int32(pid.dropLast())), SIGHUP)
+        }
+    }
+
+    @Test("functions that a reload adds are stopped in good order by a shutdown that comes before it is done")
+    func shutdownDuringReload() async throws {
+        func slow(_ text: String, delay: Int) -> String {
+            """
+            import apus, time
+            time.sleep(\(delay))
+            apus.http(lambda request, context: "\(text)")
+            apus.run()
+            """
+        }
+        let server = """
+            import http.server, os, signal, sys
+            def bye(*_):
+                open("bye", "w").close()
+                sys.exit(0)
+            signal.signal(signal.SIGTERM, bye)
+            server = http.server.HTTPServer(
+                ("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler)
+            open("up", "w").close()
+            server.serve_forever()
+            """
+        let script = """
+            name: script
+            handler: { command: [python3, script.py], contract: apus }
+            triggers: [{ http: { path: /script } }]
+            """
+        let added = """
+            name: added
+            handler: { command: [python3, server.py], contract: http, directory: . }
+            triggers: [{ http: { path: /added } }]
+            workers: { min: 1 }
+            sandbox: { write: [.] }
+            """
+        try await ApusHost.with(
+            ["script": script],
+            prepare: { folder in
+                let path = folder + "/manifests/"
+                try slow("one", delay: 0).write(toFile: path + "script.py", atomically: true, encoding: .utf8)
+                try server.write(toFile: path + "server.py", atomically: true, encoding: .utf8)
+            }
+        ) { host in
+            let path = host.folder + "/manifests/"
+            #expect(try host.get("/script").text == "one")
+            try slow("two", delay: 10).write(toFile: path + "script.py", atomically: true, encoding: .utf8)
+            try host.write(manifest: "added", added)
+            host.signal(SIGHUP)
+            let isUp = await eventually { FileManager.default.fileExists(atPath: path + "up") }
+            #expect(isUp, "\(host.log)")
+            #expect(host.terminate() == 0)
+            #expect(FileManager.default.fileExists(atPath: path + "bye"), "\(host.log)")
+        }
+    }
+
     @Test("a request whose function is taken away while its body comes is still served")
     func removedDuringUpload() async throws {
         let manifests = ["worker": Self.worker(), "other": Self.worker(name: "other", path: "/echo")]
