@@ -147,7 +147,10 @@ actor FunctionSet: Service {
         await stop(within: .zero)
     }
 
-    private var pools: [Pool] { members.values.map(\.function.pool) + besides.values }
+    /// All that may have workers.
+    var pools: [Pool] { members.values.map(\.function.pool) + besides.values }
+
+    func pool(of function: String) -> Pool? { members[function]?.function.pool }
 
     private func stop(within limit: Duration) async {
         isStopping = true

@@ -67,7 +67,9 @@ package struct Host: Sendable {
             engine: engine, lanes: lanes, maxWorkers: configuration.maxWorkers, directory: directory,
             drain: configuration.drain, output: logs.output)
         let timers = TimerService(store: store, notify: engine.queueChanged, logger: logger)
-        let files = FileService(ledger: FileLedger(store: store), notify: engine.queueChanged, logger: logger)
+        let grants = GrantWatcher(functions: functions, logger: logger)
+        let files = FileService(
+            ledger: FileLedger(store: store), prepare: grants.look(at:), notify: engine.queueChanged, logger: logger)
         let gateway = HTTPGateway(
             configuration: gatewayConfiguration(logger, inherited: sockets.functions), lanes: lanes,
             respond: engine.respond(to:body:function:id:on:_:), queue: RequestQueue(engine), logger: logger)
@@ -101,6 +103,7 @@ package struct Host: Sendable {
             Housekeeping(store: store, retention: configuration.retention, logger: logger),
             UntilShutdown(service: dispatcher),
             timers,
+            grants,
             files,
             gateway,
         ]

@@ -23,6 +23,9 @@ package struct Manifest: Sendable, Equatable {
 package struct Handler: Sendable, Equatable {
     package enum Contract: String, Sendable, CaseIterable {
         case apus, http, lambda, cgi, stdio
+
+        /// Each invocation has a process of its own.
+        package var isPerCall: Bool { self == .stdio || self == .cgi }
     }
 
     /// The program's absolute path and its arguments.

@@ -13,7 +13,7 @@ extension ManifestParser {
                 "more workers at least (\(manifest.workers.min)) than at most (\(manifest.workers.max)); "
                     + "raise 'max' or lower 'min'")
         }
-        if let contract, [.stdio, .cgi].contains(contract), manifest.workers.concurrency > 1 {
+        if let contract, contract.isPerCall, manifest.workers.concurrency > 1 {
             (workers?.child("concurrency") ?? workers)?.refuse(
                 "contract \(contract.rawValue) runs one invocation a process; leave it out, and raise 'max' instead")
         }

@@ -116,6 +116,77 @@ struct TriggerTests {
         }
     }
 
+    @Test("a folder that is made anew is watched again, by workers who may read what is in it")
+    func folderMadeAnew() async throws {
+        try await withTemporaryFolder { folder in
+            let inbox = folder + "/inbox"
+            let manager = FileManager.default
+            try manager.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+            let manifest = """
+                name: reader
+                handler: { command: [python3, reader.py], contract: apus }
+                triggers: [{ file: { watch: \(inbox), settle: 10ms } }, { http: { path: /pid } }]
+                retry: { attempts: 1 }
+                """
+            let handler = """
+                import os, apus
+
+                @apus.file
+                def changed(event, context):
+                    context.state.set(event.name, open(event.path).read())
+
+                apus.http(lambda request, context: str(os.getpid()))
+                apus.run()
+                """
+            try await ApusHost.with(
+                ["reader": manifest],
+                prepare: { try handler.write(toFile: $0 + "/manifests/reader.py", atomically: true, encoding: .utf8) }
+            ) { host in
+                func isRead(_ name: String, of text: String) async throws {
+                    try text.write(toFile: "\(inbox)/\(name)", atomically: false, encoding: .utf8)
+                    let isRead = try await eventually { try host.cli("state", "get", "reader", name).output == text }
+                    #expect(isRead, "\(host.log)")
+                }
+                try await isRead("one", of: "first")
+                let pid = try host.get("/pid").text
+                try manager.moveItem(atPath: inbox, toPath: inbox + "-old")
+                try manager.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+                try await isRead("two", of: "second")
+                #expect(try host.get("/pid").text != pid)
+                #expect(try host.cli("logs", "reader").output.contains("new workers"))
+            }
+        }
+    }
+
+    @Test("a granted file that is replaced can be read again soon", .timeLimit(.minutes(1)))
+    func grantedFileReplaced() async throws {
+        try await withTemporaryFolder { folder in
+            let settings = folder + "/settings"
+            try "old".write(toFile: settings, atomically: true, encoding: .utf8)
+            let manifest = """
+                name: reader
+                handler: { command: [python3, reader.py], contract: apus }
+                triggers: [{ http: { path: /read } }]
+                sandbox: { read: [\(settings)] }
+                """
+            let handler = """
+                import apus
+                apus.http(lambda request, context: open("\(settings)").read())
+                apus.run()
+                """
+            try await ApusHost.with(
+                ["reader": manifest],
+                prepare: { try handler.write(toFile: $0 + "/manifests/reader.py", atomically: true, encoding: .utf8) }
+            ) { host in
+                #expect(try host.get("/read").text == "old")
+                // Foundation writes beside it and renames.
+                try "new".write(toFile: settings, atomically: true, encoding: .utf8)
+                let isRead = try await eventually { try host.get("/read").text == "new" }
+                #expect(isRead)
+            }
+        }
+    }
+
     private func makeRepository(at path: String, files: Int) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try git("init", "--quiet", path)

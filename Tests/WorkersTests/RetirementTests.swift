@@ -125,6 +125,38 @@ struct RetirementTests {
         #expect(bench.takeSeen() == [.stop(1, .outgrown)])
     }
 
+    @Test("goes at once where it may not reach what it could, and whoever comes waits for another")
+    func outdated() {
+        var bench = PoolBench()
+        bench.warm(2)
+        #expect(bench.call().worker == 2)
+        bench.seen = []
+        bench.note(bench.state.renew(bench.now))
+        #expect(bench.takeSeen() == [.stop(1, .outdated)])
+        let late = bench.call()
+        #expect(late.worker == nil)
+        #expect(bench.takeSeen() == [.start(3, lane: 0)])
+        bench.release(2)
+        #expect(bench.takeSeen() == [.stop(2, .outdated)])
+        bench.ready(3)
+        #expect(bench.takeSeen() == [.give(3, to: late.waiter)])
+        bench.exits(1)
+        bench.exits(2)
+        #expect(bench.takeSeen() == [])
+    }
+
+    @Test("does not get ready where it may not reach what it could, and whoever waits for it waits for another")
+    func outdatedStart() {
+        var bench = PoolBench()
+        let call = bench.call()
+        #expect(bench.takeSeen() == [.start(1, lane: 0)])
+        bench.note(bench.state.renew(bench.now))
+        #expect(bench.takeSeen() == [.stop(1, .outdated), .start(2, lane: 0)])
+        bench.exits(1)
+        bench.ready(2)
+        #expect(bench.takeSeen() == [.give(2, to: call.waiter)])
+    }
+
     @Test("is weighed after each call, but not more often than ten times a second")
     func weighing() {
         var bench = PoolBench { policy, _ in policy.retireMemory = 1 << 20 }

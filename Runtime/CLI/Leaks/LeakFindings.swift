@@ -35,7 +35,7 @@ struct LeakFindings: Codable, Equatable {
         let fresh = runs.fresh.map { LeakParts($0).values }
         let reused = runs.reused.map { LeakParts($0).values }
         function = manifest.name
-        processPerCall = manifest.handler.contract == .cgi || manifest.handler.contract == .stdio
+        processPerCall = manifest.handler.contract.isPerCall
         (freshRuns, reusedRuns, lostWorkers) = (fresh.count, reused.count, runs.lost)
         (same, varying, leaks) = ([], [], [])
         for part in Set((fresh + reused).flatMap(\.keys)).sorted(by: Self.isBefore) {

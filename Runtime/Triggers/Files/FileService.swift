@@ -14,6 +14,7 @@ import Synchronization
 /// not see what other machines do to a network file system, nor writes through `mmap`: the next start does.
 package final class FileService: Service {
     private let ledger: FileLedger
+    private let prepare: @Sendable (_ function: String) async -> Void
     private let notify: @Sendable () -> Void
     private let logger: Logger
     private let exchange = FileExchange()
@@ -22,9 +23,15 @@ package final class FileService: Service {
     /// Jobs behind the one that is performed, by the key of their trigger.
     private let lines = Mutex<[String: [FileExchange.Job]]>([:])
 
-    /// - Parameter notify: called after something was enqueued.
-    package init(ledger: FileLedger, notify: @escaping @Sendable () -> Void, logger: Logger) {
+    /// - Parameters:
+    ///   - prepare: called before something is enqueued for a function, whose workers may have to be others to read it.
+    ///   - notify: called after something was enqueued.
+    package init(
+        ledger: FileLedger, prepare: @escaping @Sendable (_ function: String) async -> Void = { _ in },
+        notify: @escaping @Sendable () -> Void, logger: Logger
+    ) {
         self.ledger = ledger
+        self.prepare = prepare
         self.notify = notify
         self.logger = logger
     }
@@ -101,6 +108,7 @@ package final class FileService: Service {
                 exchange.send(.loaded(id, index))
             }
         case .record(let id, let watch, let index, let invocations):
+            if !invocations.isEmpty { await prepare(watch.function) }
             await persistently(watch) {
                 try await ledger.record(watch.key, index, invocations)
                 if !invocations.isEmpty { notify() }

@@ -12,7 +12,7 @@ package final class WorkerAccess: Sendable {
 
     init(_ directory: AccessDirectory, manifest: Manifest) {
         self.directory = directory
-        isSingle = [.stdio, .cgi].contains(manifest.handler.contract) || manifest.workers.instance == .fresh
+        isSingle = manifest.handler.contract.isPerCall || manifest.workers.instance == .fresh
     }
 
     /// Whether its processes need not say which invocation they mean.

@@ -62,6 +62,8 @@ package final class Pool: Sendable {
     let contents: Mutex<Contents>
     /// Only where each call gets a new worker.
     let templates: Templates?
+    /// Only where it grants any.
+    private let grants: GrantedPaths?
     /// Its name to the budget.
     var identity: ObjectIdentifier { ObjectIdentifier(self) }
 
@@ -88,6 +90,7 @@ package final class Pool: Sendable {
         contents = Mutex(Contents(state: state))
         let isCopied = copies && manifest.handler.contract == .apus && manifest.workers.instance == .fresh
         templates = isCopied ? Templates(manifest, lane: lanes[0], output: output) : nil
+        grants = GrantedPaths(manifest, on: .machine)
         let member = WorkerBudget.Member(
             grant: { [weak self] in self?.change { $0.state.slotGranted($1) } },
             idleSince: { [weak self] in self?.contents.withLock { $0.state.surrenderable(.now)?.since } },
@@ -168,6 +171,23 @@ package final class Pool: Sendable {
         change { $0.state.drain($1) }
         let workers = contents.withLock { Array($0.workers.values) }
         for worker in workers { worker.kill(because: "the host is stopping") }
+    }
+
+    /// Whether `renew` may have something to do.
+    package var mayNeedRenewal: Bool {
+        grants != nil && (contents.withLock { !$0.workers.isEmpty } || templates?.isEmpty == false)
+    }
+
+    /// Replaces the workers where a path that the manifest grants leads to another file or folder than at the last look: those
+    /// who started before may not reach it. Looks at the disk, which may take long; for one caller at a time.
+    ///
+    /// - Returns: such paths.
+    package func renew() -> [String] {
+        let remade = grants?.remade() ?? []
+        guard !remade.isEmpty else { return [] }
+        templates?.stop()
+        change { $0.state.renew($1) }
+        return remade
     }
 
     package var snapshot: PoolSnapshot {
@@ -267,7 +287,7 @@ extension Handler.Contract {
     /// runs one call, too, but is started ahead. A Lambda runtime asks for one event at a time.
     func adjusted(_ policy: WorkerPolicy) -> WorkerPolicy {
         var policy = policy
-        if self == .stdio || self == .cgi {
+        if isPerCall {
             policy.concurrency = 1
             policy.min = 0
             policy.instance = .reuse

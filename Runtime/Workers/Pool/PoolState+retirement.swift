@@ -66,6 +66,25 @@ extension PoolState {
         return actions
     }
 
+    /// None of the workers may reach what it could. They take no more calls, and have no time to wait for successors: what
+    /// they would be given meanwhile would fail.
+    package mutating func renew(_ now: Instant) -> [Action] {
+        guard !isDraining else { return [] }
+        var actions: [Action] = []
+        for (id, record) in workers.sorted(by: { $0.key < $1.key }) {
+            switch record.phase {
+            case .starting: stop(id, .outdated, &actions)
+            case .ready, .yielding:
+                workers[id]?.retirement = Record.Retirement(reason: .outdated, since: now)
+                if hasAhead(record) { actions.append(.recall(id)) }
+                retire(id, &actions)
+            case .closing, .stopping: break
+            }
+        }
+        settle(now, &actions)
+        return actions
+    }
+
     /// Whether it goes before its successor is there.
     func mustGo(_ retirement: Record.Retirement, _ now: Instant) -> Bool {
         if policy.instance == .fresh || now - retirement.since >= Self.successorLimit { return true }

@@ -42,6 +42,7 @@ package struct PoolState: Sendable {
     package enum StopReason: String, Sendable {
         case idle = "it was idle"
         case retired = "it has served its time"
+        case outdated = "a path that its manifest grants leads to something else now"
         case outgrown = "its processes hold more than retire.memory"
         case surrendered = "another function needs its place"
         case draining = "the function is stopping"

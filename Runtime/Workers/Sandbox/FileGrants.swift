@@ -66,8 +66,8 @@ package struct FileGrants: Sendable, Equatable {
 
     /// What its manifest names: files of its command, such as the script of an interpreter; what it is to watch; and more.
     private static func granted(by manifest: Manifest) -> Set<String> {
-        let watched = manifest.triggers.compactMap { if case .file(let trigger) = $0 { trigger.watch } else { nil } }
-        return OwnFiles.named(by: manifest.handler).union((watched + manifest.sandbox.read).map(RealPath.resolve))
+        let paths = manifest.watchedPaths + manifest.sandbox.read
+        return OwnFiles.named(by: manifest.handler).union(paths.map(RealPath.resolve))
     }
 
     private static func withoutCovered(_ paths: [String]) -> [String] {

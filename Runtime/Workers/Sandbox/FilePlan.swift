@@ -18,6 +18,8 @@ final class FilePlan: Sendable {
         var program: ProgramStamp?
         var sandbox: Sandbox
         var neighbours: HiddenPaths?
+        /// What its granted paths lead to: workers that start because that is another must not get the rules of the one before.
+        var granted: [FileIdentity?]
         var grants: FileGrants
         /// Of the folders that are granted by what is in them.
         var listed: [FolderStamp?]
@@ -66,10 +68,12 @@ final class FilePlan: Sendable {
         let now = ContinuousClock.now
         let program = manifest.handler.command.first.flatMap(ProgramStamp.init)
         let neighbours = manifest.sandbox.neighbourhood?.files
+        let granted = manifest.grantedPaths.map(FileIdentity.init)
         let remembered = known.withLock { $0[manifest.name] }
         if let remembered, remembered.until > now, remembered.handler == manifest.handler,
             remembered.program == program, remembered.sandbox == manifest.sandbox,
-            remembered.neighbours == neighbours, remembered.listed == remembered.grants.list.map(FolderStamp.init)
+            remembered.neighbours == neighbours, remembered.granted == granted,
+            remembered.listed == remembered.grants.list.map(FolderStamp.init)
         {
             return remembered.grants
         }
@@ -82,7 +86,7 @@ final class FilePlan: Sendable {
             if known.count >= Self.most { known = known.filter { $0.value.until > now } }
             known[manifest.name] = Known(
                 handler: manifest.handler, program: program, sandbox: manifest.sandbox,
-                neighbours: neighbours, grants: grants, listed: grants.list.map(FolderStamp.init),
+                neighbours: neighbours, granted: granted, grants: grants, listed: grants.list.map(FolderStamp.init),
                 until: now + Self.kept)
         }
         return grants

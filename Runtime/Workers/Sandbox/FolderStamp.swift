@@ -3,8 +3,7 @@ import Glibc
 /// What tells that names have come into a folder, or gone. Not the time at which it was changed, which anybody who may write
 /// there can set, but the one at which it was touched, which only the kernel does (`st_ctim`).
 struct FolderStamp: Equatable {
-    private let device: UInt
-    private let inode: UInt
+    private let identity: FileIdentity
     private let seconds: Int
     private let nanoseconds: Int
 
@@ -12,8 +11,7 @@ struct FolderStamp: Equatable {
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        device = UInt(status.st_dev)
-        inode = UInt(status.st_ino)
+        identity = FileIdentity(status)
         seconds = status.st_ctim.tv_sec
         nanoseconds = status.st_ctim.tv_nsec
     }
